@@ -1,0 +1,83 @@
+//! Compiling again and again: each time only what changed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::diagnostic::Diagnostics;
+use crate::host::HostPattern;
+use crate::lower::{Options, State};
+use crate::matcher::Programs;
+use crate::model::Inputs;
+use crate::snapshot::{Snapshot, bind, bind_default};
+
+/// Turns inputs into snapshots and remembers enough to do the next one quickly.
+///
+/// What it gives is what compiling from scratch would give, whatever was compiled before.
+///
+/// ```
+/// use ingress_core::compiler::Compiler;
+/// use ingress_core::lower::Options;
+/// use ingress_core::model::Inputs;
+///
+/// let mut compiler = Compiler::new(Options::default());
+/// let inputs = Inputs::default();
+/// assert!(compiler.compile(&inputs).changed.is_empty());
+/// ```
+#[derive(Debug)]
+pub struct Compiler {
+    state: State,
+    programs: Programs,
+    snapshot: Arc<Snapshot>,
+}
+
+/// The result of compiling.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Compiled {
+    /// The new snapshot; the previous one, shared, if nothing changed.
+    pub snapshot: Arc<Snapshot>,
+    /// All findings, old and new.
+    pub diagnostics: Diagnostics,
+    /// The hosts whose routes differ from the previous snapshot's.
+    pub changed: BTreeSet<HostPattern>,
+    /// Whether anything differs from the previous snapshot, be it routes, endpoints or certificates.
+    pub is_new: bool,
+}
+
+impl Compiler {
+    /// A compiler that has compiled nothing yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let seed = options.hash_seed;
+        Self { state: State::new(options), programs: Programs::new(seed), snapshot: Arc::new(Snapshot::empty(seed)) }
+    }
+
+    /// Brings the snapshot up to date with the inputs. The cost is that of what changed in the same `inputs` since the last
+    /// call; other inputs, a clone included, are compared as a whole.
+    pub fn compile(&mut self, inputs: &Inputs) -> Compiled {
+        let changes = self.state.update(inputs);
+        let changed = changes.hosts.keys().cloned().collect();
+        let is_new = !changes.is_empty();
+        if is_new {
+            let backends = self.state.backends();
+            let number_of = |reference: &Arc<_>| backends.id(reference);
+            let hosts = changes.hosts.into_iter();
+            let bound =
+                hosts.map(|(pattern, host)| (pattern, host.map(|host| bind(&host, &mut self.programs, &number_of))));
+            let bound = bound.collect();
+            let default_backend = if changes.default_backend {
+                let default = self.state.default_backend().cloned();
+                default.map(|default| Arc::new(bind_default(default, &number_of)))
+            } else {
+                self.snapshot.default_backend.clone()
+            };
+            self.snapshot = Arc::new(Snapshot {
+                hosts: self.snapshot.hosts.with(bound),
+                default_backend,
+                certificates: self.snapshot.certificates.with(changes.certificates.into_iter().collect()),
+                backends: self.snapshot.backends.with(changes.backends),
+            });
+        }
+        Compiled { snapshot: Arc::clone(&self.snapshot), diagnostics: self.state.diagnostics(), changed, is_new }
+    }
+}

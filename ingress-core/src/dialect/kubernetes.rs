@@ -1,0 +1,41 @@
+//! The plain specification: no annotation has a meaning.
+
+use std::sync::Arc;
+
+use super::{Dialect, Semantics};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::Ingress;
+use crate::object::{FieldPath, ObjectRef};
+use crate::path::PathPolicy;
+
+/// Annotations that configure some ingress controller carry a prefix that ends like this.
+const CONTROLLER_PREFIX: &str = ".ingress.kubernetes.io";
+
+/// Ingress as `networking.k8s.io/v1` defines it.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Kubernetes;
+
+impl Dialect for Kubernetes {
+    fn name(&self) -> &'static str {
+        "kubernetes"
+    }
+
+    fn semantics(&self) -> Semantics {
+        Semantics { path_policy: PathPolicy::Rfc3986 }
+    }
+
+    fn interpret(&self, object: &Arc<ObjectRef>, ingress: &Ingress, out: &mut Vec<Diagnostic>) {
+        for key in ingress.metadata.annotations.keys() {
+            let Some((prefix, _)) = key.split_once('/') else { continue };
+            if prefix.ends_with(CONTROLLER_PREFIX) {
+                out.push(Diagnostic::new(
+                    Code::AnnotationsWithoutEffect,
+                    Some(Arc::clone(object)),
+                    FieldPath::text(format!("metadata.annotations[{key}]")),
+                    format!("annotation `{key}` has no effect in the plain Kubernetes dialect"),
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Host names: as rules write them, and the order of preference among them.
+//!
+//! A [`HostName`] is lower case and has no port and no final dot, so that names are compared as bytes. How a request's
+//! host gets that form is the work of [`crate::request`].
+
+mod key;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub(crate) use key::{BLOCK, NameKey};
+
+/// The longest DNS name (RFC 1035 2.3.4, without the final dot).
+pub const MAX_HOST_LENGTH: usize = 253;
+
+/// A DNS-1123 subdomain: lower-case labels of letters, digits and inner hyphens, joined by dots.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostName(Arc<str>);
+
+impl HostName {
+    /// Checks a name.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHost`] says what is wrong with it.
+    pub fn new(name: &str) -> Result<Self, InvalidHost> {
+        if looks_like_ipv4(name) {
+            return Err(InvalidHost::IpAddress);
+        }
+        check_subdomain(name).map(|()| Self(name.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The host of a rule: a name, one label in front of a name, or any host.
+///
+/// The order is the order of preference, least specific first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a host pattern that an adapter does not know would be a hole in its routing"
+)]
+pub enum HostPattern {
+    /// Every host, also an IP address.
+    Any,
+    /// `*.name`: exactly one non-empty label in front of the name.
+    Wildcard(HostName),
+    /// The name itself.
+    Exact(HostName),
+}
+
+impl HostPattern {
+    /// Reads `spec.rules[].host` (Kubernetes API reference, IngressRule): empty, a name, or `*.` and a name.
+    ///
+    /// ```
+    /// use ingress_core::host::HostPattern;
+    ///
+    /// let pattern = HostPattern::new("*.shop.example")?;
+    /// assert!(pattern.matches("tea.shop.example"));
+    /// assert!(!pattern.matches("a.tea.shop.example"));
+    /// assert!(!pattern.matches("shop.example"));
+    /// # Ok::<(), ingress_core::host::InvalidHost>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHost`] for an IP address, a misplaced `*` or anything else that is not a DNS-1123 subdomain.
+    pub fn new(host: &str) -> Result<Self, InvalidHost> {
+        if host.is_empty() {
+            return Ok(Self::Any);
+        }
+        if host.parse::<std::net::IpAddr>().is_ok() || host.starts_with('[') {
+            return Err(InvalidHost::IpAddress);
+        }
+        match host.strip_prefix("*.") {
+            Some(rest) if rest.contains('*') => Err(InvalidHost::MisplacedWildcard),
+            Some(rest) => check_subdomain(rest).map(|()| Self::Wildcard(HostName(rest.into()))),
+            None if host.contains('*') => Err(InvalidHost::MisplacedWildcard),
+            None => HostName::new(host).map(Self::Exact),
+        }
+    }
+
+    /// Reads `spec.tls[].hosts[]` or a certificate's DNS name: like [`new`](Self::new), but never empty, and an IPv4
+    /// address passes as the API server lets it pass there.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHost`] for a misplaced `*` or anything else that is not a DNS-1123 subdomain.
+    pub fn for_certificate(host: &str) -> Result<Self, InvalidHost> {
+        let (name, wildcard) = host.strip_prefix("*.").map_or((host, false), |rest| (rest, true));
+        check_subdomain(name)?;
+        let name = HostName(name.into());
+        Ok(if wildcard { Self::Wildcard(name) } else { Self::Exact(name) })
+    }
+
+    /// Whether the pattern takes a request for `host`, which is lower case without port and final dot.
+    #[must_use]
+    pub fn matches(&self, host: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(name) => name.as_str() == host,
+            Self::Wildcard(name) => {
+                host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == name.as_str())
+            }
+        }
+    }
+
+    /// How specific the pattern is.
+    #[must_use]
+    pub fn rank(&self) -> HostRank {
+        match self {
+            Self::Any => HostRank::Any,
+            Self::Wildcard(_) => HostRank::Wildcard,
+            Self::Exact(_) => HostRank::Exact,
+        }
+    }
+}
+
+impl fmt::Display for HostPattern {
+    /// `*` for any host, which no rule can write, so that it is not taken for an empty cell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Wildcard(name) => write!(f, "*.{name}"),
+            Self::Exact(name) => write!(f, "{name}"),
+        }
+    }
+}
+
+/// How specific a host pattern is; more specific is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "one rank per kind of pattern")]
+pub enum HostRank {
+    /// [`HostPattern::Any`].
+    Any,
+    /// [`HostPattern::Wildcard`].
+    Wildcard,
+    /// [`HostPattern::Exact`].
+    Exact,
+}
+
+/// Why text is not a host that a rule can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidHost {
+    /// An IPv4 or IPv6 literal.
+    IpAddress,
+    /// A `*` elsewhere than as the whole first label.
+    MisplacedWildcard,
+    /// Longer than [`MAX_HOST_LENGTH`].
+    TooLong,
+    /// A label that is empty, or begins or ends with a hyphen.
+    BadLabel,
+    /// A character other than `a-z`, `0-9`, `-` and `.`.
+    BadCharacter(char),
+}
+
+impl fmt::Display for InvalidHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IpAddress => f.write_str("must be a DNS name, not an IP address"),
+            Self::MisplacedWildcard => f.write_str("may have `*` only as its whole first label, as in `*.example.com`"),
+            Self::TooLong => write!(f, "is longer than {MAX_HOST_LENGTH} characters"),
+            Self::BadLabel => f.write_str("has a label that is empty or begins or ends with `-`"),
+            Self::BadCharacter(':') => f.write_str("must not have a port"),
+            Self::BadCharacter(c) if c.is_ascii_uppercase() => write!(f, "must be lower case, found `{c}`"),
+            Self::BadCharacter(c) => {
+                write!(f, "may only have `a-z`, `0-9`, `-` and `.`, found `{}`", c.escape_debug())
+            }
+        }
+    }
+}
+
+impl std::error::Error for InvalidHost {}
+
+/// A DNS-1123 subdomain (Kubernetes `IsDNS1123Subdomain`): used for hosts and for most object names.
+pub(crate) fn check_subdomain(name: &str) -> Result<(), InvalidHost> {
+    if name.len() > MAX_HOST_LENGTH {
+        return Err(InvalidHost::TooLong);
+    }
+    if let Some(bad) = name.chars().find(|&c| !matches!(c, 'a'..='z' | '0'..='9' | '-' | '.')) {
+        return Err(InvalidHost::BadCharacter(bad));
+    }
+    let good_label = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
+    if name.split('.').all(good_label) { Ok(()) } else { Err(InvalidHost::BadLabel) }
+}
+
+/// Four numbers are an address to every client, so a rule for such a name could never be meant as a DNS name.
+fn looks_like_ipv4(name: &str) -> bool {
+    name.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_that_rules_cannot_have() {
+        let table = [
+            ("10.0.0.1", InvalidHost::IpAddress),
+            ("::1", InvalidHost::IpAddress),
+            ("[::1]", InvalidHost::IpAddress),
+            ("*", InvalidHost::MisplacedWildcard),
+            ("*a.b", InvalidHost::MisplacedWildcard),
+            ("a.*.b", InvalidHost::MisplacedWildcard),
+            ("*.*.b", InvalidHost::MisplacedWildcard),
+            ("*.", InvalidHost::BadLabel),
+            ("A.b", InvalidHost::BadCharacter('A')),
+            ("a.b:80", InvalidHost::BadCharacter(':')),
+            ("a_b.c", InvalidHost::BadCharacter('_')),
+            ("a.b.", InvalidHost::BadLabel),
+            (".a", InvalidHost::BadLabel),
+            ("-a.b", InvalidHost::BadLabel),
+            ("a..b", InvalidHost::BadLabel),
+        ];
+        for (host, why) in table {
+            assert_eq!(HostPattern::new(host), Err(why), "{host}");
+        }
+        assert_eq!(HostPattern::new(&format!("{}.b", "a".repeat(252))), Err(InvalidHost::TooLong));
+    }
+
+    #[test]
+    fn more_specific_patterns_are_greater() {
+        let pattern = |host| HostPattern::new(host).expect("a valid host");
+        assert!(pattern("a.b") > pattern("*.b"));
+        assert!(pattern("*.b") > pattern(""));
+    }
+}

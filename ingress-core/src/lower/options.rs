@@ -1,0 +1,66 @@
+//! What a controller is told by its flags.
+
+use std::sync::Arc;
+
+use crate::dialect::{Dialect, Kubernetes};
+use crate::policy::BackendRef;
+
+/// What lowering has to know beside the objects.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// How claimed Ingresses are read.
+    pub dialect: Arc<dyn Dialect>,
+    /// Which Ingresses are claimed.
+    pub classes: ClassSelection,
+    /// The controller's default backend, used when no Ingress brings one.
+    pub default_backend: Option<BackendRef>,
+    /// Secret input to the hash functions of the indices. A process that compiles other people's objects draws one at its
+    /// start, so that nobody can choose names that collide.
+    pub hash_seed: u64,
+}
+
+impl Default for Options {
+    /// Every Ingress is claimed and read as plain Kubernetes; no default backend.
+    fn default() -> Self {
+        Self { dialect: Arc::new(Kubernetes), classes: ClassSelection::All, default_backend: None, hash_seed: 0 }
+    }
+}
+
+/// Which Ingresses are claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClassSelection {
+    /// Every Ingress, whatever its class.
+    All,
+    /// Those of one controller.
+    Controller(ControllerClass),
+}
+
+/// How a controller recognises its Ingresses. The field `spec.ingressClassName` is looked at first, then the annotation
+/// `kubernetes.io/ingress.class`, then [`watch_without_class`](Self::watch_without_class).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the four flags that ingress controllers have for this")]
+pub struct ControllerClass {
+    /// The `spec.controller` of the IngressClasses that are ours (`--controller-class`).
+    pub controller: Box<str>,
+    /// The annotation value that is ours (`--ingress-class`).
+    pub ingress_class: Box<str>,
+    /// Whether an Ingress that names no class is ours (`--watch-ingress-without-class`).
+    pub watch_without_class: bool,
+    /// Whether an IngressClass whose name is [`ingress_class`](Self::ingress_class) is ours whoever its controller is
+    /// (`--ingress-class-by-name`).
+    pub by_name: bool,
+}
+
+impl Default for ControllerClass {
+    /// ingress-nginx's defaults.
+    fn default() -> Self {
+        Self {
+            controller: "k8s.io/ingress-nginx".into(),
+            ingress_class: "nginx".into(),
+            watch_without_class: false,
+            by_name: false,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What one Ingress has to say: which hosts, which TLS names, which default backend.
+//!
+//! The result says *that* the Ingress takes part in a host, not how; [`routes`] reads the paths of one host when that host
+//! is merged, so that nothing is kept twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::class::{self, Classes};
+use super::options::Options;
+use super::validate;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::host::HostPattern;
+use crate::model::{Ingress, IngressBackend, Inputs};
+use crate::object::{FieldPath, ObjectRef, Origin};
+use crate::path::{PathPattern, PathPolicy};
+use crate::policy::{BackendRef, FixedResponse, PortRef, Route, Target};
+
+/// The place of an object among those that claim the same thing: the lesser wins.
+///
+/// Older objects come first; one without a creation time is still to be created and comes last. Equal ages are told apart
+/// by namespace and name, ascending (Gateway API's documented order).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ConflictKey {
+    created: i64,
+    pub(super) object: Arc<ObjectRef>,
+}
+
+impl ConflictKey {
+    pub(super) fn new(object: &Arc<ObjectRef>, ingress: &Ingress) -> Self {
+        let created = ingress.metadata.creation_timestamp.map_or(i64::MAX, |time| time.0);
+        Self { created, object: Arc::clone(object) }
+    }
+
+    pub(super) fn is_older_than(&self, other: &Self) -> bool {
+        self.created < other.created
+    }
+}
+
+/// What one claimed Ingress takes part in.
+#[derive(Debug, Default)]
+pub(super) struct Contribution {
+    /// The rules of each host, by index.
+    pub(super) hosts: BTreeMap<HostPattern, Vec<usize>>,
+    /// The TLS entry and the place in it of each listed name.
+    pub(super) tls: BTreeMap<HostPattern, (usize, usize)>,
+    pub(super) has_default_backend: bool,
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads one Ingress. One that is invalid or not ours contributes nothing but diagnostics.
+pub(super) fn read(object: &Arc<ObjectRef>, ingress: &Ingress, classes: &Classes, options: &Options) -> Contribution {
+    let mut contribution = Contribution::default();
+    let out = &mut contribution.diagnostics;
+    if !validate::ingress(object, ingress, out) {
+        return contribution;
+    }
+    if !class::is_claimed(object, ingress, classes, &options.classes, out) {
+        return contribution;
+    }
+    options.dialect.interpret(object, ingress, out);
+    let policy = options.dialect.semantics().path_policy;
+    for (i, rule) in ingress.spec.rules.iter().enumerate() {
+        // Validation has refused what is not a pattern.
+        let Ok(pattern) = HostPattern::new(&rule.host) else { continue };
+        contribution.hosts.entry(pattern).or_default().push(i);
+        let paths = rule.http.as_ref().map_or(&[][..], |http| &http.paths);
+        for (j, path) in paths.iter().enumerate() {
+            resource_note(object, &path.backend, || FieldPath::rule_path(i, j).join("backend.resource"), out);
+            if !can_match(&path.path, policy) {
+                let message = format!("path `{}` can never match", path.path);
+                let field = FieldPath::rule_path(i, j).join("path");
+                out.push(
+                    Diagnostic::new(Code::PathNeverMatches, Some(Arc::clone(object)), field, message)
+                        .with_help("request paths are compared without query, with dot segments and `//` resolved"),
+                );
+            }
+        }
+    }
+    for (i, entry) in ingress.spec.tls.iter().enumerate() {
+        if entry.hosts.is_empty() && !entry.secret_name.is_empty() {
+            let field = FieldPath::text(format!("spec.tls[{i}]"));
+            let message = format!("lists no hosts, so secret `{}` is never served", entry.secret_name);
+            out.push(
+                Diagnostic::new(Code::TlsWithoutHosts, Some(Arc::clone(object)), field, message)
+                    .with_help("list the names that the certificate is for under `hosts`"),
+            );
+        }
+        for (j, host) in entry.hosts.iter().enumerate() {
+            if let Ok(pattern) = HostPattern::for_certificate(host) {
+                contribution.tls.entry(pattern).or_insert((i, j));
+            }
+        }
+    }
+    if let Some(default) = &ingress.spec.default_backend {
+        contribution.has_default_backend = true;
+        resource_note(object, default, || FieldPath::named("spec.defaultBackend.resource"), out);
+    }
+    contribution
+}
+
+fn resource_note(
+    object: &Arc<ObjectRef>,
+    backend: &IngressBackend,
+    field: impl Fn() -> FieldPath,
+    out: &mut Vec<Diagnostic>,
+) {
+    if let Some(resource) = &backend.resource {
+        let message = format!("nothing here can route to a resource of kind `{}`; requests get 404", resource.kind);
+        out.push(Diagnostic::new(Code::ResourceBackend, Some(Arc::clone(object)), field(), message));
+    }
+}
+
+/// Whether some request path, in canonical form, can equal this text.
+fn can_match(text: &str, policy: PathPolicy) -> bool {
+    if text.is_empty() {
+        return true;
+    }
+    let escaped = policy.canonical_escapes(text);
+    !escaped.contains('?') && policy.canonical(escaped.as_bytes()).is_ok_and(|path| path == escaped.as_bytes())
+}
+
+/// The routes of these rules, in the order in which the object writes them.
+pub(super) fn routes<'a>(
+    object: &'a Arc<ObjectRef>,
+    ingress: &'a Ingress,
+    rules: &'a [usize],
+    policy: PathPolicy,
+) -> impl Iterator<Item = Route> + 'a {
+    rules.iter().flat_map(move |&i| {
+        let http = ingress.spec.rules.get(i).and_then(|rule| rule.http.as_ref());
+        let paths = http.map_or(&[][..], |http| &http.paths);
+        paths.iter().enumerate().map(move |(j, path)| {
+            let text = if path.path.is_empty() { "/".into() } else { policy.canonical_escapes(&path.path) };
+            let pattern = match path.path_type.as_deref() {
+                Some("Exact") => PathPattern::Exact(text),
+                _ => PathPattern::Prefix(text),
+            };
+            let origin = Origin { object: Arc::clone(object), field: FieldPath::rule_path(i, j) };
+            Route { path: pattern, target: target(object, &path.backend), origin }
+        })
+    })
+}
+
+/// The default backend of an Ingress that has one.
+pub(super) fn default_target(object: &Arc<ObjectRef>, ingress: &Ingress) -> Option<(Target, Origin)> {
+    let backend = ingress.spec.default_backend.as_ref()?;
+    let origin = Origin { object: Arc::clone(object), field: FieldPath::named("spec.defaultBackend") };
+    Some((target(object, backend), origin))
+}
+
+fn target(object: &ObjectRef, backend: &IngressBackend) -> Target {
+    match &backend.service {
+        // A `resource` names an object that only a controller with such a provider could serve.
+        None => Target::Respond(FixedResponse { status: 404, reason: "resource-backend" }),
+        Some(service) => {
+            let port = match u16::try_from(service.port.number) {
+                Ok(number) if number > 0 => PortRef::Number(number),
+                _ => PortRef::Name((*service.port.name).into()),
+            };
+            let namespace = Arc::clone(&object.namespace);
+            Target::Backend(Arc::new(BackendRef { namespace, service: (*service.name).into(), port }))
+        }
+    }
+}
+
+/// The namespace and name of the Secret of a TLS entry, none if it names no Secret.
+pub(super) fn tls_secret(object: &ObjectRef, ingress: &Ingress, entry: usize) -> Option<ObjectRef> {
+    let entry = ingress.spec.tls.get(entry)?;
+    let name = (!entry.secret_name.is_empty()).then_some(&*entry.secret_name)?;
+    Some(ObjectRef::new(crate::object::Kind::Secret, Arc::clone(&object.namespace), name))
+}
+
+/// Looks up a claimed object again.
+pub(super) fn ingress_of<'a>(inputs: &'a Inputs, key: &ConflictKey) -> Option<&'a Ingress> {
+    inputs.ingress(&key.object).map(|ingress| &**ingress)
+}

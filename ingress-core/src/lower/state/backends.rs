@@ -1,0 +1,219 @@
+//! The backends that routes name: a number for each, who names it, and what is known of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::SeededState;
+use crate::diagnostic::Diagnostic;
+use crate::host::HostPattern;
+use crate::lower::backend;
+use crate::model::Inputs;
+use crate::object::{Kind, ObjectRef, Origin};
+use crate::policy::{Backend, BackendRef, DefaultBackend, Target, VirtualHost};
+
+/// The number of a backend. It stays the same as long as some route names the backend, so that a change of endpoints is a
+/// change of one table entry and of no route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct BackendId(pub(crate) u32);
+
+impl BackendId {
+    /// In place of a backend, where there is none.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: BackendId,
+    resolved: Option<Arc<Backend>>,
+    /// The hosts with a route to it, sorted.
+    hosts: Vec<HostPattern>,
+    is_default: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Backends {
+    entries: HashMap<Arc<BackendRef>, Entry, SeededState>,
+    of_service: HashMap<ObjectRef, Vec<Arc<BackendRef>>, SeededState>,
+    next: u32,
+    free: Vec<BackendId>,
+    /// To be resolved again.
+    dirty: BTreeSet<Arc<BackendRef>>,
+    /// Given up since the last resolution.
+    gone: Vec<BackendId>,
+    had_services: bool,
+    had_endpoints: bool,
+}
+
+impl Backends {
+    pub(super) fn new(hasher: SeededState) -> Self {
+        Self {
+            entries: HashMap::with_hasher(hasher),
+            of_service: HashMap::with_hasher(hasher),
+            next: 0,
+            free: Vec::new(),
+            dirty: BTreeSet::new(),
+            gone: Vec::new(),
+            had_services: false,
+            had_endpoints: false,
+        }
+    }
+
+    /// The number of a backend that some route names.
+    pub(crate) fn id(&self, reference: &Arc<BackendRef>) -> Option<BackendId> {
+        self.entries.get(reference).map(|entry| entry.id)
+    }
+
+    pub(super) fn all(&self) -> BTreeMap<Arc<BackendRef>, Arc<Backend>> {
+        let resolved = self
+            .entries
+            .iter()
+            .filter_map(|(reference, entry)| Some((Arc::clone(reference), Arc::clone(entry.resolved.as_ref()?))));
+        resolved.collect()
+    }
+
+    /// Notes that a Service or its endpoints changed.
+    pub(super) fn touch(&mut self, object: &ObjectRef, inputs: &Inputs) {
+        let service = match object.kind {
+            Kind::EndpointSlice => inputs.service_of_slice(object),
+            _ => Some(ObjectRef::new(Kind::Service, Arc::clone(&object.namespace), Arc::clone(&object.name))),
+        };
+        let backends = service.and_then(|service| self.of_service.get(&service));
+        self.dirty.extend(backends.into_iter().flatten().cloned());
+    }
+
+    pub(super) fn touch_all(&mut self) {
+        self.dirty.extend(self.entries.keys().cloned());
+    }
+
+    /// Notes that a host's routes changed.
+    pub(super) fn replace_host(
+        &mut self,
+        pattern: &HostPattern,
+        before: Option<&VirtualHost>,
+        after: Option<&VirtualHost>,
+    ) {
+        for reference in after.into_iter().flat_map(references) {
+            let entry = self.entry(reference);
+            if let Err(place) = entry.hosts.binary_search(pattern) {
+                entry.hosts.insert(place, pattern.clone());
+            }
+            self.dirty.insert(Arc::clone(reference));
+        }
+        for reference in before.into_iter().flat_map(references) {
+            // A host with few routes is the rule, so looking through them again costs little.
+            if after.is_some_and(|after| references(after).any(|kept| kept == reference)) {
+                continue;
+            }
+            let Some(entry) = self.entries.get_mut(reference) else { continue };
+            if let Ok(place) = entry.hosts.binary_search(pattern) {
+                entry.hosts.remove(place);
+            }
+            self.dirty.insert(Arc::clone(reference));
+            self.drop_unused(reference);
+        }
+    }
+
+    /// Notes that the default backend changed.
+    pub(super) fn replace_default(&mut self, before: Option<&DefaultBackend>, after: Option<&DefaultBackend>) {
+        if let Some(Target::Backend(reference)) = before.map(|default| &default.target) {
+            if let Some(entry) = self.entries.get_mut(reference) {
+                entry.is_default = false;
+            }
+            self.dirty.insert(Arc::clone(reference));
+        }
+        if let Some(Target::Backend(reference)) = after.map(|default| &default.target) {
+            self.entry(reference).is_default = true;
+            self.dirty.insert(Arc::clone(reference));
+        }
+        if let Some(Target::Backend(reference)) = before.map(|default| &default.target) {
+            self.drop_unused(reference);
+        }
+    }
+
+    /// Resolves what was touched. `out` takes what differs; returned are the findings of each backend that was looked at.
+    pub(super) fn resolve(
+        &mut self,
+        inputs: &Inputs,
+        routes_of: &dyn Fn(&HostPattern) -> Option<Arc<VirtualHost>>,
+        default: Option<&DefaultBackend>,
+        out: &mut BTreeMap<BackendId, Option<Arc<Backend>>>,
+    ) -> Vec<(BackendId, Vec<Diagnostic>)> {
+        if (self.had_services, self.had_endpoints) != (inputs.has_services(), inputs.has_endpoints()) {
+            (self.had_services, self.had_endpoints) = (inputs.has_services(), inputs.has_endpoints());
+            self.touch_all();
+        }
+        let mut findings = Vec::new();
+        for id in std::mem::take(&mut self.gone) {
+            self.free.push(id);
+            out.insert(id, None);
+            findings.push((id, Vec::new()));
+        }
+        for reference in std::mem::take(&mut self.dirty) {
+            let Some(entry) = self.entries.get_mut(&reference) else { continue };
+            let mut found = Vec::new();
+            let backend = backend::resolve(&reference, inputs, &mut found);
+            if !backend.availability.is_up() {
+                let hosts: Vec<Arc<VirtualHost>> = entry.hosts.iter().filter_map(routes_of).collect();
+                let origins = hosts.iter().flat_map(|host| origins(host, &reference)).map(Some);
+                found.extend(origins.filter_map(|origin| backend::finding(&backend, origin)));
+                if let Some(default) = default.filter(|_| entry.is_default) {
+                    found.extend(backend::finding(&backend, default.origin.as_ref()));
+                }
+            }
+            findings.push((entry.id, found));
+            if entry.resolved.as_deref() != Some(&backend) {
+                let backend = Arc::new(backend);
+                entry.resolved = Some(Arc::clone(&backend));
+                out.insert(entry.id, Some(backend));
+            }
+        }
+        findings
+    }
+
+    fn entry(&mut self, reference: &Arc<BackendRef>) -> &mut Entry {
+        // Two lookups for a new backend, one for a known one; `entry()` would need a clone of the key each time.
+        if !self.entries.contains_key(reference) {
+            self.of_service.entry(backend::service_of(reference)).or_default().push(Arc::clone(reference));
+        }
+        self.entries.entry(Arc::clone(reference)).or_insert_with(|| {
+            // Numbers are given again only after the index has heard that they are gone.
+            let id = self.free.pop().unwrap_or_else(|| {
+                let id = BackendId(self.next);
+                self.next += 1;
+                id
+            });
+            Entry { id, resolved: None, hosts: Vec::new(), is_default: false }
+        })
+    }
+
+    fn drop_unused(&mut self, reference: &Arc<BackendRef>) {
+        let unused = self.entries.get(reference).is_some_and(|entry| entry.hosts.is_empty() && !entry.is_default);
+        if !unused {
+            return;
+        }
+        if let Some(entry) = self.entries.remove(reference) {
+            self.gone.push(entry.id);
+        }
+        let service = backend::service_of(reference);
+        if let Some(backends) = self.of_service.get_mut(&service) {
+            backends.retain(|other| other != reference);
+            if backends.is_empty() {
+                self.of_service.remove(&service);
+            }
+        }
+    }
+}
+
+fn references(host: &VirtualHost) -> impl Iterator<Item = &Arc<BackendRef>> {
+    host.routes().iter().filter_map(|route| match &route.target {
+        Target::Backend(reference) => Some(reference),
+        _ => None,
+    })
+}
+
+fn origins<'h>(host: &'h VirtualHost, wanted: &BackendRef) -> impl Iterator<Item = &'h Origin> {
+    host.routes().iter().filter_map(move |route| match &route.target {
+        Target::Backend(reference) if **reference == *wanted => Some(&route.origin),
+        _ => None,
+    })
+}

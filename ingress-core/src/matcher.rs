@@ -1,0 +1,17 @@
+//! Indices over a table, made to be searched fast. They answer with a host and the place of a route in it.
+//!
+//! A search takes one probe into a table of exact hosts, at most one more for a wildcard, and then runs the host's path
+//! program. What wins is settled when an index is built: programs test routes in the order of the table.
+//! That the answers are those of [`crate::reference`] is a law kept by property tests and fuzzing.
+
+mod hash;
+mod hosts;
+mod literals;
+mod names;
+mod paths;
+mod program;
+mod regexes;
+
+pub(crate) use hosts::{Bound, HostEntry, Hosts};
+pub(crate) use names::{Named, Names};
+pub(crate) use program::{Program, Programs};

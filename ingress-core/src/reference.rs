@@ -1,0 +1,195 @@
+//! The slow, obvious evaluator: look at everything, keep what matches, take the greatest.
+//!
+//! It is the specification to read, the other half of every differential test, and what explains a decision, because an
+//! index never visits the losers. It uses no index.
+
+use std::sync::Arc;
+
+use crate::decision::{self, Decision, Matched, reason};
+use crate::explain::{Explanation, Outcome, Step, WhyNot};
+use crate::host::HostPattern;
+use crate::path::PathPolicy;
+use crate::policy::{
+    Backend, BackendRef, DefaultBackend, Precedence, PrecedenceField, RouteTable, Target, VirtualHost,
+};
+use crate::request::{BadRequest, RequestView};
+
+/// What the evaluator reads: a table, or a snapshot that can show its parts like one.
+pub(crate) trait Parts {
+    /// All hosts, in any order.
+    fn hosts(&self) -> Vec<&Arc<VirtualHost>>;
+    /// What takes the rest.
+    fn default_backend(&self) -> Option<&DefaultBackend>;
+    /// What is known of a backend.
+    fn backend(&self, reference: &Arc<BackendRef>) -> Option<&Backend>;
+}
+
+impl Parts for RouteTable {
+    fn hosts(&self) -> Vec<&Arc<VirtualHost>> {
+        self.hosts.values().collect()
+    }
+
+    fn default_backend(&self) -> Option<&DefaultBackend> {
+        self.default_backend.as_deref()
+    }
+
+    fn backend(&self, reference: &Arc<BackendRef>) -> Option<&Backend> {
+        self.backends.get(reference).map(|backend| &**backend)
+    }
+}
+
+/// Decides a request by looking at every rule of a table.
+///
+/// The table lists every backend that its routes name; one from [`crate::lower::lower`] does.
+#[must_use]
+pub fn decide<'s>(table: &'s RouteTable, request: &RequestView<'_>) -> Decision<'s> {
+    evaluate(table, request)
+}
+
+/// Decides a request and says of every candidate why it did or did not answer.
+#[must_use]
+pub fn explain<'s>(table: &'s RouteTable, request: &RequestView<'_>) -> Explanation<'s> {
+    explain_parts(table, request)
+}
+
+fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s> {
+    if request.is_asterisk() {
+        return Decision::respond(204, reason::OPTIONS_ASTERISK, None);
+    }
+    let Some(host) = choose_host(parts, request) else {
+        return default(parts, request, PathPolicy::Rfc3986, reason::NO_HOST);
+    };
+    let path = match request.path(host.path_policy()) {
+        Ok(path) => path,
+        Err(rejection) => return Decision::bad_request(BadRequest::Path(rejection)),
+    };
+    let matching = host.routes().iter().filter(|route| route.path.matches(path));
+    let Some(route) = matching.max_by_key(|route| Precedence::new(host.pattern(), &route.path)) else {
+        return default(parts, request, host.path_policy(), reason::NO_PATH);
+    };
+    decide_target(parts, &route.target, Matched::Route { host, route }, host.path_policy())
+}
+
+/// The most specific host that takes the request. It is final: if none of its paths matches, no other host is tried.
+fn choose_host<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Option<&'s Arc<VirtualHost>> {
+    let matching = parts.hosts().into_iter().filter(|host| host.pattern().matches(request.host()));
+    matching.max_by_key(|host| host.pattern().rank())
+}
+
+fn default<'s>(
+    parts: &'s impl Parts,
+    request: &RequestView<'_>,
+    policy: PathPolicy,
+    otherwise: &'static str,
+) -> Decision<'s> {
+    let default = parts.default_backend();
+    let policy = default.map_or(policy, |default| default.path_policy);
+    if let Err(rejection) = request.path(policy) {
+        return Decision::bad_request(BadRequest::Path(rejection));
+    }
+    match default {
+        Some(default) => decide_target(parts, &default.target, Matched::Default(default), policy),
+        None => Decision::respond(404, otherwise, None),
+    }
+}
+
+fn decide_target<'s>(
+    parts: &'s impl Parts,
+    target: &'s Target,
+    matched: Matched<'s>,
+    policy: PathPolicy,
+) -> Decision<'s> {
+    if let Target::Backend(reference) = target {
+        return match parts.backend(reference) {
+            Some(backend) => decision::toward(backend, matched, policy),
+            None => Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)),
+        };
+    }
+    decision::fixed(target, matched).unwrap_or(Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)))
+}
+
+/// See [`explain`].
+pub(crate) fn explain_parts<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Explanation<'s> {
+    let decision = evaluate(parts, request);
+    let chosen = choose_host(parts, request);
+    let mut hosts = parts.hosts();
+    hosts.sort_by(|a, b| b.pattern().cmp(a.pattern()));
+    let mut steps = Vec::new();
+    let mut other_hosts = 0;
+    for host in hosts {
+        if host.pattern().matches(request.host()) {
+            steps.extend(steps_of_host(host, chosen, request));
+        } else {
+            other_hosts += 1;
+            if other_hosts <= Explanation::MAX_OTHER_HOSTS {
+                let why = why_not_host(host.pattern(), request.host());
+                let not_matched = |route| Step { host, route, outcome: Outcome::NotMatched(why) };
+                steps.extend(host.routes().iter().take(Explanation::MAX_ROUTES_OF_OTHER_HOST).map(not_matched));
+            }
+        }
+    }
+    // What answered first, then what might have, then the rest.
+    steps.sort_by_key(|step| match step.outcome {
+        Outcome::Chosen => 0,
+        Outcome::Outranked { .. } => 1,
+        Outcome::NotMatched(why) if !why.is_host() => 2,
+        Outcome::NotMatched(_) => 3,
+    });
+    let chosen_host = chosen.map(|host| host.pattern());
+    Explanation { decision, host: chosen_host, steps, other_hosts }
+}
+
+fn steps_of_host<'s>(
+    host: &'s Arc<VirtualHost>,
+    chosen: Option<&'s Arc<VirtualHost>>,
+    request: &RequestView<'_>,
+) -> Vec<Step<'s>> {
+    let path = request.path(host.path_policy()).unwrap_or_default();
+    let is_chosen = chosen.is_some_and(|chosen| chosen.pattern() == host.pattern());
+    let winner = host
+        .routes()
+        .iter()
+        .filter(|route| route.path.matches(path))
+        .max_by_key(|route| Precedence::new(host.pattern(), &route.path));
+    let outcome = |path_pattern| {
+        let route: &crate::path::PathPattern = path_pattern;
+        if !route.matches(path) {
+            return Outcome::NotMatched(WhyNot::of_path(route, path));
+        }
+        match (is_chosen, winner, chosen) {
+            (false, _, Some(chosen)) => {
+                Outcome::Outranked { by: None, by_host: chosen.pattern(), because: PrecedenceField::Host }
+            }
+            (_, Some(winner), _) if winner.path == *route => Outcome::Chosen,
+            (_, Some(winner), _) => {
+                let (theirs, ours) =
+                    (Precedence::new(host.pattern(), &winner.path), Precedence::new(host.pattern(), route));
+                let because = theirs.deciding_field(&ours).unwrap_or(PrecedenceField::Age);
+                Outcome::Outranked { by: Some(&winner.origin), by_host: host.pattern(), because }
+            }
+            (_, None, _) => Outcome::NotMatched(WhyNot::Path),
+        }
+    };
+    let mut steps: Vec<Step<'s>> =
+        host.routes().iter().map(|route| Step { host, route, outcome: outcome(&route.path) }).collect();
+    for shadowed in host.shadowed() {
+        let route = &shadowed.route;
+        let outcome = if route.path.matches(path) {
+            Outcome::Outranked { by: Some(&shadowed.winner), by_host: host.pattern(), because: PrecedenceField::Age }
+        } else {
+            Outcome::NotMatched(WhyNot::of_path(&route.path, path))
+        };
+        steps.push(Step { host, route, outcome });
+    }
+    steps
+}
+
+fn why_not_host(pattern: &HostPattern, host: &str) -> WhyNot {
+    match pattern {
+        HostPattern::Wildcard(name) if host == name.as_str() => WhyNot::HostLacksLabel,
+        HostPattern::Wildcard(name) if host.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with('.')) => {
+            WhyNot::HostHasMoreLabels
+        }
+        _ => WhyNot::Host,
+    }
+}

@@ -1,0 +1,290 @@
+//! A table made ready to decide: immutable, shared by all threads, answered from indices.
+
+mod backends;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use self::backends::BackendTable;
+use crate::decision::{self, Decision, Matched, reason};
+use crate::explain::Explanation;
+use crate::host::{HostPattern, NameKey};
+use crate::lower::BackendId;
+use crate::matcher::{Bound, HostEntry, Hosts, Named, Names, Programs};
+use crate::path::PathPolicy;
+use crate::policy::{
+    Backend, BackendRef, CertificateEntry, CertificateId, DefaultBackend, RouteTable, Target, VirtualHost,
+};
+use crate::reference::{self, Parts};
+use crate::request::{BadRequest, RequestView};
+
+/// A compiled table.
+///
+/// ```
+/// use ingress_core::decision::Decision;
+/// use ingress_core::policy::RouteTable;
+/// use ingress_core::request::{ConnInfo, RequestView};
+/// use ingress_core::snapshot::Snapshot;
+///
+/// let snapshot = Snapshot::new(RouteTable::default());
+/// let (parts, ()) = http::Request::get("http://cafe.example/").body(())?.into_parts();
+/// let conn = ConnInfo::default();
+/// let decision = snapshot.decide(&RequestView::new(&parts, &conn, 0)?);
+/// assert_eq!(decision.status(), Some(404));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub(crate) hosts: Hosts,
+    pub(crate) default_backend: Option<Arc<DefaultEntry>>,
+    pub(crate) certificates: Certificates,
+    pub(crate) backends: BackendTable,
+}
+
+/// The default backend with its number.
+#[derive(Debug)]
+pub(crate) struct DefaultEntry {
+    pub(crate) default: Arc<DefaultBackend>,
+    pub(crate) backend: BackendId,
+}
+
+/// A certificate with the name that it stands under.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedCertificate {
+    pub(crate) pattern: HostPattern,
+    pub(crate) entry: Arc<CertificateEntry>,
+}
+
+impl Named for NamedCertificate {
+    fn name(&self) -> &str {
+        match &self.pattern {
+            HostPattern::Any => "",
+            HostPattern::Wildcard(name) | HostPattern::Exact(name) => name.as_str(),
+        }
+    }
+}
+
+/// Certificates by server name.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificates {
+    pub(crate) exact: Names<NamedCertificate>,
+    pub(crate) wildcard: Names<NamedCertificate>,
+}
+
+impl Snapshot {
+    /// Compiles a table. A table holds only what can be compiled, so there is nothing to report.
+    #[must_use]
+    pub fn new(table: RouteTable) -> Self {
+        let RouteTable { hosts, default_backend, certificates, mut backends } = table;
+        let targets = hosts.values().flat_map(|host| host.routes()).map(|route| &route.target);
+        for target in targets.chain(default_backend.as_deref().map(|default| &default.target)) {
+            if let Target::Backend(reference) = target
+                && !backends.contains_key(reference)
+            {
+                backends.insert(Arc::clone(reference), Arc::new(Backend::assumed(Arc::clone(reference))));
+            }
+        }
+        let (mut numbers, mut numbered) = (BTreeMap::new(), BTreeMap::new());
+        for (number, (reference, backend)) in (0..).zip(backends) {
+            numbers.insert(reference, BackendId(number));
+            numbered.insert(BackendId(number), Some(backend));
+        }
+        let number_of = |reference: &Arc<BackendRef>| numbers.get(reference).copied();
+        let mut programs = Programs::new(0);
+        let bound = hosts.into_iter().map(|(pattern, host)| (pattern, Some(bind(&host, &mut programs, &number_of))));
+        let bound = bound.collect();
+        let empty = Self::empty(0);
+        Self {
+            hosts: empty.hosts.with(bound),
+            default_backend: default_backend.map(|default| Arc::new(bind_default(default, &number_of))),
+            certificates: empty
+                .certificates
+                .with(certificates.into_iter().map(|(name, entry)| (name, Some(entry))).collect()),
+            backends: empty.backends.with(numbered),
+        }
+    }
+
+    /// A snapshot of nothing, whose indices use this seed.
+    pub(crate) fn empty(seed: u64) -> Self {
+        Self {
+            hosts: Hosts::new(seed),
+            default_backend: None,
+            certificates: Certificates { exact: Names::new(seed), wildcard: Names::new(seed) },
+            backends: BackendTable::default(),
+        }
+    }
+
+    /// Says what becomes of a request. It cannot fail, does not allocate and looks at no clock.
+    #[must_use]
+    #[inline]
+    pub fn decide<'s>(&'s self, request: &RequestView<'_>) -> Decision<'s> {
+        if request.is_asterisk() {
+            return Decision::respond(204, reason::OPTIONS_ASTERISK, None);
+        }
+        let Some(bound) = self.hosts.find(request.host_key()) else {
+            return self.by_default(request, PathPolicy::Rfc3986, reason::NO_HOST);
+        };
+        let entry = &*bound.entry;
+        let policy = entry.host.path_policy();
+        let path = match request.path(policy) {
+            Ok(path) => path,
+            Err(rejection) => return Decision::bad_request(BadRequest::Path(rejection)),
+        };
+        let found = bound.program.find(path);
+        let Some((place, route)) = found.and_then(|place| Some((place, entry.host.routes().get(place)?))) else {
+            return self.by_default(request, policy, reason::NO_PATH);
+        };
+        let matched = Matched::Route { host: &entry.host, route };
+        let number = entry.backends.get(place).copied().unwrap_or(BackendId::NONE);
+        self.decide_target(&route.target, number, matched, policy)
+    }
+
+    /// Says what becomes of a request and why. It looks at every rule, so it is not for the hot path.
+    #[must_use]
+    pub fn explain<'s>(&'s self, request: &RequestView<'_>) -> Explanation<'s> {
+        reference::explain_parts(self, request)
+    }
+
+    /// The certificate for a server name of a TLS handshake: the exact name, then a wildcard, then the default.
+    ///
+    /// The name is compared in lower case without its final dot.
+    #[must_use]
+    pub fn certificate(&self, sni: Option<&str>) -> &CertificateId {
+        let entry = sni.and_then(|sni| {
+            let lower = sni.strip_suffix('.').unwrap_or(sni).to_ascii_lowercase();
+            let key = NameKey::new(&lower);
+            let wildcard = || self.certificates.wildcard.get(&key.without_first_label()?);
+            self.certificates.exact.get(&key).or_else(wildcard)
+        });
+        entry.map_or(&CertificateId::Default, |named| &named.entry.certificate)
+    }
+
+    /// The table that the snapshot was made of.
+    #[must_use]
+    pub fn table(&self) -> RouteTable {
+        let certificates = self.certificates.exact.values().chain(self.certificates.wildcard.values());
+        RouteTable {
+            hosts: self.hosts.all().map(|it| (it.entry.host.pattern().clone(), Arc::clone(&it.entry.host))).collect(),
+            default_backend: self.default_backend.as_ref().map(|entry| Arc::clone(&entry.default)),
+            certificates: certificates.map(|named| (named.pattern.clone(), Arc::clone(&named.entry))).collect(),
+            backends: self
+                .backends
+                .iter()
+                .map(|backend| (Arc::clone(&backend.reference), Arc::clone(backend)))
+                .collect(),
+        }
+    }
+
+    /// How many hosts there are.
+    #[must_use]
+    pub fn host_count(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Finds the route of a host and path without deciding anything: the bare index, for measurements.
+    ///
+    /// The host is in lower case without port, the path canonical. Returned is the place of the route in its host.
+    #[doc(hidden)]
+    #[must_use]
+    #[inline]
+    pub fn locate(&self, host: &str, path: &[u8]) -> Option<(&Arc<VirtualHost>, usize)> {
+        let bound = self.hosts.find(&NameKey::new(host))?;
+        Some((&bound.entry.host, bound.program.find(path)?))
+    }
+
+    /// The bytes that the indices take: slots, programs and numbers, without the table itself.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn index_bytes(&self) -> usize {
+        let mut programs = BTreeMap::new();
+        let mut entries = 0;
+        for bound in self.hosts.all() {
+            programs.insert(Arc::as_ptr(&bound.program), size_of_val(&*bound.program) + bound.program.heap_bytes());
+            entries += size_of_val(&*bound.entry) + bound.entry.backends.len() * size_of::<BackendId>();
+        }
+        self.hosts.heap_bytes() + entries + programs.values().sum::<usize>()
+    }
+
+    fn by_default(&self, request: &RequestView<'_>, policy: PathPolicy, otherwise: &'static str) -> Decision<'_> {
+        let default = self.default_backend.as_deref();
+        let policy = default.map_or(policy, |entry| entry.default.path_policy);
+        if let Err(rejection) = request.path(policy) {
+            return Decision::bad_request(BadRequest::Path(rejection));
+        }
+        match default {
+            Some(DefaultEntry { default, backend }) => {
+                self.decide_target(&default.target, *backend, Matched::Default(default), policy)
+            }
+            None => Decision::respond(404, otherwise, None),
+        }
+    }
+
+    #[inline]
+    fn decide_target<'s>(
+        &'s self,
+        target: &'s Target,
+        number: BackendId,
+        matched: Matched<'s>,
+        policy: PathPolicy,
+    ) -> Decision<'s> {
+        if let Some(backend) = self.backends.get(number) {
+            return decision::toward(backend, matched, policy);
+        }
+        decision::fixed(target, matched).unwrap_or(Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)))
+    }
+}
+
+impl Parts for Snapshot {
+    fn hosts(&self) -> Vec<&Arc<VirtualHost>> {
+        self.hosts.all().map(|bound| &bound.entry.host).collect()
+    }
+
+    fn default_backend(&self) -> Option<&DefaultBackend> {
+        self.default_backend.as_deref().map(|entry| &*entry.default)
+    }
+
+    fn backend(&self, reference: &Arc<BackendRef>) -> Option<&Backend> {
+        self.backends.iter().find(|backend| backend.reference == *reference).map(|backend| &**backend)
+    }
+}
+
+impl Certificates {
+    pub(crate) fn with(&self, changes: Vec<(HostPattern, Option<Arc<CertificateEntry>>)>) -> Self {
+        let (mut exact, mut wildcard) = (Vec::new(), Vec::new());
+        for (pattern, entry) in changes {
+            let (list, key) = match &pattern {
+                // No certificate is registered for every name; the default one is.
+                HostPattern::Any => continue,
+                HostPattern::Exact(name) => (&mut exact, NameKey::new(name.as_str())),
+                HostPattern::Wildcard(name) => (&mut wildcard, NameKey::new(name.as_str())),
+            };
+            list.push((key, entry.map(|entry| NamedCertificate { pattern, entry })));
+        }
+        Self { exact: self.exact.with(exact), wildcard: self.wildcard.with(wildcard) }
+    }
+}
+
+/// Makes a host ready to be matched.
+pub(crate) fn bind(
+    host: &Arc<VirtualHost>,
+    programs: &mut Programs,
+    number_of: &dyn Fn(&Arc<BackendRef>) -> Option<BackendId>,
+) -> Bound {
+    let program = programs.get(host);
+    let backends = host.routes().iter().map(|route| number(&route.target, number_of)).collect();
+    Bound { program, entry: Arc::new(HostEntry { host: Arc::clone(host), backends }) }
+}
+
+pub(crate) fn bind_default(
+    default: Arc<DefaultBackend>,
+    number_of: &dyn Fn(&Arc<BackendRef>) -> Option<BackendId>,
+) -> DefaultEntry {
+    DefaultEntry { backend: number(&default.target, number_of), default }
+}
+
+fn number(target: &Target, number_of: &dyn Fn(&Arc<BackendRef>) -> Option<BackendId>) -> BackendId {
+    match target {
+        Target::Backend(reference) => number_of(reference).unwrap_or(BackendId::NONE),
+        _ => BackendId::NONE,
+    }
+}
