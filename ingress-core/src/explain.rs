@@ -7,7 +7,7 @@ use crate::decision::{Decision, Matched};
 use crate::host::HostPattern;
 use crate::object::Origin;
 use crate::path::PathPattern;
-use crate::policy::{PrecedenceField, Route, VirtualHost};
+use crate::policy::{PrecedenceField, Route, ShadowReason, VirtualHost};
 
 /// A decision with what was considered on the way to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +49,8 @@ pub enum Outcome<'s> {
         by_host: &'s HostPattern,
         /// What decided.
         because: PrecedenceField,
+        /// Where the two rules are the same, what told them apart.
+        shadowed: Option<ShadowReason>,
     },
     /// It does not take the request.
     NotMatched(WhyNot),
@@ -132,13 +134,25 @@ impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (host, route) = (self.host.pattern(), self.route);
         write!(f, "{host} {} ({}): ", route.path, route.origin)?;
-        match self.outcome {
-            Outcome::Chosen => f.write_str("chosen"),
-            Outcome::NotMatched(why) => write!(f, "not matched, {why}"),
-            Outcome::Outranked { by: None, by_host, .. } => {
-                write!(f, "outranked, host {by_host} is more specific and final")
+        fmt::Display::fmt(&self.outcome, f)
+    }
+}
+
+impl fmt::Display for Outcome<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chosen => f.write_str("chosen"),
+            Self::NotMatched(why) => write!(f, "not matched: {why}"),
+            Self::Outranked { by: None, by_host, .. } => {
+                write!(f, "outranked: host `{by_host}` is more specific, and the choice of host is final")
             }
-            Outcome::Outranked { by: Some(by), because, .. } => write!(f, "outranked by {by}, {}", because.clause()),
+            Self::Outranked { by: Some(by), because, shadowed, .. } => {
+                write!(f, "outranked by {} {}, ", by.object.path(), by.field)?;
+                match shadowed {
+                    Some(reason) => write!(f, "the same rule, which answers because {}", reason.as_str()),
+                    None => f.write_str(because.clause()),
+                }
+            }
         }
     }
 }

@@ -157,15 +157,18 @@ fn steps_of_host<'s>(
             return Outcome::NotMatched(WhyNot::of_path(route, path));
         }
         match (is_chosen, winner, chosen) {
-            (false, _, Some(chosen)) => {
-                Outcome::Outranked { by: None, by_host: chosen.pattern(), because: PrecedenceField::Host }
-            }
+            (false, _, Some(chosen)) => Outcome::Outranked {
+                by: None,
+                by_host: chosen.pattern(),
+                because: PrecedenceField::Host,
+                shadowed: None,
+            },
             (_, Some(winner), _) if winner.path == *route => Outcome::Chosen,
             (_, Some(winner), _) => {
                 let (theirs, ours) =
                     (Precedence::new(host.pattern(), &winner.path), Precedence::new(host.pattern(), route));
                 let because = theirs.deciding_field(&ours).unwrap_or(PrecedenceField::Age);
-                Outcome::Outranked { by: Some(&winner.origin), by_host: host.pattern(), because }
+                Outcome::Outranked { by: Some(&winner.origin), by_host: host.pattern(), because, shadowed: None }
             }
             (_, None, _) => Outcome::NotMatched(WhyNot::Path),
         }
@@ -175,7 +178,12 @@ fn steps_of_host<'s>(
     for shadowed in host.shadowed() {
         let route = &shadowed.route;
         let outcome = if route.path.matches(path) {
-            Outcome::Outranked { by: Some(&shadowed.winner), by_host: host.pattern(), because: PrecedenceField::Age }
+            Outcome::Outranked {
+                by: Some(&shadowed.winner),
+                by_host: host.pattern(),
+                because: PrecedenceField::Age,
+                shadowed: Some(shadowed.reason),
+            }
         } else {
             Outcome::NotMatched(WhyNot::of_path(&route.path, path))
         };

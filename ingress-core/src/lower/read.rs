@@ -11,7 +11,7 @@ use super::options::Options;
 use super::validate;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::host::HostPattern;
-use crate::model::{Ingress, IngressBackend, Inputs};
+use crate::model::{Ingress, IngressBackend, IngressTls, Inputs};
 use crate::object::{FieldPath, ObjectRef, Origin};
 use crate::path::{PathPattern, PathPolicy};
 use crate::policy::{BackendRef, FixedResponse, PortRef, Route, Target};
@@ -87,8 +87,12 @@ pub(super) fn read(object: &Arc<ObjectRef>, ingress: &Ingress, classes: &Classes
             );
         }
         for (j, host) in entry.hosts.iter().enumerate() {
-            if let Ok(pattern) = HostPattern::for_certificate(host) {
-                contribution.tls.entry(pattern).or_insert((i, j));
+            let Ok(pattern) = HostPattern::for_certificate(host) else { continue };
+            let first = *contribution.tls.entry(pattern).or_insert((i, j));
+            let secret_of = |i| ingress.spec.tls.get(i).map(|entry: &IngressTls| &entry.secret_name);
+            if secret_of(first.0) != secret_of(i) {
+                let place = |(i, j)| Origin { object: Arc::clone(object), field: tls_host(i, j) };
+                out.push(super::tls::conflict(host, place((i, j)), place(first)));
             }
         }
     }
@@ -97,6 +101,11 @@ pub(super) fn read(object: &Arc<ObjectRef>, ingress: &Ingress, classes: &Classes
         resource_note(object, default, || FieldPath::named("spec.defaultBackend.resource"), out);
     }
     contribution
+}
+
+/// The place of a name in a TLS entry.
+pub(super) fn tls_host(entry: usize, host: usize) -> FieldPath {
+    FieldPath::text(format!("spec.tls[{entry}].hosts[{host}]"))
 }
 
 fn resource_note(

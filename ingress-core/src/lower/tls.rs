@@ -31,8 +31,7 @@ pub(super) fn certificate(
     for member in members {
         let object = &member.key.object;
         let (entry, host) = member.place;
-        let origin =
-            Origin { object: Arc::clone(object), field: FieldPath::text(format!("spec.tls[{entry}].hosts[{host}]")) };
+        let origin = Origin { object: Arc::clone(object), field: read::tls_host(entry, host) };
         let secret = read::tls_secret(object, member.ingress, entry);
         let certificate = match &secret {
             None => CertificateId::Default,
@@ -41,16 +40,17 @@ pub(super) fn certificate(
         match &winner {
             None => winner = Some((CertificateEntry { certificate, origin }, secret)),
             Some((_, first)) if *first == secret => {}
-            Some((entry, _)) => {
-                let message = format!("`{pattern}` already has another certificate");
-                out.push(
-                    Diagnostic::new(Code::TlsHostConflict, Some(origin.object), origin.field, message)
-                        .with_related(entry.origin.clone(), "this entry counts"),
-                );
-            }
+            Some((entry, _)) => out.push(conflict(&pattern.to_string(), origin, entry.origin.clone())),
         }
     }
     winner.map(|(entry, _)| entry)
+}
+
+/// The finding for an entry that comes too late for a name.
+pub(super) fn conflict(name: &str, loser: Origin, winner: Origin) -> Diagnostic {
+    let message = format!("`{name}` already has another certificate");
+    Diagnostic::new(Code::TlsHostConflict, Some(loser.object), loser.field, message)
+        .with_related(winner, "this entry counts")
 }
 
 fn usable(

@@ -43,7 +43,9 @@ pub(super) fn ingress(object: &Arc<ObjectRef>, ingress: &Ingress, out: &mut Vec<
     }
     if let Some(class) = &spec.ingress_class_name {
         if let Err(error) = check_subdomain(class) {
-            check.error(Code::InvalidClassName, "spec.ingressClassName", format!("class name `{class}` {error}"), None);
+            let message =
+                if class.is_empty() { "class name is empty".into() } else { format!("class name `{class}` {error}") };
+            check.error(Code::InvalidClassName, "spec.ingressClassName", message, None);
         }
         if let Some(annotation) = metadata.annotations.get(CLASS_ANNOTATION)
             && annotation != class

@@ -104,7 +104,7 @@ impl PrecedenceField {
             Self::Length => "whose path is longer",
             Self::Type => "which matches more strictly at equal length",
             Self::Text => "whose text is greater at equal length and type",
-            Self::Age => "which is the same rule of an older object, a lesser name or an earlier place",
+            Self::Age => "which is the same rule and comes first",
         }
     }
 }

@@ -1,0 +1,127 @@
+//! Instructions per lookup, which no other program on the machine can disturb.
+//!
+//! `instructions --measure [ROUTES]` runs itself under callgrind, once with few and once with many lookups, and divides the
+//! difference by the difference in lookups, so that building counts for nothing. `--check [ROUTES]` does so for our own two
+//! contenders and fails when a limit is exceeded or a lookup allocates. Both do nothing where valgrind is missing. The
+//! default is ten thousand routes: the count hardly depends on it, and building under valgrind takes long.
+
+use std::alloc::System;
+use std::process::{Command, ExitCode};
+
+use benches::contenders::{ALL, DECIDE, LOCATE};
+use benches::keys::{Distribution, Keys};
+use benches::matcher::{Contender, Error, check};
+use benches::workload::Workload;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Keys of one sweep.
+const KEYS: usize = 4_096;
+/// Sweeps of the short run and of the long one.
+const SWEEPS: (usize, usize) = (1, 9);
+/// Routes where no number is given.
+const ROUTES: usize = 10_000;
+/// The most instructions that our contenders may take.
+const LIMITS: [(Contender, u64); 2] = [(LOCATE, 350), (DECIDE, 700)];
+
+fn main() -> Result<ExitCode, Error> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match *arguments {
+        ["--sweep", name, routes, sweeps] => sweep(name, routes.parse()?, sweeps.parse()?),
+        ["--measure"] => measure(ROUTES),
+        ["--measure", routes] => measure(routes.parse()?),
+        ["--check"] => check_limits(ROUTES),
+        ["--check", routes] => check_limits(routes.parse()?),
+        _ => Err("usage: instructions --measure [ROUTES] | --check [ROUTES]".into()),
+    }
+}
+
+/// The work that is counted: build, then look up.
+fn sweep(name: &str, routes: usize, sweeps: usize) -> Result<ExitCode, Error> {
+    let contender = ALL.into_iter().find(|contender| contender.name == name).ok_or("no such contender")?;
+    let workload = Workload::new(routes);
+    let keys = Keys::timed(&workload, Distribution::Uniform, KEYS);
+    let probes = keys.probes()?;
+    let matcher = (contender.build)(&workload)?;
+    for _ in 0..sweeps {
+        matcher.sweep(&probes);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(routes: usize) -> Result<ExitCode, Error> {
+    println!("| matcher | instructions per lookup at {routes} routes |\n|---|--:|");
+    for contender in ALL.into_iter().filter(|contender| routes <= contender.most_routes) {
+        match per_lookup(contender, routes)? {
+            Some(count) => println!("| {} | {count} |", contender.name),
+            None => return Ok(skipped()),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_limits(routes: usize) -> Result<ExitCode, Error> {
+    let mut within = true;
+    for (contender, limit) in LIMITS {
+        let allocations = allocations(contender, routes)?;
+        println!("{}: {allocations} allocations in {KEYS} lookups, 0 allowed", contender.name);
+        within &= allocations == 0;
+        match per_lookup(contender, routes)? {
+            Some(count) => {
+                println!("{}: {count} instructions per lookup at {routes} routes, {limit} allowed", contender.name);
+                within &= count <= limit;
+            }
+            None => println!("{}: instructions not counted, for want of valgrind", contender.name),
+        }
+    }
+    Ok(if within { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn skipped() -> ExitCode {
+    println!("skipped: valgrind is not installed");
+    ExitCode::SUCCESS
+}
+
+/// How often a sweep asks for memory, once the answers have been seen to be right.
+fn allocations(contender: Contender, routes: usize) -> Result<usize, Error> {
+    let workload = Workload::new(routes);
+    let matcher = (contender.build)(&workload)?;
+    check(contender.name, &*matcher, &Keys::control(&workload))?;
+    let keys = Keys::timed(&workload, Distribution::Uniform, KEYS);
+    let probes = keys.probes()?;
+    let region = Region::new(ALLOCATOR);
+    matcher.sweep(&probes);
+    let change = region.change();
+    Ok(change.allocations + change.reallocations)
+}
+
+/// Instructions per lookup; none without valgrind.
+fn per_lookup(contender: Contender, routes: usize) -> Result<Option<u64>, Error> {
+    let (few, many) = SWEEPS;
+    let (Some(few_cost), Some(many_cost)) = (cost(contender, routes, few)?, cost(contender, routes, many)?) else {
+        return Ok(None);
+    };
+    let lookups = u64::try_from((many - few) * KEYS)?;
+    Ok(Some(many_cost.saturating_sub(few_cost).div_ceil(lookups)))
+}
+
+/// Instructions of a whole run; none without valgrind.
+fn cost(contender: Contender, routes: usize, sweeps: usize) -> Result<Option<u64>, Error> {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(std::env::current_exe()?);
+    command.args(["--sweep", contender.name, &routes.to_string(), &sweeps.to_string()]);
+    let output = match command.output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        output => output?,
+    };
+    let text = String::from_utf8_lossy(&output.stderr);
+    // ==123== Collected : 456
+    let collected = text.lines().find_map(|line| line.split_once("Collected :")).map(|(_, count)| count.trim());
+    match collected {
+        Some(count) if output.status.success() => Ok(Some(count.parse()?)),
+        _ => Err(format!("valgrind failed: {text}").into()),
+    }
+}

@@ -1,0 +1,103 @@
+//! Time, memory and allocations of a lookup, for each contender and size.
+
+use benches::contenders::{ALL, DECIDE, FLAT, LOCATE};
+use benches::keys::{Distribution, KEYS, Keys};
+use benches::matcher::{Contender, Error, Matcher, check};
+use benches::measure::{in_turn, milliseconds, per_route, timed};
+use benches::workload::Workload;
+
+use crate::row::Row;
+use crate::{allocations, kept_bytes};
+
+/// What was measured of one contender at one size.
+pub(crate) struct Measured {
+    name: &'static str,
+    routes: usize,
+    /// Nanoseconds per lookup, in the order of [`Distribution::ALL`].
+    times: Vec<f64>,
+    allocations: usize,
+}
+
+/// Measures everything and prints a line for each contender and size.
+pub(crate) fn measure(largest: usize) -> Result<Vec<Measured>, Error> {
+    let mut measured = Vec::new();
+    for routes in [10, 1_000, 100_000, 1_000_000].into_iter().filter(|routes| *routes <= largest) {
+        measured.extend(at_size(routes)?);
+    }
+    Ok(measured)
+}
+
+fn at_size(routes: usize) -> Result<Vec<Measured>, Error> {
+    let workload = Workload::new(routes);
+    let control = Keys::control(&workload);
+    let mut built: Vec<(Contender, Box<dyn Matcher>, String)> = Vec::new();
+    for contender in ALL.into_iter().filter(|contender| routes <= contender.most_routes) {
+        let ((matcher, time), bytes) = kept_bytes(|| timed(|| (contender.build)(&workload)));
+        let matcher = matcher?;
+        check(contender.name, &*matcher, &control)?;
+        let size = format!("{:.0} | {:.1}", per_route(bytes, routes), milliseconds(time));
+        built.push((contender, matcher, size));
+    }
+    let matchers: Vec<&dyn Matcher> = built.iter().map(|(_, matcher, _)| &**matcher).collect();
+    let mut measured: Vec<Measured> = built
+        .iter()
+        .map(|(contender, ..)| Measured { name: contender.name, routes, times: Vec::new(), allocations: 0 })
+        .collect();
+    for distribution in Distribution::ALL {
+        let keys = Keys::timed(&workload, distribution, KEYS);
+        let probes = keys.probes()?;
+        let times = in_turn(&matchers, &probes);
+        for ((one, time), matcher) in measured.iter_mut().zip(times).zip(&matchers) {
+            one.times.push(time);
+            one.allocations += allocations(|| matcher.sweep(&probes));
+        }
+    }
+    let ours: Vec<f64> = measured.iter().find(|it| it.name == LOCATE.name).map_or(Vec::new(), |it| it.times.clone());
+    for (one, (.., size)) in measured.iter().zip(&built) {
+        let times: String =
+            one.times.iter().zip(&ours).map(|(time, ours)| format!(" {time:.1} | {:.2} |", time / ours)).collect();
+        println!("| {} | {routes} |{times} {size} | {} |", one.name, one.allocations);
+    }
+    Ok(measured)
+}
+
+/// What the lookups say about the targets.
+pub(crate) fn targets(measured: &[Measured]) -> Vec<Row> {
+    let ours = [LOCATE.name, DECIDE.name];
+    let mut rows = Vec::new();
+    for one in measured.iter().filter(|it| it.name == LOCATE.name && it.routes >= 1_000) {
+        let others = measured.iter().filter(|it| it.routes == one.routes);
+        for (place, distribution) in Distribution::ALL.into_iter().enumerate() {
+            let time = |it: &Measured| it.times.get(place).copied().unwrap_or(f64::NAN);
+            let case = format!("{} routes, {}", one.routes, distribution.as_str());
+            let row = |figure, case: String, other: f64, target| Row {
+                figure,
+                case,
+                measured: time(one) / other,
+                unit: "x",
+                target: Some(target),
+            };
+            for flat in others.clone().filter(|it| it.name == FLAT.name) {
+                rows.push(row("locate to the flat table", case.clone(), time(flat), 1.5));
+            }
+            let peers = others.clone().filter(|it| it.name.contains('+') && !it.name.contains("decide"));
+            let fastest = peers.min_by(|a, b| time(a).total_cmp(&time(b)));
+            if let Some(fastest) = fastest {
+                let case = format!("{case}: {}", fastest.name);
+                rows.push(row("locate to the fastest peer", case, time(fastest), 1.0));
+            }
+        }
+    }
+    for one in measured.iter().filter(|it| ours.contains(&it.name)) {
+        #[expect(clippy::cast_precision_loss, reason = "the count should be zero")]
+        let count = one.allocations as f64 / (KEYS * Distribution::ALL.len()) as f64;
+        rows.push(Row {
+            figure: "allocations per lookup",
+            case: format!("{}, {} routes", one.name, one.routes),
+            measured: count,
+            unit: "",
+            target: Some(0.0),
+        });
+    }
+    rows
+}

@@ -1,0 +1,233 @@
+//! A request that somebody asks about: from the command line or from a line of JSON to what the engine looks at.
+
+use std::net::IpAddr;
+
+use http::Version;
+use ingress_core::request::{BadRequest, ConnInfo, Headers, RawRequest, RequestView, TlsInfo};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// A request in full, owned.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The request as it was given, for the output.
+    pub given: Value,
+    method: String,
+    target: Vec<u8>,
+    version: Version,
+    authority: Option<String>,
+    headers: Vec<(String, String)>,
+    conn: ConnInfo,
+    draw: u64,
+}
+
+/// What the options say of every `--request`.
+#[derive(Clone, Debug, Default)]
+pub struct Defaults {
+    /// `-H`.
+    pub headers: Vec<(String, String)>,
+    /// `--remote-addr`.
+    pub remote_addr: Option<IpAddr>,
+    /// `--sni`; empty for a handshake without a server name.
+    pub sni: Option<String>,
+    /// `--draw`.
+    pub draw: u64,
+}
+
+/// One line of `--requests`. All but `url` may be left out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    url: String,
+    #[serde(default)]
+    method: Option<String>,
+    #[serde(default)]
+    headers: Map<String, Value>,
+    #[serde(default)]
+    remote_addr: Option<IpAddr>,
+    #[serde(default)]
+    sni: Option<String>,
+    #[serde(default)]
+    draw: u64,
+    /// `1.0`, `1.1` (the default) or `2`.
+    #[serde(default)]
+    version: Option<String>,
+    /// Sends the URL as an absolute-form target.
+    #[serde(default)]
+    absolute: bool,
+    /// Sends no Host field.
+    #[serde(default)]
+    no_host: bool,
+    /// The request target in place of the URL's.
+    #[serde(default)]
+    target: Option<String>,
+}
+
+impl Question {
+    /// Reads `METHOD URL` or `URL`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, fit for a person.
+    pub fn from_text(text: &str, defaults: &Defaults) -> Result<Self, String> {
+        let text = text.trim();
+        let (method, url) = match text.split_once(char::is_whitespace) {
+            Some((method, url)) if is_method(method) => (method, url.trim_start()),
+            _ => ("GET", text),
+        };
+        let mut headers = Map::new();
+        for (name, value) in &defaults.headers {
+            let values = headers.entry(name.clone()).or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(values) = values {
+                values.push(Value::String(value.clone()));
+            }
+        }
+        let mut given = json!({"method": method, "url": url});
+        if let Value::Object(given) = &mut given {
+            let single = |values: &Value| match values {
+                Value::Array(values) if values.len() == 1 => values.first().cloned().unwrap_or_default(),
+                other => other.clone(),
+            };
+            if !headers.is_empty() {
+                let shown = headers.iter().map(|(name, values)| (name.clone(), single(values))).collect();
+                given.insert("headers".into(), Value::Object(shown));
+            }
+            if let Some(address) = defaults.remote_addr {
+                given.insert("remote_addr".into(), json!(address.to_string()));
+            }
+            if let Some(sni) = &defaults.sni {
+                given.insert("sni".into(), json!(sni));
+            }
+            if defaults.draw != 0 {
+                given.insert("draw".into(), json!(defaults.draw));
+            }
+        }
+        let line = Line {
+            url: url.to_owned(),
+            method: Some(method.to_owned()),
+            headers,
+            remote_addr: defaults.remote_addr,
+            sni: defaults.sni.clone(),
+            draw: defaults.draw,
+            version: None,
+            absolute: false,
+            no_host: false,
+            target: None,
+        };
+        Self::new(line, given)
+    }
+
+    /// Reads one JSON object.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, fit for a person.
+    pub fn from_json(given: Value) -> Result<Self, String> {
+        let line: Line = Line::deserialize(&given).map_err(|error| error.to_string())?;
+        Self::new(line, given)
+    }
+
+    fn new(line: Line, given: Value) -> Result<Self, String> {
+        let url = Url::parse(&line.url)?;
+        let version = match line.version.as_deref() {
+            None | Some("1.1") => Version::HTTP_11,
+            Some("1.0") => Version::HTTP_10,
+            Some("2") => Version::HTTP_2,
+            Some(other) => return Err(format!("version `{other}` is none of `1.0`, `1.1` and `2`")),
+        };
+        let mut headers = Vec::new();
+        let mut has_host = line.no_host || version == Version::HTTP_2;
+        for (name, value) in line.headers {
+            has_host |= name.eq_ignore_ascii_case("host");
+            let values = match value {
+                Value::Array(values) => values,
+                value => vec![value],
+            };
+            for value in values {
+                let Value::String(value) = value else { return Err(format!("header `{name}` is not a string")) };
+                headers.push((name.clone(), value));
+            }
+        }
+        if !has_host {
+            headers.insert(0, ("Host".to_owned(), url.authority.to_owned()));
+        }
+        let target =
+            line.target.unwrap_or_else(|| if line.absolute { line.url.clone() } else { url.target.to_owned() });
+        let tls = url.is_https.then(|| {
+            let sni = line.sni.unwrap_or_else(|| url.server_name().to_owned());
+            TlsInfo { sni: (!sni.is_empty()).then(|| sni.into()) }
+        });
+        Ok(Self {
+            given,
+            method: line.method.unwrap_or_else(|| "GET".to_owned()),
+            target: target.into_bytes(),
+            version,
+            authority: (version == Version::HTTP_2).then(|| url.authority.to_owned()),
+            headers,
+            conn: ConnInfo { remote_addr: line.remote_addr, tls },
+            draw: line.draw,
+        })
+    }
+
+    /// Calls `ask` with the request as the engine sees it.
+    pub fn with_view<T>(&self, ask: impl FnOnce(Result<RequestView<'_>, BadRequest>) -> T) -> T {
+        let headers: Vec<(&str, &[u8])> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let raw = RawRequest {
+            method: &self.method,
+            target: &self.target,
+            version: self.version,
+            authority: self.authority.as_deref().map(str::as_bytes),
+            headers: Headers::List(&headers),
+        };
+        ask(RequestView::from_raw(&raw, &self.conn, self.draw))
+    }
+
+    /// The connection.
+    #[must_use]
+    pub fn conn(&self) -> &ConnInfo {
+        &self.conn
+    }
+}
+
+/// Everything but whitespace that cannot begin a URL.
+fn is_method(text: &str) -> bool {
+    !text.is_empty() && !text.contains("://") && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'-')
+}
+
+/// A URL cut into pieces and left as it is: nothing is decoded, encoded or put in order.
+struct Url<'u> {
+    is_https: bool,
+    authority: &'u str,
+    target: &'u str,
+}
+
+impl<'u> Url<'u> {
+    fn parse(url: &'u str) -> Result<Self, String> {
+        let (scheme, rest) = match url.split_once("://") {
+            // `://` behind a slash or a question mark belongs to a path or a query.
+            Some((scheme, rest)) if !scheme.contains(['/', '?', '#']) => (scheme, rest),
+            _ => ("http", url),
+        };
+        let is_https = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" => true,
+            other => return Err(format!("URL `{url}` has scheme `{other}`, not `http` or `https`")),
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        if authority.is_empty() {
+            return Err(format!("URL `{url}` has no host"));
+        }
+        Ok(Self { is_https, authority, target: if target.is_empty() { "/" } else { target } })
+    }
+
+    /// What a client would put into its TLS handshake: the host, unless that is an address.
+    fn server_name(&self) -> &'u str {
+        if self.authority.starts_with('[') {
+            return "";
+        }
+        let host = self.authority.split(':').next().unwrap_or_default();
+        if host.parse::<IpAddr>().is_ok() { "" } else { host }
+    }
+}

@@ -1,0 +1,376 @@
+//! From manifests and questions to a report.
+//!
+//! Every question is put to the compiled matcher and to the reference evaluator; if the two ever differed, the report would
+//! be worthless, so that is an error and not a report.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use ingress_core::compiler::Compiler;
+use ingress_core::decision::{Decision, Matched};
+use ingress_core::diagnostic::{Diagnostic, Severity};
+use ingress_core::explain::{Explanation, Outcome, Step};
+use ingress_core::host::HostPattern;
+use ingress_core::lower::Options;
+use ingress_core::object::{ObjectRef, Origin};
+use ingress_core::policy::{Backend, DefaultBackend, Endpoint, PortRef, RouteTable, Target};
+use ingress_core::reference;
+use ingress_core::request::RequestView;
+use ingress_core::snapshot::Snapshot;
+use serde_json::{Value, json};
+
+use crate::input::{Finding, Manifests, Place};
+use crate::question::Question;
+use crate::report::{
+    BackendReport, DecisionReport, DefaultBackendReport, DiagnosticReport, MatchedReport, ObjectReport, RedirectReport,
+    RelatedReport, Report, RespondReport, RouteReport, SourceReport, StepReport, TargetReport, UpstreamReport,
+};
+
+/// A finding with the places that it points at, as far as they are in a text.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// The finding.
+    pub diagnostic: Diagnostic,
+    /// Its place.
+    pub place: Option<Place>,
+    /// Other places, with a word on each.
+    pub related: Vec<(Option<Place>, Option<Origin>, String)>,
+}
+
+/// The manifests, compiled.
+#[derive(Debug)]
+pub struct Simulation {
+    snapshot: std::sync::Arc<Snapshot>,
+    table: RouteTable,
+    /// Findings of the reader and of the engine, in order of their places.
+    pub findings: Vec<Located>,
+}
+
+/// The two evaluators gave different answers: a defect of the engine.
+#[derive(Debug)]
+pub struct Disagreement {
+    request: Value,
+    matcher: String,
+    reference: String,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { request, matcher, reference } = self;
+        write!(
+            f,
+            "this is a defect of the engine, please report it: the matcher and the reference differ on {request}\n"
+        )?;
+        write!(f, "matcher:   {matcher}\nreference: {reference}")
+    }
+}
+
+impl std::error::Error for Disagreement {}
+
+impl Simulation {
+    /// Compiles what was read.
+    #[must_use]
+    pub fn new(manifests: &Manifests, options: Options) -> Self {
+        let compiled = Compiler::new(options).compile(&manifests.inputs);
+        let from_reader = manifests.findings.iter().map(|Finding { diagnostic, place, related }| Located {
+            diagnostic: diagnostic.clone(),
+            place: Some(*place),
+            related: related.iter().map(|(place, text)| (Some(*place), None, text.clone())).collect(),
+        });
+        let from_engine = compiled.diagnostics.into_iter().map(|diagnostic| {
+            let place =
+                diagnostic.object.as_deref().and_then(|object| manifests.place(object, &diagnostic.field.to_string()));
+            let related = diagnostic.related.iter().map(|related| {
+                let Origin { object, field } = &related.origin;
+                let place = manifests.place(object, &field.to_string());
+                (place, Some(related.origin.clone()), related.message.to_string())
+            });
+            Located { related: related.collect(), diagnostic, place }
+        });
+        let mut findings: Vec<Located> = from_reader.chain(from_engine).collect();
+        findings.sort_by_key(|located| located.place.map(|place| (place.source, place.span.start)));
+        let table = compiled.snapshot.table();
+        Self { snapshot: compiled.snapshot, table, findings }
+    }
+
+    /// The compiled table.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The table that the reference evaluator reads.
+    #[must_use]
+    pub fn table(&self) -> &RouteTable {
+        &self.table
+    }
+
+    /// Whether any finding is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|located| located.diagnostic.severity == Severity::Error)
+    }
+
+    /// The whole answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Disagreement`], which is a defect of the engine.
+    pub fn report(&self, manifests: &Manifests, questions: &[Question], explain: bool) -> Result<Report, Disagreement> {
+        Ok(Report {
+            diagnostics: self.findings.iter().map(|located| diagnostic(located, manifests)).collect(),
+            routes: self.routes(manifests),
+            default_backend: self.table.default_backend.as_deref().map(|default| self.default_backend(default)),
+            decisions: questions.iter().map(|question| self.answer(question, explain)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Decides one request.
+    ///
+    /// # Errors
+    ///
+    /// [`Disagreement`], which is a defect of the engine.
+    pub fn answer(&self, question: &Question, explain: bool) -> Result<DecisionReport, Disagreement> {
+        let tls = question.conn().tls.as_ref();
+        let certificate = tls.map(|tls| self.snapshot.certificate(tls.sni.as_deref()).to_string());
+        question.with_view(|view| {
+            let view = match view {
+                Ok(view) => view,
+                Err(bad) => {
+                    let mut report = decision_report(question, &Decision::bad_request(bad), None, certificate);
+                    report.explanation = explain.then(Vec::new);
+                    return Ok(report);
+                }
+            };
+            let decision = self.snapshot.decide(&view);
+            let expected = reference::decide(&self.table, &view);
+            if decision != expected {
+                return Err(Disagreement {
+                    request: question.given.clone(),
+                    matcher: format!("{decision:?}"),
+                    reference: format!("{expected:?}"),
+                });
+            }
+            let mut report = decision_report(question, &decision, Some(&view), certificate);
+            report.explanation = explain.then(|| steps(&reference::explain(&self.table, &view)));
+            Ok(report)
+        })
+    }
+
+    fn routes(&self, manifests: &Manifests) -> Vec<RouteReport> {
+        let mut rows = Vec::new();
+        // Most specific first would scatter names; alphabetical is where people look.
+        let mut hosts: Vec<_> = self.table.hosts.values().collect();
+        hosts.sort_by_key(|host| (host.pattern() == &HostPattern::Any, host.pattern().to_string()));
+        for host in hosts {
+            let tls = self.table.certificates.get(host.pattern()).map(|entry| entry.certificate.to_string());
+            let name = host.pattern().to_string();
+            for route in host.routes() {
+                rows.push(RouteReport {
+                    host: name.clone(),
+                    path: Some(route.path.as_str().to_owned()),
+                    path_type: Some(route.path.kind().as_str()),
+                    target: self.target(&route.target),
+                    tls: tls.clone(),
+                    ingress: Some(route.origin.object.path()),
+                    field: Some(route.origin.field.to_string()),
+                    class: class_of(&route.origin.object, manifests),
+                });
+            }
+            if host.routes().is_empty() {
+                let default = self.table.default_backend.as_deref();
+                let none = || TargetReport {
+                    respond: Some(RespondReport { status: 404, reason: "no-path" }),
+                    ..TargetReport::default()
+                };
+                let target = default.map_or_else(none, |default| self.target(&default.target));
+                rows.push(RouteReport {
+                    host: name,
+                    path: None,
+                    path_type: None,
+                    target,
+                    tls,
+                    ingress: None,
+                    field: None,
+                    class: None,
+                });
+            }
+        }
+        rows
+    }
+
+    fn default_backend(&self, default: &DefaultBackend) -> DefaultBackendReport {
+        let (ingress, field) = match &default.origin {
+            Some(origin) => (Some(origin.object.path()), origin.field.to_string()),
+            None => (None, "--default-backend-service".to_owned()),
+        };
+        DefaultBackendReport { target: self.target(&default.target), ingress, field }
+    }
+
+    fn target(&self, target: &Target) -> TargetReport {
+        let mut report = TargetReport::default();
+        match target {
+            Target::Backend(reference) => {
+                let found = self.table.backend(reference);
+                report.backend = Some(backend(&found));
+                report.endpoints = found.availability.endpoints().map(endpoints);
+                report.down = (!found.availability.is_up()).then(|| found.availability.to_string());
+            }
+            Target::Redirect(redirect) => {
+                report.redirect =
+                    Some(RedirectReport { status: redirect.status, location: redirect.location.to_string() });
+            }
+            Target::Respond(response) | Target::Invalid(response) => {
+                report.respond = Some(RespondReport { status: response.status, reason: response.reason });
+            }
+        }
+        report
+    }
+}
+
+fn class_of(object: &ObjectRef, manifests: &Manifests) -> Option<String> {
+    let ingress = manifests.inputs.ingress(object)?;
+    let annotation = || ingress.metadata.annotations.get("kubernetes.io/ingress.class");
+    ingress.spec.ingress_class_name.as_ref().or_else(annotation).map(ToString::to_string)
+}
+
+fn decision_report(
+    question: &Question,
+    decision: &Decision<'_>,
+    view: Option<&RequestView<'_>>,
+    certificate: Option<String>,
+) -> DecisionReport {
+    let mut report = DecisionReport {
+        request: question.given.clone(),
+        decision: "respond",
+        backend: None,
+        endpoints: None,
+        upstream: None,
+        status: decision.status(),
+        reason: None,
+        location: None,
+        certificate,
+        matched: decision.matched().map(matched),
+        explanation: None,
+    };
+    match decision {
+        Decision::Forward(forward) => {
+            report.decision = "forward";
+            report.backend = Some(backend(forward.backend));
+            report.endpoints = forward.endpoints().map(endpoints);
+            report.upstream = view.map(|view| UpstreamReport {
+                target: text(&forward.upstream_target(view)).into_owned(),
+                host: text(view.authority()).into_owned(),
+            });
+        }
+        Decision::Redirect(redirected) => {
+            report.decision = "redirect";
+            report.location = Some(redirected.redirect.location.to_string());
+        }
+        Decision::Respond(response) | Decision::Refuse(response) => report.reason = Some(response.reason),
+    }
+    report
+}
+
+/// Bytes that are not UTF-8 are shown as `\xNN`: JSON has no bytes.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.escape_ascii().to_string()),
+    }
+}
+
+fn matched(matched: Matched<'_>) -> MatchedReport {
+    match matched {
+        Matched::Route { host, route } => MatchedReport {
+            ingress: Some(route.origin.object.path()),
+            field: route.origin.field.to_string(),
+            host: Some(host.pattern().to_string()),
+            path: Some(route.path.as_str().to_owned()),
+            path_type: Some(route.path.kind().as_str()),
+        },
+        Matched::Default(default) => {
+            let field = default.origin.as_ref().map(|origin| origin.field.to_string());
+            MatchedReport {
+                ingress: default.origin.as_ref().map(|origin| origin.object.path()),
+                field: field.unwrap_or_else(|| "--default-backend-service".to_owned()),
+                host: None,
+                path: None,
+                path_type: None,
+            }
+        }
+    }
+}
+
+fn backend(backend: &Backend) -> BackendReport {
+    let port = match &backend.port {
+        PortRef::Number(number) => json!(number),
+        PortRef::Name(name) => json!(&**name),
+        PortRef::First => json!("first"),
+    };
+    BackendReport {
+        namespace: backend.reference.namespace.to_string(),
+        service: backend.reference.service.to_string(),
+        port,
+    }
+}
+
+fn endpoints(endpoints: &[Endpoint]) -> Vec<String> {
+    endpoints.iter().map(ToString::to_string).collect()
+}
+
+fn steps(explanation: &Explanation<'_>) -> Vec<StepReport> {
+    explanation.steps.iter().map(step).collect()
+}
+
+fn step(step: &Step<'_>) -> StepReport {
+    let (because, by) = match step.outcome {
+        Outcome::Outranked { by, because, .. } => {
+            let by = by.map(|by| format!("{} {}", by.object.path(), by.field));
+            (Some(because.as_str()), by)
+        }
+        _ => (None, None),
+    };
+    StepReport {
+        ingress: step.route.origin.object.path(),
+        field: step.route.origin.field.to_string(),
+        host: step.host.pattern().to_string(),
+        path: step.route.path.as_str().to_owned(),
+        path_type: step.route.path.kind().as_str(),
+        outcome: step.outcome.as_str(),
+        because,
+        by,
+        text: step.outcome.to_string(),
+    }
+}
+
+fn diagnostic(located: &Located, manifests: &Manifests) -> DiagnosticReport {
+    let Diagnostic { object, field, code, effect, severity, message, help, .. } = &located.diagnostic;
+    let related = located.related.iter().map(|(place, origin, message)| RelatedReport {
+        message: message.clone(),
+        object: origin.as_ref().map(|origin| object_report(&origin.object)),
+        field: origin.as_ref().map(|origin| origin.field.to_string()).unwrap_or_default(),
+        source: place.and_then(|place| source(place, manifests)),
+    });
+    DiagnosticReport {
+        code: code.id(),
+        slug: code.slug(),
+        severity: severity.as_str(),
+        effect: effect.as_str(),
+        message: message.to_string(),
+        help: help.as_ref().map(ToString::to_string),
+        object: object.as_deref().map(object_report),
+        field: field.to_string(),
+        source: located.place.and_then(|place| source(place, manifests)),
+        related: related.collect(),
+    }
+}
+
+fn object_report(object: &ObjectRef) -> ObjectReport {
+    ObjectReport { kind: object.kind.as_str(), namespace: object.namespace.to_string(), name: object.name.to_string() }
+}
+
+fn source(place: Place, manifests: &Manifests) -> Option<SourceReport> {
+    let file = manifests.sources.get(place.source)?.name.clone();
+    Some(SourceReport { file, line: place.span.line, column: place.span.column })
+}
