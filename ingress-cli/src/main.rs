@@ -22,7 +22,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
-        Command::Simulate(args) => simulate::run(args, std::io::stdout()),
+        Command::Simulate(args) => simulate::run(args, &std::io::stdout()),
         Command::Code(args) => code::run(args, &mut std::io::stdout().lock()),
     };
     match done {

@@ -57,9 +57,9 @@ pub struct Disagreement {
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { request, matcher, reference } = self;
-        write!(
+        writeln!(
             f,
-            "this is a defect of the engine, please report it: the matcher and the reference differ on {request}\n"
+            "this is a defect of the engine, please report it: the matcher and the reference differ on {request}"
         )?;
         write!(f, "matcher:   {matcher}\nreference: {reference}")
     }
@@ -77,7 +77,7 @@ impl Simulation {
             place: Some(*place),
             related: related.iter().map(|(place, text)| (Some(*place), None, text.clone())).collect(),
         });
-        let from_engine = compiled.diagnostics.into_iter().map(|diagnostic| {
+        let from_engine = compiled.diagnostics.iter().cloned().map(|diagnostic| {
             let place =
                 diagnostic.object.as_deref().and_then(|object| manifests.place(object, &diagnostic.field.to_string()));
             let related = diagnostic.related.iter().map(|related| {

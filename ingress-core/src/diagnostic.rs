@@ -145,9 +145,9 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Findings in a stable order (object, field, code) without repetitions.
+/// Findings in a stable order (object, field, code) without repetitions. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics(Arc<[Diagnostic]>);
 
 impl Diagnostics {
     /// The findings in order.
@@ -173,15 +173,15 @@ impl FromIterator<Diagnostic> for Diagnostics {
         let mut findings: Vec<Diagnostic> = findings.into_iter().collect();
         findings.sort();
         findings.dedup();
-        Self(findings)
+        Self(findings.into())
     }
 }
 
-impl IntoIterator for Diagnostics {
-    type Item = Diagnostic;
-    type IntoIter = std::vec::IntoIter<Diagnostic>;
+impl<'d> IntoIterator for &'d Diagnostics {
+    type Item = &'d Diagnostic;
+    type IntoIter = std::slice::Iter<'d, Diagnostic>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.0.iter()
     }
 }

@@ -84,6 +84,8 @@ pub enum WhyNot {
     ExactFinalSlash,
     /// The rule ends in the middle of a path element.
     PrefixInsideElement,
+    /// The request's path is refused before any rule is looked at.
+    PathRefused,
 }
 
 impl WhyNot {
@@ -113,6 +115,7 @@ impl WhyNot {
             Self::Path => "the path is another",
             Self::ExactFinalSlash => "an Exact path must be equal, with or without the final slash",
             Self::PrefixInsideElement => "a Prefix matches whole path elements, and this one goes on",
+            Self::PathRefused => "the path is refused whatever the rules say",
         }
     }
 }

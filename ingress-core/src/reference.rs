@@ -105,7 +105,7 @@ fn decide_target<'s>(
             None => Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)),
         };
     }
-    decision::fixed(target, matched).unwrap_or(Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)))
+    decision::fixed(target, matched).unwrap_or_else(|| Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)))
 }
 
 /// See [`explain`].
@@ -144,7 +144,10 @@ fn steps_of_host<'s>(
     chosen: Option<&'s Arc<VirtualHost>>,
     request: &RequestView<'_>,
 ) -> Vec<Step<'s>> {
-    let path = request.path(host.path_policy()).unwrap_or_default();
+    let Ok(path) = request.path(host.path_policy()) else {
+        let refused = |route| Step { host, route, outcome: Outcome::NotMatched(WhyNot::PathRefused) };
+        return host.routes().iter().map(refused).collect();
+    };
     let is_chosen = chosen.is_some_and(|chosen| chosen.pattern() == host.pattern());
     let winner = host
         .routes()

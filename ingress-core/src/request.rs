@@ -95,7 +95,7 @@ impl<'r> RequestView<'r> {
             return Err(BadRequest::MethodNotProxied);
         }
         raw.check_framing()?;
-        let (form_authority, target) = raw::split_target(raw.target)?;
+        let (form_authority, target) = raw::split_target(raw.target, raw.authority.is_some())?;
         let authority = raw.authority(form_authority)?;
         let host = authority::host(authority, raw.version)?;
         let target = match target {
@@ -217,6 +217,8 @@ impl<'r> Path<'r> {
     fn new(target: &'r [u8]) -> Result<Self, BadRequest> {
         let end = target.iter().position(|byte| *byte == b'?');
         let (raw, query) = match end.and_then(|end| target.split_at_checked(end)) {
+            // An empty path is `/` (RFC 9112 3.2.1).
+            Some((b"", query)) => (&b"/"[..], query.get(1..)),
             Some((raw, query)) => (raw, query.get(1..)),
             None => (target, None),
         };

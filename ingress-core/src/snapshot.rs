@@ -91,7 +91,8 @@ impl Snapshot {
         }
         let number_of = |reference: &Arc<BackendRef>| numbers.get(reference).copied();
         let mut programs = Programs::new(0);
-        let bound = hosts.into_iter().map(|(pattern, host)| (pattern, Some(bind(&host, &mut programs, &number_of))));
+        let bound =
+            hosts.into_values().map(|host| (host.pattern().clone(), Some(bind(&host, &mut programs, &number_of))));
         let bound = bound.collect();
         let empty = Self::empty(0);
         Self {
@@ -230,7 +231,7 @@ impl Snapshot {
         if let Some(backend) = self.backends.get(number) {
             return decision::toward(backend, matched, policy);
         }
-        decision::fixed(target, matched).unwrap_or(Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)))
+        decision::fixed(target, matched).unwrap_or_else(|| Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)))
     }
 }
 

@@ -29,6 +29,7 @@ mod laws {
             cases: u32::try_from(cases).unwrap_or(u32::MAX),
             failure_persistence: None,
             max_shrink_iters: 20_000,
+            max_shrink_time: 20_000,
             ..default
         }
     }

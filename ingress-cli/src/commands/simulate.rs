@@ -202,7 +202,7 @@ impl RequestArgs {
 /// # Errors
 ///
 /// When the output cannot be written.
-pub fn run(args: &SimulateArgs, out: std::io::Stdout) -> std::io::Result<Exit> {
+pub fn run(args: &SimulateArgs, out: &std::io::Stdout) -> std::io::Result<Exit> {
     match prepare(args) {
         Ok((manifests, simulation, questions)) => {
             let report = match simulation.report(&manifests, &questions, args.explain) {
@@ -218,7 +218,7 @@ pub fn run(args: &SimulateArgs, out: std::io::Stdout) -> std::io::Result<Exit> {
                 Output::Yaml => write!(out.lock(), "{}", render::yaml(&serde_json::to_value(&report)?))?,
                 Output::Text => {
                     let choice = match args.color {
-                        Color::Auto => anstream::AutoStream::choice(&out),
+                        Color::Auto => anstream::AutoStream::choice(out),
                         Color::Always => anstream::ColorChoice::Always,
                         Color::Never => anstream::ColorChoice::Never,
                     };

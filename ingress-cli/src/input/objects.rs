@@ -84,16 +84,22 @@ fn read_object(
     if metadata.namespace.is_empty() && wire.kind().is_namespaced() {
         metadata.namespace = namespace.into();
     }
+    // Each object that is still to be named gets a name of its own from the API server; here its place in the input stands
+    // in for the random part.
+    let generates = metadata.name.is_empty() && !metadata.generate_name.is_empty();
+    if generates {
+        metadata.name = format!("{}{}", metadata.generate_name, manifests.inputs.len()).into();
+    }
     let reference = object.reference();
     if wire == WireKind::LegacyIngress {
         let message = format!("no server since Kubernetes 1.22 serves Ingress `{api_version}`");
         let help = Some("write it as networking.k8s.io/v1".to_owned());
         report(manifests, source, node, Code::RemovedApiVersion, reference.clone(), "apiVersion", message, help);
     }
-    // Nameless objects are all invalid; they must not replace each other before that is said of each.
-    if manifests.inputs.insert(object) && !reference.name.is_empty() {
+    if manifests.written.contains_key(&reference) {
         duplicate(manifests, source, node, &reference);
     }
+    manifests.inputs.insert(object);
     manifests.written.insert(reference, Written { source, node: Arc::clone(node) });
 }
 

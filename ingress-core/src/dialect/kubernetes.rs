@@ -9,7 +9,7 @@ use crate::object::{FieldPath, ObjectRef};
 use crate::path::PathPolicy;
 
 /// Annotations that configure some ingress controller carry a prefix that ends like this.
-const CONTROLLER_PREFIX: &str = ".ingress.kubernetes.io";
+const CONTROLLER_PREFIX: &str = "ingress.kubernetes.io";
 
 /// Ingress as `networking.k8s.io/v1` defines it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,7 +28,9 @@ impl Dialect for Kubernetes {
     fn interpret(&self, object: &Arc<ObjectRef>, ingress: &Ingress, out: &mut Vec<Diagnostic>) {
         for key in ingress.metadata.annotations.keys() {
             let Some((prefix, _)) = key.split_once('/') else { continue };
-            if prefix.ends_with(CONTROLLER_PREFIX) {
+            let is_controller =
+                prefix.strip_suffix(CONTROLLER_PREFIX).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+            if is_controller {
                 out.push(Diagnostic::new(
                     Code::AnnotationsWithoutEffect,
                     Some(Arc::clone(object)),

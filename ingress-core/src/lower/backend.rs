@@ -52,7 +52,7 @@ pub(super) fn resolve(reference: &Arc<BackendRef>, inputs: &Inputs, out: &mut Ve
 
 /// Number and name of the Service port that a rule means. An ExternalName Service need not declare its ports.
 fn service_port<'s>(service: &'s Service, wanted: &PortRef) -> Option<(u16, &'s str)> {
-    let mut ports = service.spec.ports.iter();
+    let mut ports = service.spec.ports.iter().filter(|port| port.is_tcp());
     let declared = match wanted {
         PortRef::Number(number) => ports.find(|port| port.port == i32::from(*number)),
         PortRef::Name(name) => ports.find(|port| *port.name == **name),
@@ -78,13 +78,15 @@ fn endpoints(
     inputs: &Inputs,
     out: &mut Vec<Diagnostic>,
 ) -> Availability {
-    let matches = |port: &EndpointPort| match (port_name, &reference.port) {
-        (Some(name), _) => *port.name == *name,
-        (None, PortRef::Name(name)) => *port.name == **name,
-        (None, PortRef::Number(number)) => port.port == Some(i32::from(*number)),
-        (None, PortRef::First) => true,
-    };
     let numbers = |ports: &[EndpointPort]| -> Vec<u16> {
+        let ports: Vec<&EndpointPort> = ports.iter().filter(|port| port.is_tcp()).collect();
+        let matches = |port: &EndpointPort| match (port_name, &reference.port) {
+            (Some(name), _) => *port.name == *name,
+            (None, PortRef::Name(name)) => *port.name == **name,
+            // Only the Service knows which of its numbers stands for which of these; a single one leaves no choice.
+            (None, PortRef::Number(number)) => port.port == Some(i32::from(*number)) || ports.len() == 1,
+            (None, PortRef::First) => true,
+        };
         let numbers = ports.iter().filter(|port| matches(port)).filter_map(|port| u16::try_from(port.port?).ok());
         numbers.filter(|number| *number > 0).collect()
     };

@@ -11,7 +11,7 @@ use super::options::Options;
 use super::validate;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::host::HostPattern;
-use crate::model::{Ingress, IngressBackend, IngressTls, Inputs};
+use crate::model::{HttpIngressPath, Ingress, IngressBackend, IngressTls, Inputs};
 use crate::object::{FieldPath, ObjectRef, Origin};
 use crate::path::{PathPattern, PathPolicy};
 use crate::policy::{BackendRef, FixedResponse, PortRef, Route, Target};
@@ -44,6 +44,8 @@ pub(super) struct Contribution {
     pub(super) hosts: BTreeMap<HostPattern, Vec<usize>>,
     /// The TLS entry and the place in it of each listed name.
     pub(super) tls: BTreeMap<HostPattern, (usize, usize)>,
+    /// The Secret that each listed name asks for.
+    pub(super) secrets: Vec<(ObjectRef, HostPattern)>,
     pub(super) has_default_backend: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
@@ -67,7 +69,7 @@ pub(super) fn read(object: &Arc<ObjectRef>, ingress: &Ingress, classes: &Classes
         let paths = rule.http.as_ref().map_or(&[][..], |http| &http.paths);
         for (j, path) in paths.iter().enumerate() {
             resource_note(object, &path.backend, || FieldPath::rule_path(i, j).join("backend.resource"), out);
-            if !can_match(&path.path, policy) {
+            if !can_match(path, policy) {
                 let message = format!("path `{}` can never match", path.path);
                 let field = FieldPath::rule_path(i, j).join("path");
                 out.push(
@@ -96,6 +98,9 @@ pub(super) fn read(object: &Arc<ObjectRef>, ingress: &Ingress, classes: &Classes
             }
         }
     }
+    for (pattern, (entry, _)) in &contribution.tls {
+        contribution.secrets.extend(tls_secret(object, ingress, *entry).map(|secret| (secret, pattern.clone())));
+    }
     if let Some(default) = &ingress.spec.default_backend {
         contribution.has_default_backend = true;
         resource_note(object, default, || FieldPath::named("spec.defaultBackend.resource"), out);
@@ -121,7 +126,9 @@ fn resource_note(
 }
 
 /// Whether some request path, in canonical form, can equal this text.
-fn can_match(text: &str, policy: PathPolicy) -> bool {
+fn can_match(path: &HttpIngressPath, policy: PathPolicy) -> bool {
+    let is_exact = path.path_type.as_deref() == Some("Exact");
+    let text = if is_exact { &*path.path } else { path.path.trim_end_matches('/') };
     if text.is_empty() {
         return true;
     }

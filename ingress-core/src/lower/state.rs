@@ -83,13 +83,14 @@ pub(crate) struct State {
     readings: HashMap<Arc<ObjectRef>, Reading, SeededState>,
     hosts: HashMap<HostPattern, HostState, SeededState>,
     certificates: HashMap<HostPattern, CertificateState, SeededState>,
-    /// The TLS names whose entries name a Secret, by that Secret.
-    secret_users: HashMap<ObjectRef, BTreeSet<HostPattern>, SeededState>,
+    /// The TLS names whose entries name a Secret, and the objects with those entries, by that Secret.
+    secret_users: HashMap<ObjectRef, BTreeSet<(HostPattern, Arc<ObjectRef>)>, SeededState>,
     had_secrets: bool,
     default_members: BTreeSet<ConflictKey>,
     default_backend: Option<Arc<DefaultBackend>>,
     backends: Backends,
     diagnostics: BTreeMap<Source, Vec<Diagnostic>>,
+    collected: Option<Diagnostics>,
 }
 
 /// What has to be done again.
@@ -115,6 +116,7 @@ impl State {
             default_backend: None,
             backends: Backends::new(hasher),
             diagnostics: BTreeMap::new(),
+            collected: None,
             options,
         }
     }
@@ -134,7 +136,7 @@ impl State {
                         Kind::Ingress => self.read_one(object, inputs, &mut dirty),
                         Kind::Secret => {
                             let users = self.secret_users.get(object).into_iter().flatten();
-                            dirty.certificates.extend(users.cloned());
+                            dirty.certificates.extend(users.map(|(pattern, _)| pattern.clone()));
                         }
                         Kind::Service | Kind::EndpointSlice | Kind::Endpoints => self.backends.touch(object, inputs),
                         Kind::IngressClass => {}
@@ -183,9 +185,10 @@ impl State {
         }
     }
 
-    /// All findings.
-    pub(crate) fn diagnostics(&self) -> Diagnostics {
-        self.diagnostics.values().flatten().cloned().collect()
+    /// All findings. They are put together again only after some have changed.
+    pub(crate) fn diagnostics(&mut self) -> Diagnostics {
+        let diagnostics = &self.diagnostics;
+        self.collected.get_or_insert_with(|| diagnostics.values().flatten().cloned().collect()).clone()
     }
 
     pub(crate) fn default_backend(&self) -> Option<&Arc<DefaultBackend>> {
@@ -232,12 +235,12 @@ impl State {
             enter(&mut self.hosts.entry(pattern.clone()).or_default().members, &key);
             dirty.hosts.insert(pattern.clone());
         }
-        for (pattern, (entry, _)) in &contribution.tls {
+        for pattern in contribution.tls.keys() {
             enter(&mut self.certificates.entry(pattern.clone()).or_default().members, &key);
             dirty.certificates.insert(pattern.clone());
-            if let Some(secret) = read::tls_secret(object, ingress, *entry) {
-                self.secret_users.entry(secret).or_default().insert(pattern.clone());
-            }
+        }
+        for (secret, pattern) in &contribution.secrets {
+            self.secret_users.entry(secret.clone()).or_default().insert((pattern.clone(), Arc::clone(object)));
         }
         if contribution.has_default_backend {
             self.default_members.insert(key.clone());
@@ -247,9 +250,6 @@ impl State {
     }
 
     /// Takes an Ingress out of everything that it took part in.
-    ///
-    /// A name stays listed among the users of a Secret that its entries no longer name; the only cost is that it is chosen
-    /// again, to the same end, when that Secret changes.
     fn leave(&mut self, old: &Reading, dirty: &mut Dirty) {
         for pattern in old.contribution.hosts.keys() {
             if let Some(host) = self.hosts.get_mut(pattern) {
@@ -262,6 +262,14 @@ impl State {
                 state.members.retain(|member| *member != old.key);
             }
             dirty.certificates.insert(pattern.clone());
+        }
+        for (secret, pattern) in &old.contribution.secrets {
+            if let Some(users) = self.secret_users.get_mut(secret) {
+                users.remove(&(pattern.clone(), Arc::clone(&old.key.object)));
+                if users.is_empty() {
+                    self.secret_users.remove(secret);
+                }
+            }
         }
         if self.default_members.remove(&old.key) {
             dirty.default_backend = true;
@@ -384,7 +392,12 @@ impl State {
         }
     }
 
+    /// Replaces the findings of one source.
     fn report(&mut self, source: Source, findings: Vec<Diagnostic>) {
+        if self.diagnostics.get(&source).map_or(&[][..], |before| before) == findings {
+            return;
+        }
+        self.collected = None;
         if findings.is_empty() {
             self.diagnostics.remove(&source);
         } else {

@@ -33,12 +33,14 @@ pub(super) fn certificate(
         let (entry, host) = member.place;
         let origin = Origin { object: Arc::clone(object), field: read::tls_host(entry, host) };
         let secret = read::tls_secret(object, member.ingress, entry);
-        let certificate = match &secret {
-            None => CertificateId::Default,
-            Some(secret) => usable(pattern, secret, &origin, entry, inputs, out),
-        };
         match &winner {
-            None => winner = Some((CertificateEntry { certificate, origin }, secret)),
+            None => {
+                let certificate = match &secret {
+                    None => CertificateId::Default,
+                    Some(secret) => usable(pattern, secret, &origin, entry, inputs, out),
+                };
+                winner = Some((CertificateEntry { certificate, origin }, secret));
+            }
             Some((_, first)) if *first == secret => {}
             Some((entry, _)) => out.push(conflict(&pattern.to_string(), origin, entry.origin.clone())),
         }

@@ -3,7 +3,7 @@
 //! It is not collision-resistant against somebody who knows the seed; a table that finds too long a chain while it is built
 //! changes its seed, so searches stay bounded all the same.
 
-use crate::host::BLOCK;
+use crate::host::{BLOCK, NameKey};
 
 /// Odd constants without structure (digits of pi); the seed is mixed into each.
 const K: [u64; 7] = [
@@ -25,9 +25,24 @@ pub(super) fn fold(a: u64, b: u64) -> u64 {
     low ^ high
 }
 
-/// The hash of a name's block.
+/// The hash of a name. All of a long one takes part, or names that begin alike would meet in one chain.
 #[inline]
-pub(super) fn block(block: &[u8; BLOCK], seed: u64) -> u64 {
+pub(super) fn name(key: &NameKey, seed: u64) -> u64 {
+    if !key.is_long() {
+        return block(key.block(), seed);
+    }
+    let pieces = key.as_str().as_bytes().chunks(BLOCK);
+    pieces.fold(block(key.block(), seed), |hash, piece| {
+        let mut padded = [0; BLOCK];
+        for (to, from) in padded.iter_mut().zip(piece) {
+            *to = *from;
+        }
+        block(&padded, seed ^ hash)
+    })
+}
+
+#[inline]
+fn block(block: &[u8; BLOCK], seed: u64) -> u64 {
     let [k0, k1, k2, k3, k4, k5, k6] = K;
     let mut words = [0u64; BLOCK / 8];
     for (word, bytes) in words.iter_mut().zip(block.as_chunks::<8>().0) {

@@ -48,7 +48,7 @@ struct Test {
     /// Where the bytes behind the head stand in the tails.
     tail: u32,
     place: u32,
-    length: u16,
+    length: u32,
     kind: PathKind,
 }
 
@@ -64,8 +64,8 @@ impl Few {
         let mut tests = Vec::with_capacity(literals.len());
         for (place, pattern) in literals {
             let text = pattern.significant().as_bytes();
-            let numbers = (u32::try_from(tails.len()), u32::try_from(*place), u16::try_from(text.len()));
-            // A path of 64 KiB is longer than any request target that reaches a matcher.
+            let numbers = (u32::try_from(tails.len()), u32::try_from(*place), u32::try_from(text.len()));
+            // No manifest is that large.
             let (Ok(tail), Ok(place), Ok(length)) = numbers else { continue };
             tests.push(Test { head: head(text), tail, place, length, kind: pattern.kind() });
             tails.extend_from_slice(text.get(HEAD..).unwrap_or_default());
@@ -77,7 +77,7 @@ impl Few {
     fn find(&self, path: &[u8]) -> Option<usize> {
         let request = head(path);
         let found = self.tests.iter().find(|test| {
-            let length = usize::from(test.length);
+            let length = test.length as usize;
             // Bytes behind the length are shifted out; a shift by all 128 bits, for an empty text, leaves nothing to differ.
             let unused = 128 - 8 * length.min(HEAD);
             let differing = (request ^ test.head).checked_shl(u32::try_from(unused).unwrap_or(128)).unwrap_or(0);

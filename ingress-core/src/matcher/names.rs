@@ -66,7 +66,7 @@ impl<V: Named + Clone> Names<V> {
     /// What stands under a name.
     #[inline]
     pub(crate) fn get(&self, key: &NameKey) -> Option<&V> {
-        let hash = hash::block(key.block(), self.seed);
+        let hash = hash::name(key, self.seed);
         let shard = self.shards.get(self.shard_of(hash))?;
         let mask = shard.len().wrapping_sub(1);
         let mut place = low(hash) & mask;
@@ -99,7 +99,7 @@ impl<V: Named + Clone> Names<V> {
     /// Rewrites the shards that the changes touch; none if a chain becomes too long.
     fn with_shards_changed(&self, changes: &[(NameKey, Option<V>)]) -> Option<Self> {
         let mut by_shard: Vec<(usize, &(NameKey, Option<V>))> =
-            changes.iter().map(|change| (self.shard_of(hash::block(change.0.block(), self.seed)), change)).collect();
+            changes.iter().map(|change| (self.shard_of(hash::name(&change.0, self.seed)), change)).collect();
         by_shard.sort_by_key(|(shard, _)| *shard);
         let mut next = self.clone();
         for group in by_shard.chunk_by(|(a, _), (b, _)| a == b) {
@@ -154,7 +154,7 @@ impl<V: Named + Clone> Names<V> {
         let shards = entries.len().div_ceil(NAMES_PER_SHARD).next_power_of_two();
         let mut sorted: Vec<Vec<(NameKey, V)>> = vec![Vec::new(); shards];
         for (key, value) in entries {
-            let place = shard_of(hash::block(key.block(), seed), shards);
+            let place = shard_of(hash::name(key, seed), shards);
             sorted.get_mut(place)?.push((key.clone(), value.clone()));
         }
         table.shards =
@@ -191,7 +191,7 @@ fn place<V: Named + Clone>(entries: &[(NameKey, V)], size: usize, seed: u64, max
     let mut slots: Vec<Slot<V>> = Vec::new();
     slots.resize_with(size, || Slot { block: [0; BLOCK], value: None });
     for (key, value) in entries {
-        let start = low(hash::block(key.block(), seed));
+        let start = low(hash::name(key, seed));
         let mut chain = (0..max_chain.min(size)).map(|step| start.wrapping_add(step) & (size - 1));
         let place = chain.find(|place| slots.get(*place).is_some_and(|slot| slot.value.is_none()))?;
         *slots.get_mut(place)? = Slot { block: *key.block(), value: Some(value.clone()) };
@@ -257,9 +257,11 @@ mod tests {
 
     #[test]
     fn long_names_that_begin_alike_are_told_apart() {
-        let names: Vec<String> = (0..20).map(|i| format!("{}{i}.example", "x".repeat(60))).collect();
+        let names: Vec<String> = (0..3_000).map(|i| format!("{}{i}.example", "x".repeat(60))).collect();
         let changes = names.iter().map(|n| (NameKey::new(n), Some(Value(n.as_str().into(), 0)))).collect();
         let table = Names::new(0).with(changes);
+        // Had they met in one chain, the table would have changed its seed again and again.
+        assert_eq!(table.seed, 0);
         for name in &names {
             assert_eq!(table.get(&NameKey::new(name)).map(Named::name), Some(name.as_str()));
         }

@@ -141,7 +141,6 @@ fn probe(hash: u64, size: usize) -> impl Iterator<Item = usize> {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
 fn upper(hash: u64) -> u32 {
     (hash >> 32) as u32
 }

@@ -59,6 +59,17 @@ pub struct EndpointPort {
     /// `port`; a slice port without a number names no port at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
+    /// `protocol`; empty means `TCP`. HTTP has no use for any other.
+    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "str::is_empty")]
+    pub protocol: Box<str>,
+}
+
+impl EndpointPort {
+    /// Whether the port can carry HTTP.
+    #[must_use]
+    pub fn is_tcp(&self) -> bool {
+        matches!(&*self.protocol, "" | "TCP")
+    }
 }
 
 /// An Endpoints object: all addresses behind the Service of the same name.

@@ -36,12 +36,12 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The identity of an object of `kind` with this metadata. An unnamed object is known by its `generateName`.
+    /// The identity of an object of `kind` with this metadata. Whoever reads objects that are still to be named by their
+    /// `generateName` gives each a name of its own first.
     #[must_use]
     pub fn reference(&self, kind: Kind) -> ObjectRef {
         let namespace = if kind.is_namespaced() { &*self.namespace } else { "" };
-        let name = if self.name.is_empty() { &*self.generate_name } else { &*self.name };
-        ObjectRef::new(kind, namespace, name)
+        ObjectRef::new(kind, namespace, &*self.name)
     }
 
     /// Whether the API server has accepted the object already, so that checks made only at creation no longer apply.

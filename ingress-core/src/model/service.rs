@@ -43,6 +43,17 @@ pub struct ServicePort {
     /// `port`.
     #[serde(default, deserialize_with = "null_default")]
     pub port: i32,
+    /// `protocol`; empty means `TCP`. HTTP has no use for any other.
+    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "str::is_empty")]
+    pub protocol: Box<str>,
+}
+
+impl ServicePort {
+    /// Whether the port can carry HTTP.
+    #[must_use]
+    pub fn is_tcp(&self) -> bool {
+        matches!(&*self.protocol, "" | "TCP")
+    }
 }
 
 impl Service {

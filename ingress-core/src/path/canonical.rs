@@ -8,7 +8,7 @@ use std::fmt;
 #[non_exhaustive]
 pub enum PathPolicy {
     /// RFC 3986 6.2.2: unreserved characters are decoded, other escapes upper-cased, dot segments resolved; runs of slashes
-    /// are merged. Reserved characters stay encoded, so `%2F` is data. What a decoding backend could climb with is refused.
+    /// are merged, bytes beyond ASCII escaped. Reserved characters stay encoded, so `%2F` is data. What a decoding backend could climb with is refused.
     Rfc3986,
     /// nginx's algorithm (ngx_http_parse_complex_uri with merge_slashes): everything is decoded once, decoded slashes and
     /// dots count.
@@ -100,7 +100,7 @@ impl PathPolicy {
     /// text with a malformed escape is left as it is.
     #[must_use]
     pub fn canonical_escapes(self, text: &str) -> Box<str> {
-        if self != Self::Rfc3986 || !text.contains('%') {
+        if self != Self::Rfc3986 || text.bytes().all(|byte| byte.is_ascii() && byte != b'%') {
             return text.into();
         }
         let decoded = decode_unreserved(text.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -115,7 +115,7 @@ fn is_plain(path: &[u8]) -> bool {
     path.iter().all(|&byte| {
         let plain = match byte {
             b'/' | b'.' => !after_slash,
-            b'%' | b'#' | b';' | b'\\' => false,
+            b'%' | b'#' | b';' | b'\\' | 0x80.. => false,
             byte => !is_control(byte),
         };
         after_slash = byte == b'/';
@@ -155,13 +155,14 @@ fn each_byte(path: &[u8], mut emit: impl FnMut(u8, bool)) -> Result<(), PathReje
     Ok(())
 }
 
-/// RFC 3986 6.2.2.1 and 6.2.2.2.
+/// RFC 3986 6.2.2.1 and 6.2.2.2. Bytes that have no place in a URI are escaped, as every browser does.
 fn decode_unreserved(path: &[u8]) -> Result<Vec<u8>, PathRejection> {
     const UPPER: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |value: u8| UPPER.get(usize::from(value)).copied().unwrap_or(b'0');
     let mut out = Vec::with_capacity(path.len());
     each_byte(path, |byte, escaped| {
-        if escaped && !matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~') {
+        let unreserved = matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~');
+        if (escaped && !unreserved) || byte >= 0x80 {
             out.extend([b'%', digit(byte >> 4), digit(byte & 15)]);
         } else {
             out.push(byte);
@@ -187,13 +188,13 @@ fn hides_dot_segment(segment: &[u8]) -> bool {
     if each_byte(segment, |byte, _| decoded.push(byte)).is_err() {
         return false;
     }
-    let pieces = decoded.split(|byte| matches!(byte, b'/' | b'\\'));
-    let alone = !decoded.iter().any(|byte| matches!(byte, b'/' | b'\\'));
-    pieces.into_iter().any(|piece| {
-        let name = piece.split(|byte| *byte == b';').next().unwrap_or_default();
-        // A lone `.` beside an encoded slash leads nowhere; with parameters Tomcat would still drop it.
-        name == b".." || (name == b"." && alone)
-    })
+    let name_of = |piece: &[u8]| piece.split(|byte| *byte == b';').next().unwrap_or_default().to_vec();
+    // `.;x` is `.` to whoever drops parameters; a `.` between encoded slashes leads nowhere.
+    let name = name_of(&decoded);
+    if decoded.contains(&b';') && matches!(&*name, b"." | b"..") {
+        return true;
+    }
+    decoded.split(|byte| matches!(byte, b'/' | b'\\')).any(|piece| name_of(piece) == b"..")
 }
 
 /// RFC 3986 5.2.4 on a path that begins with `/`, with runs of slashes as one. A final dot segment leaves a final slash.

@@ -74,11 +74,14 @@ impl<'r> RawRequest<'r> {
         }
         let named = form_authority.or(self.authority);
         let is_http1 = self.version <= Version::HTTP_11;
-        match (named, field) {
-            // The field is needed even where the target makes it superfluous (RFC 9112 3.2).
-            (Some(_), None) if form_authority.is_some() && self.version == Version::HTTP_11 => {
-                Err(BadRequest::HostMissing)
+        if form_authority.is_some() {
+            // `:path` has no absolute form (RFC 9113 8.3.1), and a field that is replaced must still be a host.
+            if !is_http1 {
+                return Err(BadRequest::TargetForm);
             }
+            super::authority::host(field, self.version)?;
+        }
+        match (named, field) {
             // HTTP/1.1: the target's authority replaces the field.
             (Some(named), _) if is_http1 => Ok(Some(named)),
             (Some(named), Some(field)) if !named.eq_ignore_ascii_case(field) => Err(BadRequest::AuthorityMismatch),
@@ -99,9 +102,13 @@ impl<'r> RawRequest<'r> {
     }
 }
 
-/// Splits the authority off an absolute form. What is left begins with `/`, or is `*`.
-pub(super) fn split_target(target: &[u8]) -> Result<(Option<&[u8]>, &[u8]), BadRequest> {
+/// Splits the authority off an absolute form. What is left begins with `/`, or with `?` or `#` where the path is empty, or
+/// is `*`. An authority that was named elsewhere, as in an `http::Uri`, may be followed by an empty path too.
+pub(super) fn split_target(target: &[u8], has_authority: bool) -> Result<(Option<&[u8]>, &[u8]), BadRequest> {
     if matches!(target, [b'/', ..] | b"*") {
+        return Ok((None, target));
+    }
+    if has_authority && target.first() == Some(&b'?') {
         return Ok((None, target));
     }
     let scheme_end = target.windows(3).position(|bytes| bytes == b"://").ok_or(BadRequest::TargetForm)?;
@@ -114,8 +121,6 @@ pub(super) fn split_target(target: &[u8]) -> Result<(Option<&[u8]>, &[u8]), BadR
     let (authority, path) = rest.split_at_checked(end).ok_or(BadRequest::TargetForm)?;
     match path {
         [] => Ok((Some(authority), b"/")),
-        [b'/', ..] => Ok((Some(authority), path)),
-        // `http://a?x` has an empty path, which is `/` (RFC 9112 3.2.1), but then the target is not one piece of bytes.
-        _ => Err(BadRequest::TargetForm),
+        path => Ok((Some(authority), path)),
     }
 }

@@ -72,13 +72,17 @@ fn authorities_come_first() {
     assert_eq!(host_of("http://a.example/x", Version::HTTP_11, None, &["b.example"]).as_deref(), Ok("a.example"));
     assert_eq!(host_of("/", Version::HTTP_2, Some("a.example"), &[]).as_deref(), Ok("a.example"));
     assert_eq!(host_of("/", Version::HTTP_2, Some("a.example"), &["A.example"]).as_deref(), Ok("a.example"));
+    assert_eq!(host_of("http://a.example?x", Version::HTTP_11, None, &["a"]).as_deref(), Ok("a.example"));
+    assert_eq!(host_of("http://a.example/", Version::HTTP_11, None, &[]), Err(BadRequest::HostMissing));
+    assert_eq!(host_of("http://a.example/", Version::HTTP_11, None, &["b x"]), Err(BadRequest::HostInvalid));
+    assert_eq!(host_of("http://b.example/", Version::HTTP_2, Some("a.example"), &[]), Err(BadRequest::TargetForm));
     let mismatch = host_of("/", Version::HTTP_2, Some("a.example"), &["b.example"]);
     assert_eq!(mismatch, Err(BadRequest::AuthorityMismatch));
 }
 
 #[test]
 fn targets_that_are_none() {
-    for target in ["", "a", "a.example:80", "ftp://a/x", "http://a?x", "*x"] {
+    for target in ["", "a", "a.example:80", "ftp://a/x", "?x", "*x"] {
         assert_eq!(host_of(target, Version::HTTP_11, None, &["a"]), Err(BadRequest::TargetForm), "{target}");
     }
 }

@@ -1,8 +1,14 @@
 //! The compiled matcher decides as the reference does, and the explanation says so.
 
-use ingress_core::decision::Matched;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ingress_core::decision::{Decision, Matched};
 use ingress_core::explain::{Explanation, Outcome};
-use ingress_core::policy::RouteTable;
+use ingress_core::host::HostPattern;
+use ingress_core::object::{FieldPath, Kind, ObjectRef, Origin};
+use ingress_core::path::{PathPattern, PathPolicy};
+use ingress_core::policy::{FixedResponse, Route, RouteTable, Target, VirtualHost};
 use ingress_core::reference;
 use ingress_core::request::RequestView;
 use ingress_core::snapshot::Snapshot;
@@ -74,4 +80,32 @@ proptest! {
             })?;
         }
     }
+}
+
+/// A length that takes more than 16 bits is a length like any other: a rule must not be lost to a shorter one.
+#[test]
+fn a_path_of_64_kib_is_a_path() {
+    let long = format!("/{}", "a".repeat(u16::MAX.into()));
+    let route = |place, path| Route {
+        path,
+        target: Target::Respond(FixedResponse { status: 200, reason: "here" }),
+        origin: Origin {
+            object: ObjectRef::new(Kind::Ingress, "ns", "i").into(),
+            field: FieldPath::rule_path(0, place),
+        },
+    };
+    let routes = vec![route(0, PathPattern::Prefix("/".into())), route(1, PathPattern::Exact(long.as_str().into()))];
+    let host = VirtualHost::new(HostPattern::Any, PathPolicy::Rfc3986, routes, Vec::new());
+    let hosts = BTreeMap::from([(HostPattern::Any, Arc::new(host))]);
+    let table = RouteTable { hosts, ..RouteTable::default() };
+    let snapshot = Snapshot::new(table.clone());
+    Request::get("a.example", long).view(|view| {
+        let view = view.unwrap();
+        let (expected, decided) = (reference::decide(&table, &view), snapshot.decide(&view));
+        let place = |decision: &Decision<'_>| match decision.matched() {
+            Some(Matched::Route { route, .. }) => Some(route.origin.field.clone()),
+            _ => None,
+        };
+        assert_eq!(place(&decided), place(&expected));
+    });
 }

@@ -20,7 +20,7 @@ use super::request::{Seed, seeds};
 #[derive(Clone, Debug)]
 enum Step {
     /// Adds an object or replaces the one with its identity.
-    Insert(Object),
+    Insert(Box<Object>),
     /// Removes an object that was inserted before.
     Remove(Index),
     /// Puts an object back as it was at some time.
@@ -31,7 +31,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = (Step, bool)> {
     let step = prop_oneof![
-        8 => object().prop_map(Step::Insert),
+        8 => object().prop_map(|object| Step::Insert(Box::new(object))),
         4 => any::<Index>().prop_map(Step::Remove),
         2 => any::<Index>().prop_map(Step::Restore),
         1 => Just(Step::Copy),
@@ -92,8 +92,8 @@ proptest! {
         for (step, compile_now) in steps {
             match step {
                 Step::Insert(object) => {
-                    seen.push(object.clone());
-                    inputs.insert(object);
+                    seen.push((*object).clone());
+                    inputs.insert(*object);
                 }
                 Step::Remove(index) if !seen.is_empty() => {
                     inputs.remove(&index.get(&seen).reference());

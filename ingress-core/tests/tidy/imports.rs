@@ -32,15 +32,7 @@ const ROWS: [(&str, &[&str]); 16] = [
     ),
     (
         "compiler",
-        &[
-            "diagnostic",
-            "host",
-            "lower::Options",
-            "lower::State",
-            "matcher::Programs",
-            "model::Inputs",
-            "snapshot",
-        ],
+        &["diagnostic", "host", "lower::Options", "lower::State", "matcher::Programs", "model::Inputs", "snapshot"],
     ),
     ("publish", &["snapshot::Snapshot"]),
 ];

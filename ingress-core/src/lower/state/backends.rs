@@ -25,8 +25,8 @@ impl BackendId {
 struct Entry {
     id: BackendId,
     resolved: Option<Arc<Backend>>,
-    /// The hosts with a route to it, sorted.
-    hosts: Vec<HostPattern>,
+    /// The hosts with a route to it.
+    hosts: BTreeSet<HostPattern>,
     is_default: bool,
 }
 
@@ -93,21 +93,13 @@ impl Backends {
         after: Option<&VirtualHost>,
     ) {
         for reference in after.into_iter().flat_map(references) {
-            let entry = self.entry(reference);
-            if let Err(place) = entry.hosts.binary_search(pattern) {
-                entry.hosts.insert(place, pattern.clone());
-            }
+            self.entry(reference).hosts.insert(pattern.clone());
             self.dirty.insert(Arc::clone(reference));
         }
-        for reference in before.into_iter().flat_map(references) {
-            // A host with few routes is the rule, so looking through them again costs little.
-            if after.is_some_and(|after| references(after).any(|kept| kept == reference)) {
-                continue;
-            }
+        let kept: BTreeSet<&Arc<BackendRef>> = after.into_iter().flat_map(references).collect();
+        for reference in before.into_iter().flat_map(references).filter(|reference| !kept.contains(reference)) {
             let Some(entry) = self.entries.get_mut(reference) else { continue };
-            if let Ok(place) = entry.hosts.binary_search(pattern) {
-                entry.hosts.remove(place);
-            }
+            entry.hosts.remove(pattern);
             self.dirty.insert(Arc::clone(reference));
             self.drop_unused(reference);
         }
@@ -182,7 +174,7 @@ impl Backends {
                 self.next += 1;
                 id
             });
-            Entry { id, resolved: None, hosts: Vec::new(), is_default: false }
+            Entry { id, resolved: None, hosts: BTreeSet::new(), is_default: false }
         })
     }
 
