@@ -32,7 +32,7 @@ fn lookup(criterion: &mut Criterion, workload: &Workload, contender: Contender) 
         group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
         group.throughput(Throughput::Elements(KEYS as u64));
         group.bench_function(BenchmarkId::from_parameter(contender.name), |bencher| {
-            bencher.iter(|| matcher.sweep(&probes));
+            bencher.iter(|| probes.iter().for_each(|batch| matcher.sweep(batch)));
         });
         group.finish();
     }

@@ -8,6 +8,8 @@ use crate::workload::{PREFIXES_PER_HOST, RouteId, Workload};
 
 /// Keys of a timed run.
 pub const KEYS: usize = 65_536;
+/// Keys that are timed as one: so few that the scheduler hardly ever falls into them.
+const BATCH: usize = 1_024;
 /// Keys of a check.
 const CONTROL_KEYS: usize = 65_536;
 
@@ -37,19 +39,14 @@ impl Distribution {
 
 /// A host and a path with the route that takes them.
 #[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
 pub struct Key {
-    host: String,
-    path: String,
+    /// The host, in lower case.
+    pub host: String,
+    /// The path, in canonical form.
+    pub path: String,
     /// What every matcher has to answer.
     pub route: Option<RouteId>,
-}
-
-impl Key {
-    /// A key with the route that takes it.
-    #[must_use]
-    pub fn new(host: String, path: String, route: Option<RouteId>) -> Self {
-        Self { host, path, route }
-    }
 }
 
 /// A set of keys.
@@ -101,14 +98,13 @@ impl Keys {
         &self.0
     }
 
-    /// The keys in the forms that matchers take.
+    /// The keys in the forms that matchers take, in batches.
     ///
     /// # Errors
     ///
     /// None of the keys that this module makes is refused.
-    pub fn probes(&self) -> Result<Probes<'_>, BadRequest> {
-        let views = self.0.iter().map(|key| view(&key.host, &key.path)).collect::<Result<_, _>>()?;
-        Ok(Probes { pairs: self.0.iter().map(|key| (&*key.host, &*key.path)).collect(), views })
+    pub fn probes(&self) -> Result<Vec<Probes<'_>>, BadRequest> {
+        self.0.chunks(BATCH).map(Probes::new).collect()
     }
 }
 
@@ -118,13 +114,20 @@ impl FromIterator<Key> for Keys {
     }
 }
 
-/// Keys, ready to be looked up.
+/// A batch of keys, ready to be looked up.
 #[derive(Debug)]
 pub struct Probes<'k> {
     /// Host and path.
     pub pairs: Vec<(&'k str, &'k str)>,
     /// The same as requests.
     pub views: Vec<RequestView<'k>>,
+}
+
+impl<'k> Probes<'k> {
+    fn new(keys: &'k [Key]) -> Result<Self, BadRequest> {
+        let views = keys.iter().map(|key| view(&key.host, &key.path)).collect::<Result<_, _>>()?;
+        Ok(Self { pairs: keys.iter().map(|key| (&*key.host, &*key.path)).collect(), views })
+    }
 }
 
 /// The view of a request for a host and path, over HTTP/2.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hint::black_box;
 
-use crate::keys::{Keys, Probes};
+use crate::keys::{Key, Keys, Probes};
 use crate::workload::{RouteId, Workload};
 
 /// Why a contender cannot be measured.
@@ -14,12 +14,28 @@ pub trait Matcher {
     /// The route, by number.
     fn find(&self, host: &str, path: &str) -> Option<RouteId>;
 
-    /// Looks all keys up and forgets the answers. One call per sweep, so that the lookup itself is compiled in.
+    /// Looks a batch of keys up and forgets the answers. One call per batch, so that the lookup itself is compiled in.
     fn sweep(&self, probes: &Probes<'_>) {
         for (host, path) in &probes.pairs {
             black_box(self.find(host, path));
         }
     }
+}
+
+/// What kind of matcher a contender is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The engine.
+    Ours,
+    /// The floor, which does less than is needed.
+    Floor,
+    /// A hash map of path routers from a crate.
+    Router,
+    /// A hash map of lists.
+    List,
+    /// One list for all hosts.
+    Scan,
 }
 
 /// A contender: a way to build a matcher.
@@ -28,6 +44,8 @@ pub trait Matcher {
 pub struct Contender {
     /// The name in tables.
     pub name: &'static str,
+    /// What it is compared as.
+    pub kind: Kind,
     /// The most routes that it is worth waiting for.
     pub most_routes: usize,
     /// Builds it.
@@ -46,11 +64,10 @@ impl fmt::Debug for Contender {
 ///
 /// The first answer that is wrong.
 pub fn check(name: &str, matcher: &dyn Matcher, keys: &Keys) -> Result<(), Error> {
-    let probes = keys.probes()?;
-    for ((host, path), key) in probes.pairs.iter().zip(keys.as_slice()) {
+    for Key { host, path, route } in keys.as_slice() {
         let found = matcher.find(host, path);
-        if found != key.route {
-            return Err(format!("{name}: {host}{path} gives {found:?} instead of {:?}", key.route).into());
+        if found != *route {
+            return Err(format!("{name}: {host}{path} gives {found:?} instead of {route:?}").into());
         }
     }
     Ok(())

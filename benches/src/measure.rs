@@ -1,4 +1,7 @@
 //! Time, and the numbers made of it.
+//!
+//! The machine may be busy with other things, so lookups are timed in batches that are shorter than a time slice, and long
+//! work by the time that the thread was given a core.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -9,32 +12,57 @@ use crate::matcher::Matcher;
 /// Passes that a median is taken of.
 pub const PASSES: usize = 9;
 
-/// How long something takes, and what it gives.
-pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
-    let value = black_box(work());
-    (value, start.elapsed())
+/// How long something takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
+pub struct Taken {
+    /// The time that this thread spent on a core; the other one where the system does not say.
+    pub core: Duration,
+    /// The time that passed.
+    pub wall: Duration,
 }
 
-/// The value in the middle; zero of no values.
-#[must_use]
-pub fn median(mut values: Vec<Duration>) -> Duration {
+/// How long something takes, and what it gives.
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Taken) {
+    let (before, start) = (core_time(), Instant::now());
+    let value = black_box(work());
+    let wall = start.elapsed();
+    let core = before.zip(core_time()).map_or(wall, |(before, after)| after.saturating_sub(before));
+    (value, Taken { core, wall })
+}
+
+/// The time that this thread has spent on a core, on Linux.
+fn core_time() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Duration::from_nanos(text.split_whitespace().next()?.parse().ok()?))
+}
+
+/// The value in the middle; nothing took no time.
+pub fn median<T: Ord + Copy + Default>(values: &mut [T]) -> T {
     values.sort();
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// Nanoseconds per lookup of each matcher: the median of [`PASSES`] passes, which the matchers take in turn so that noise
-/// meets all of them alike. A pass that is not timed goes before each that is.
+/// Nanoseconds per lookup of each matcher. The matchers take turns, so that noise meets all of them alike; a pass that is not
+/// timed goes before each of the [`PASSES`] that are. Of each batch the median of the passes counts.
 #[must_use]
-pub fn in_turn(matchers: &[&dyn Matcher], probes: &Probes<'_>) -> Vec<f64> {
-    let mut passes = vec![Vec::with_capacity(PASSES); matchers.len()];
+pub fn in_turn(matchers: &[&dyn Matcher], probes: &[Probes<'_>]) -> Vec<f64> {
+    let mut times = vec![vec![Vec::with_capacity(PASSES); probes.len()]; matchers.len()];
     for _ in 0..PASSES {
-        for (matcher, times) in matchers.iter().zip(&mut passes) {
-            matcher.sweep(probes);
-            times.push(timed(|| matcher.sweep(probes)).1);
+        for (matcher, times) in matchers.iter().zip(&mut times) {
+            for batch in probes {
+                matcher.sweep(batch);
+            }
+            for (batch, times) in probes.iter().zip(times) {
+                let start = Instant::now();
+                matcher.sweep(batch);
+                times.push(start.elapsed());
+            }
         }
     }
-    passes.into_iter().map(|times| per_lookup(median(times), probes.pairs.len())).collect()
+    let lookups = probes.iter().map(|batch| batch.pairs.len()).sum();
+    let total = |mut batches: Vec<Vec<Duration>>| batches.iter_mut().map(|times| median(times)).sum();
+    times.into_iter().map(|batches| per_lookup(total(batches), lookups)).collect()
 }
 
 /// Nanoseconds per lookup.

@@ -154,14 +154,20 @@ pub struct BackendReport {
     pub namespace: String,
     /// The Service.
     pub service: String,
-    /// The number of the Service port where the Service is known, else the number or name as written.
+    /// The number of the Service port where the Service is known, else the number or name as written; absent where a flag
+    /// names none.
+    #[serde(skip_serializing_if = "Value::is_null")]
     pub port: Value,
 }
 
 impl std::fmt::Display for BackendReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let port = self.port.as_str().map_or_else(|| self.port.to_string(), ToOwned::to_owned);
-        write!(f, "{}/{}:{port}", self.namespace, self.service)
+        write!(f, "{}/{}", self.namespace, self.service)?;
+        match &self.port {
+            Value::Null => Ok(()),
+            Value::String(name) => write!(f, ":{name}"),
+            number => write!(f, ":{number}"),
+        }
     }
 }
 

@@ -306,7 +306,7 @@ fn backend(backend: &Backend) -> BackendReport {
     let port = match &backend.port {
         PortRef::Number(number) => json!(number),
         PortRef::Name(name) => json!(&**name),
-        PortRef::First => json!("first"),
+        PortRef::First => Value::Null,
     };
     BackendReport {
         namespace: backend.reference.namespace.to_string(),

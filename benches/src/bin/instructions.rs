@@ -47,7 +47,7 @@ fn sweep(name: &str, routes: usize, sweeps: usize) -> Result<ExitCode, Error> {
     let probes = keys.probes()?;
     let matcher = (contender.build)(&workload)?;
     for _ in 0..sweeps {
-        matcher.sweep(&probes);
+        probes.iter().for_each(|batch| matcher.sweep(batch));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -93,7 +93,7 @@ fn allocations(contender: Contender, routes: usize) -> Result<usize, Error> {
     let keys = Keys::timed(&workload, Distribution::Uniform, KEYS);
     let probes = keys.probes()?;
     let region = Region::new(ALLOCATOR);
-    matcher.sweep(&probes);
+    probes.iter().for_each(|batch| matcher.sweep(batch));
     let change = region.change();
     Ok(change.allocations + change.reallocations)
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 ///
 /// ```
 /// let value = serde_json::json!({"host": "a.example", "paths": ["/", "on"], "none": []});
-/// assert_eq!(ingress_cli::render::yaml(&value), "host: a.example\nnone: []\npaths:\n- /\n- \"on\"\n");
+/// assert_eq!(ingress_cli::render::yaml(&value), "host: a.example\npaths:\n- /\n- \"on\"\nnone: []\n");
 /// ```
 #[must_use]
 pub fn yaml(value: &Value) -> String {

@@ -75,7 +75,7 @@ fn prefix_keys(host: &str, count: usize) -> Keys {
     let mut random = Random::new(3);
     let key = |_| {
         let number = RouteId::try_from(random.below(count)).unwrap_or(0);
-        Key::new(host.to_owned(), format!("{}/item/1234", prefix(number)), Some(number))
+        Key { host: host.to_owned(), path: format!("{}/item/1234", prefix(number)), route: Some(number) }
     };
     (0..KEYS).map(key).collect()
 }

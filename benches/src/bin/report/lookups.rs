@@ -1,17 +1,25 @@
 //! Time, memory and allocations of a lookup, for each contender and size.
 
-use benches::contenders::{ALL, DECIDE, FLAT, LOCATE};
+use benches::contenders::{ALL, FLAT, LOCATE};
 use benches::keys::{Distribution, KEYS, Keys};
-use benches::matcher::{Contender, Error, Matcher, check};
+use benches::matcher::{Contender, Error, Kind, Matcher, check};
 use benches::measure::{in_turn, milliseconds, per_route, timed};
 use benches::workload::Workload;
 
 use crate::row::Row;
 use crate::{allocations, kept_bytes};
 
+/// The peers that the index must not be slower than.
+const PEERS: [(&str, Kind); 3] = [
+    ("locate to the fastest router per host", Kind::Router),
+    ("locate to the fastest list per host", Kind::List),
+    ("locate to a linear scan", Kind::Scan),
+];
+
 /// What was measured of one contender at one size.
 pub(crate) struct Measured {
     name: &'static str,
+    kind: Kind,
     routes: usize,
     /// Nanoseconds per lookup, in the order of [`Distribution::ALL`].
     times: Vec<f64>,
@@ -35,13 +43,19 @@ fn at_size(routes: usize) -> Result<Vec<Measured>, Error> {
         let ((matcher, time), bytes) = kept_bytes(|| timed(|| (contender.build)(&workload)));
         let matcher = matcher?;
         check(contender.name, &*matcher, &control)?;
-        let size = format!("{:.0} | {:.1}", per_route(bytes, routes), milliseconds(time));
+        let size = format!("{:.0} | {:.1}", per_route(bytes, routes), milliseconds(time.core));
         built.push((contender, matcher, size));
     }
     let matchers: Vec<&dyn Matcher> = built.iter().map(|(_, matcher, _)| &**matcher).collect();
     let mut measured: Vec<Measured> = built
         .iter()
-        .map(|(contender, ..)| Measured { name: contender.name, routes, times: Vec::new(), allocations: 0 })
+        .map(|(contender, ..)| Measured {
+            name: contender.name,
+            kind: contender.kind,
+            routes,
+            times: Vec::new(),
+            allocations: 0,
+        })
         .collect();
     for distribution in Distribution::ALL {
         let keys = Keys::timed(&workload, distribution, KEYS);
@@ -49,7 +63,7 @@ fn at_size(routes: usize) -> Result<Vec<Measured>, Error> {
         let times = in_turn(&matchers, &probes);
         for ((one, time), matcher) in measured.iter_mut().zip(times).zip(&matchers) {
             one.times.push(time);
-            one.allocations += allocations(|| matcher.sweep(&probes));
+            one.allocations += allocations(|| probes.iter().for_each(|batch| matcher.sweep(batch)));
         }
     }
     let ours: Vec<f64> = measured.iter().find(|it| it.name == LOCATE.name).map_or(Vec::new(), |it| it.times.clone());
@@ -63,7 +77,6 @@ fn at_size(routes: usize) -> Result<Vec<Measured>, Error> {
 
 /// What the lookups say about the targets.
 pub(crate) fn targets(measured: &[Measured]) -> Vec<Row> {
-    let ours = [LOCATE.name, DECIDE.name];
     let mut rows = Vec::new();
     for one in measured.iter().filter(|it| it.name == LOCATE.name && it.routes >= 1_000) {
         let others = measured.iter().filter(|it| it.routes == one.routes);
@@ -80,15 +93,18 @@ pub(crate) fn targets(measured: &[Measured]) -> Vec<Row> {
             for flat in others.clone().filter(|it| it.name == FLAT.name) {
                 rows.push(row("locate to the flat table", case.clone(), time(flat), 1.5));
             }
-            let peers = others.clone().filter(|it| it.name.contains('+') && !it.name.contains("decide"));
-            let fastest = peers.min_by(|a, b| time(a).total_cmp(&time(b)));
-            if let Some(fastest) = fastest {
-                let case = format!("{case}: {}", fastest.name);
-                rows.push(row("locate to the fastest peer", case, time(fastest), 1.0));
+            let fastest = |kind: Kind| {
+                let peers = others.clone().filter(move |it| it.kind == kind);
+                peers.min_by(|a, b| time(a).total_cmp(&time(b)))
+            };
+            for (figure, kind) in PEERS {
+                if let Some(fastest) = fastest(kind) {
+                    rows.push(row(figure, format!("{case}: {}", fastest.name), time(fastest), 1.0));
+                }
             }
         }
     }
-    for one in measured.iter().filter(|it| ours.contains(&it.name)) {
+    for one in measured.iter().filter(|it| it.kind == Kind::Ours) {
         #[expect(clippy::cast_precision_loss, reason = "the count should be zero")]
         let count = one.allocations as f64 / (KEYS * Distribution::ALL.len()) as f64;
         rows.push(Row {
