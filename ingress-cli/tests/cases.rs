@@ -6,6 +6,7 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -37,12 +38,17 @@ fn every_case_is_answered_alike_by_every_engine() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/cases");
     let mut files = Vec::new();
     collect(&root, &mut files);
-    let mut failures = Vec::new();
+    let (mut failures, mut keys) = (Vec::new(), BTreeSet::new());
     let mut requests = 0;
     for file in &files {
         let case = Case::read(file);
         requests += case.questions.len();
-        failures.extend(case.run().into_iter().map(|failure| format!("{}: {failure}", case.file)));
+        failures.extend(case.run(&mut keys).into_iter().map(|failure| format!("{}: {failure}", case.file)));
+    }
+    let contract = std::fs::read_to_string(root.join("../../docs/json.md")).expect("the contract");
+    for key in keys {
+        let is_documented = contract.contains(&format!("`{key}`")) || contract.contains(&format!("\"{key}\""));
+        assert!(is_documented || contract.contains(&format!("`{key}[]`")), "docs/json.md does not say what `{key}` is");
     }
     println!("{} cases, {requests} requests", files.len());
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
@@ -80,7 +86,7 @@ impl Case {
         Self { file, args, questions, expectations, diagnostics: list("diagnostics"), manifests: manifests.to_owned() }
     }
 
-    fn run(&self) -> Vec<String> {
+    fn run(&self, keys: &mut BTreeSet<String>) -> Vec<String> {
         let args = std::iter::once("case".to_owned()).chain(self.args.iter().cloned());
         let args = CaseArgs::try_parse_from(args).unwrap_or_else(|error| panic!("{}: {error}", self.file));
         let mut manifests = Manifests::default();
@@ -93,6 +99,7 @@ impl Case {
             Ok(report) => serde_json::to_value(&report).expect("JSON"),
             Err(disagreement) => return vec![disagreement.to_string()],
         };
+        collect_keys(&report, keys);
         let mut failures = Vec::new();
         let decisions = report.get("decisions").and_then(Value::as_array).expect("decisions");
         for (decision, expected) in decisions.iter().zip(&self.expectations) {
@@ -124,6 +131,22 @@ impl Case {
         let output = cli.wait_with_output().expect("to end");
         std::fs::remove_file(&requests).expect("to clean up");
         serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+}
+
+/// The keys of the report, but not those of requests, which are repeated as they were given.
+fn collect_keys(value: &Value, keys: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                keys.insert(key.clone());
+                if key != "request" {
+                    collect_keys(value, keys);
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_keys(item, keys)),
+        _ => {}
     }
 }
 

@@ -26,83 +26,133 @@ struct Row {
     owner: String,
 }
 
+/// How much a row says; a narrow terminal gets less rather than cut words.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Detail {
+    All,
+    /// Endpoints are counted, not listed.
+    Counts,
+    /// And classes are left out.
+    Least,
+}
+
 /// Writes the table.
 pub(super) fn render(report: &Report, width: Width, out: &mut String) {
     if report.routes.is_empty() && report.default_backend.is_none() {
         out.push_str("No routes.\n");
         return;
     }
-    let mut groups: Vec<(String, Vec<Row>)> = Vec::new();
-    for group in report.routes.chunk_by(|a, b| a.host == b.host) {
-        let Some(first) = group.first() else { continue };
-        groups.push((heading(first), group.iter().map(row).collect()));
+    let Width(available) = width;
+    let fits = |table: &Table| available.is_none_or(|available| table.width() <= available);
+    let tables = [Detail::All, Detail::Counts, Detail::Least].map(|detail| Table::new(report, detail));
+    let [all, counts, mut least] = tables;
+    let table = if fits(&all) {
+        all
+    } else if fits(&counts) {
+        counts
+    } else {
+        least.shrink(available.unwrap_or(usize::MAX));
+        least
+    };
+    table.write(out);
+}
+
+/// The rows under their headings, and the widths of the columns.
+struct Table {
+    groups: Vec<(String, Vec<Row>)>,
+    path: usize,
+    path_type: usize,
+    target: usize,
+    /// Zero when nothing is known of endpoints.
+    endpoints: usize,
+    owner: usize,
+}
+
+impl Table {
+    fn new(report: &Report, detail: Detail) -> Self {
+        let mut groups: Vec<(String, Vec<Row>)> = Vec::new();
+        for group in report.routes.chunk_by(|a, b| a.host == b.host) {
+            let Some(first) = group.first() else { continue };
+            groups.push((heading(first), group.iter().map(|route| row(route, detail)).collect()));
+        }
+        if let Some(default) = &report.default_backend {
+            let row = Row {
+                path: "(otherwise)".to_owned(),
+                path_type: "",
+                target: target(&default.target),
+                endpoints: endpoints(&default.target, detail),
+                is_down: default.target.down.is_some(),
+                owner: default.ingress.clone().unwrap_or_else(|| default.field.clone()),
+            };
+            groups.push(("default backend".to_owned(), vec![row]));
+        }
+        let rows = || groups.iter().flat_map(|(_, rows)| rows);
+        let column = |title: &str, cell: &dyn Fn(&Row) -> usize| rows().map(cell).max().unwrap_or(0).max(title.len());
+        let has_endpoints = rows().any(|row| !row.endpoints.is_empty());
+        Self {
+            path: column("HOST / PATH", &|row| chars(&row.path) + 2),
+            path_type: column("TYPE", &|row| row.path_type.len()),
+            target: column("BACKEND", &|row| chars(&row.target)),
+            endpoints: if has_endpoints { column("ENDPOINTS", &|row| chars(&row.endpoints)) } else { 0 },
+            owner: column("INGRESS", &|row| chars(&row.owner)),
+            groups,
+        }
     }
-    if let Some(default) = &report.default_backend {
-        let owner = default.ingress.clone().unwrap_or_else(|| default.field.clone());
-        let row = Row {
-            path: "(whatever no rule takes)".to_owned(),
-            path_type: "",
-            target: target(&default.target),
-            endpoints: endpoints(&default.target),
-            is_down: default.target.down.is_some(),
-            owner,
-        };
-        groups.push(("default backend".to_owned(), vec![row]));
+
+    fn width(&self) -> usize {
+        let gaps = GAP * if self.endpoints > 0 { 4 } else { 3 };
+        self.path + self.path_type + self.target + self.endpoints + self.owner + gaps
     }
-    let rows = || groups.iter().flat_map(|(_, rows)| rows);
-    let has_endpoints = rows().any(|row| !row.endpoints.is_empty());
-    let column = |title: &str, cell: &dyn Fn(&Row) -> usize| rows().map(cell).max().unwrap_or(0).max(title.len());
-    let chars = |text: &str| text.chars().count();
-    let mut path_width = column("HOST / PATH", &|row| chars(&row.path) + 2);
-    let type_width = column("TYPE", &|row| row.path_type.len());
-    let mut target_width = column("BACKEND", &|row| chars(&row.target));
-    let mut endpoints_width = if has_endpoints { column("ENDPOINTS", &|row| chars(&row.endpoints)) } else { 0 };
-    let mut owner_width = column("INGRESS", &|row| chars(&row.owner));
-    if let Width(Some(available)) = width {
-        let gaps = GAP * if has_endpoints { 4 } else { 3 };
-        let fixed = type_width + gaps;
-        let mut columns = [&mut path_width, &mut target_width, &mut endpoints_width, &mut owner_width];
-        shrink(&mut columns, available.saturating_sub(fixed));
+
+    /// Takes from the widest columns until they fit together, or say nothing any more.
+    fn shrink(&mut self, available: usize) {
+        const LEAST: usize = 8;
+        while self.width() > available {
+            let columns = [&mut self.path, &mut self.target, &mut self.endpoints, &mut self.owner];
+            match columns.into_iter().max_by_key(|width| **width) {
+                Some(widest) if *widest > LEAST => *widest -= 1,
+                _ => break,
+            }
+        }
     }
-    let line = |cells: [(&str, usize, Style); 5], out: &mut String| {
-        let mut text = String::new();
-        for (i, (cell, width, style)) in cells.into_iter().enumerate() {
-            if i == 3 && !has_endpoints {
+
+    fn write(&self, out: &mut String) {
+        let plain = Style::new();
+        let titles = ["HOST / PATH", "TYPE", "BACKEND", "ENDPOINTS", "INGRESS"];
+        self.line(titles.map(|title| (title, HEADING)), out);
+        for (heading, rows) in &self.groups {
+            let _ = writeln!(out, "{HOST}{heading}{HOST:#}");
+            for row in rows {
+                let cells = [
+                    (&*format!("  {}", row.path), plain),
+                    (row.path_type, DIM),
+                    (&*row.target, plain),
+                    (&*row.endpoints, if row.is_down { DOWN } else { DIM }),
+                    (&*row.owner, DIM),
+                ];
+                self.line(cells, out);
+            }
+        }
+    }
+
+    fn line(&self, cells: [(&str, Style); 5], out: &mut String) {
+        let widths = [self.path, self.path_type, self.target, self.endpoints, self.owner];
+        let mut line = String::new();
+        for ((cell, style), width) in cells.into_iter().zip(widths) {
+            if width == 0 {
                 continue;
             }
             let cut = fit(cell, width);
             let padding = width.saturating_sub(chars(&cut)) + GAP;
-            let _ = write!(text, "{style}{cut}{style:#}{:padding$}", "");
+            let _ = write!(line, "{style}{cut}{style:#}{:padding$}", "");
         }
-        out.push_str(text.trim_end());
+        out.push_str(line.trim_end());
         out.push('\n');
-    };
-    let plain = Style::new();
-    line(
-        [
-            ("HOST / PATH", path_width, HEADING),
-            ("TYPE", type_width, HEADING),
-            ("BACKEND", target_width, HEADING),
-            ("ENDPOINTS", endpoints_width, HEADING),
-            ("INGRESS", owner_width, HEADING),
-        ],
-        out,
-    );
-    for (heading, rows) in &groups {
-        let _ = writeln!(out, "{HOST}{heading}{HOST:#}");
-        for row in rows {
-            line(
-                [
-                    (&format!("  {}", row.path), path_width, plain),
-                    (row.path_type, type_width, DIM),
-                    (&row.target, target_width, plain),
-                    (&row.endpoints, endpoints_width, if row.is_down { DOWN } else { DIM }),
-                    (&row.owner, owner_width, DIM),
-                ],
-                out,
-            );
-        }
     }
+}
+
+fn chars(text: &str) -> usize {
+    text.chars().count()
 }
 
 fn heading(route: &RouteReport) -> String {
@@ -112,17 +162,17 @@ fn heading(route: &RouteReport) -> String {
     }
 }
 
-fn row(route: &RouteReport) -> Row {
+fn row(route: &RouteReport, detail: Detail) -> Row {
     let owner = match (&route.ingress, &route.class) {
-        (Some(ingress), Some(class)) => format!("{ingress} ({class})"),
-        (Some(ingress), None) => ingress.clone(),
+        (Some(ingress), Some(class)) if detail < Detail::Least => format!("{ingress} ({class})"),
+        (Some(ingress), _) => ingress.clone(),
         (None, _) => String::new(),
     };
     Row {
         path: route.path.clone().unwrap_or_else(|| "(no paths)".to_owned()),
         path_type: route.path_type.unwrap_or_default(),
         target: target(&route.target),
-        endpoints: endpoints(&route.target),
+        endpoints: endpoints(&route.target, detail),
         is_down: route.target.down.is_some(),
         owner,
     }
@@ -137,28 +187,19 @@ fn target(target: &TargetReport) -> String {
     }
 }
 
-fn endpoints(target: &TargetReport) -> String {
+fn endpoints(target: &TargetReport, detail: Detail) -> String {
     if let Some(down) = &target.down {
-        return format!("503: {down}");
+        return if detail == Detail::All { format!("503: {down}") } else { "503".to_owned() };
     }
     let Some(endpoints) = &target.endpoints else { return String::new() };
+    if detail > Detail::All {
+        return format!("{} up", endpoints.len());
+    }
     let mut text = endpoints.iter().take(LISTED_ENDPOINTS).cloned().collect::<Vec<_>>().join(" ");
     if endpoints.len() > LISTED_ENDPOINTS {
         let _ = write!(text, " +{}", endpoints.len() - LISTED_ENDPOINTS);
     }
     text
-}
-
-/// Takes from the widest columns until they fit together.
-fn shrink(columns: &mut [&mut usize], available: usize) {
-    /// Below this a column says nothing.
-    const LEAST: usize = 8;
-    while columns.iter().map(|width| **width).sum::<usize>() > available {
-        match columns.iter_mut().max_by_key(|width| ***width) {
-            Some(widest) if **widest > LEAST => **widest -= 1,
-            _ => break,
-        }
-    }
 }
 
 /// Cuts text that is too long in its middle, where names differ least.
@@ -183,12 +224,5 @@ mod tests {
         assert_eq!(fit("abcdefgh", 8), "abcdefgh");
         assert_eq!(fit("abcdefghi", 5), "ab…hi");
         assert_eq!(fit("äöüßäöüß", 4), "ä…üß");
-    }
-
-    #[test]
-    fn the_widest_column_gives_first() {
-        let (mut a, mut b) = (30, 10);
-        shrink(&mut [&mut a, &mut b], 30);
-        assert_eq!((a, b), (20, 10));
     }
 }
