@@ -6,6 +6,7 @@
 
 mod backend;
 mod class;
+mod conflict;
 mod merge;
 mod options;
 mod read;

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::options::{ClassSelection, ControllerClass};
+use super::options::{CLASS_ANNOTATION, ClassSelection, ControllerClass};
 use super::validate;
 use crate::diagnostic::{Code, Diagnostic, Effect, Severity};
 use crate::model::{Ingress, IngressClass, Inputs};
 use crate::object::{FieldPath, ObjectRef};
 
-/// The deprecated annotation, still honoured where the field is absent.
-pub(super) const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 const CLASS_FIELD: FieldPath = FieldPath::named("spec.ingressClassName");
 
 /// The valid IngressClasses of the input.

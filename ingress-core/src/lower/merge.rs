@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::read::{self, ConflictKey};
+use super::conflict::ConflictKey;
+use super::read;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::host::HostPattern;
 use crate::model::Ingress;

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use crate::dialect::{Dialect, Kubernetes};
 use crate::policy::BackendRef;
 
+/// The deprecated annotation that names a class, still honoured where the field is absent.
+pub(super) const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
+
 /// What lowering has to know beside the objects.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

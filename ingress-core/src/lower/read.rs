@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::class::{self, Classes};
+use super::conflict::ConflictKey;
 use super::options::Options;
+use super::tls;
 use super::validate;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::host::HostPattern;
@@ -15,27 +17,6 @@ use crate::model::{HttpIngressPath, Ingress, IngressBackend, IngressTls, Inputs}
 use crate::object::{FieldPath, ObjectRef, Origin};
 use crate::path::{PathPattern, PathPolicy};
 use crate::policy::{BackendRef, FixedResponse, PortRef, Route, Target};
-
-/// The place of an object among those that claim the same thing: the lesser wins.
-///
-/// Older objects come first; one without a creation time is still to be created and comes last. Equal ages are told apart
-/// by namespace and name, ascending (Gateway API's documented order).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ConflictKey {
-    created: i64,
-    pub(super) object: Arc<ObjectRef>,
-}
-
-impl ConflictKey {
-    pub(super) fn new(object: &Arc<ObjectRef>, ingress: &Ingress) -> Self {
-        let created = ingress.metadata.creation_timestamp.map_or(i64::MAX, |time| time.0);
-        Self { created, object: Arc::clone(object) }
-    }
-
-    pub(super) fn is_older_than(&self, other: &Self) -> bool {
-        self.created < other.created
-    }
-}
 
 /// What one claimed Ingress takes part in.
 #[derive(Debug, Default)]
@@ -93,24 +74,19 @@ pub(super) fn read(object: &Arc<ObjectRef>, ingress: &Ingress, classes: &Classes
             let first = *contribution.tls.entry(pattern).or_insert((i, j));
             let secret_of = |i| ingress.spec.tls.get(i).map(|entry: &IngressTls| &entry.secret_name);
             if secret_of(first.0) != secret_of(i) {
-                let place = |(i, j)| Origin { object: Arc::clone(object), field: tls_host(i, j) };
-                out.push(super::tls::conflict(host, place((i, j)), place(first)));
+                let place = |(i, j)| Origin { object: Arc::clone(object), field: tls::name_field(i, j) };
+                out.push(tls::conflict(host, place((i, j)), place(first)));
             }
         }
     }
     for (pattern, (entry, _)) in &contribution.tls {
-        contribution.secrets.extend(tls_secret(object, ingress, *entry).map(|secret| (secret, pattern.clone())));
+        contribution.secrets.extend(tls::secret(object, ingress, *entry).map(|secret| (secret, pattern.clone())));
     }
     if let Some(default) = &ingress.spec.default_backend {
         contribution.has_default_backend = true;
         resource_note(object, default, || FieldPath::named("spec.defaultBackend.resource"), out);
     }
     contribution
-}
-
-/// The place of a name in a TLS entry.
-pub(super) fn tls_host(entry: usize, host: usize) -> FieldPath {
-    FieldPath::text(format!("spec.tls[{entry}].hosts[{host}]"))
 }
 
 fn resource_note(
@@ -178,13 +154,6 @@ fn target(object: &ObjectRef, backend: &IngressBackend) -> Target {
             Target::Backend(Arc::new(BackendRef { namespace, service: (*service.name).into(), port }))
         }
     }
-}
-
-/// The namespace and name of the Secret of a TLS entry, none if it names no Secret.
-pub(super) fn tls_secret(object: &ObjectRef, ingress: &Ingress, entry: usize) -> Option<ObjectRef> {
-    let entry = ingress.spec.tls.get(entry)?;
-    let name = (!entry.secret_name.is_empty()).then_some(&*entry.secret_name)?;
-    Some(ObjectRef::new(crate::object::Kind::Secret, Arc::clone(&object.namespace), name))
 }
 
 /// Looks up a claimed object again.

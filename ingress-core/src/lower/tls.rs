@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use super::read::{self, ConflictKey};
+use super::conflict::ConflictKey;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::host::HostPattern;
 use crate::model::{CertificateState, Ingress, Inputs};
-use crate::object::{FieldPath, ObjectRef, Origin};
+use crate::object::{FieldPath, Kind, ObjectRef, Origin};
 use crate::policy::{CertificateEntry, CertificateId};
 
 /// An object's entry for a name.
@@ -31,8 +31,8 @@ pub(super) fn certificate(
     for member in members {
         let object = &member.key.object;
         let (entry, host) = member.place;
-        let origin = Origin { object: Arc::clone(object), field: read::tls_host(entry, host) };
-        let secret = read::tls_secret(object, member.ingress, entry);
+        let origin = Origin { object: Arc::clone(object), field: name_field(entry, host) };
+        let secret = self::secret(object, member.ingress, entry);
         match &winner {
             None => {
                 let certificate = match &secret {
@@ -46,6 +46,18 @@ pub(super) fn certificate(
         }
     }
     winner.map(|(entry, _)| entry)
+}
+
+/// The place of a name in a TLS entry.
+pub(super) fn name_field(entry: usize, host: usize) -> FieldPath {
+    FieldPath::text(format!("spec.tls[{entry}].hosts[{host}]"))
+}
+
+/// The namespace and name of the Secret of a TLS entry, none if it names no Secret.
+pub(super) fn secret(object: &ObjectRef, ingress: &Ingress, entry: usize) -> Option<ObjectRef> {
+    let entry = ingress.spec.tls.get(entry)?;
+    let name = (!entry.secret_name.is_empty()).then_some(&*entry.secret_name)?;
+    Some(ObjectRef::new(Kind::Secret, Arc::clone(&object.namespace), name))
 }
 
 /// The finding for an entry that comes too late for a name.

@@ -8,7 +8,7 @@ mod paths;
 
 use std::sync::Arc;
 
-use super::class::CLASS_ANNOTATION;
+use super::options::CLASS_ANNOTATION;
 use crate::diagnostic::{Code, Diagnostic, Effect, Severity};
 use crate::host::{HostPattern, check_subdomain};
 use crate::model::{Ingress, IngressBackend, IngressClass, ServiceBackendPort};

@@ -172,7 +172,7 @@ proptest! {
     #[test]
     fn a_message_is_one_line(hostile in ingress()) {
         let inputs: Inputs = [Object::Ingress(hostile)].into_iter().collect();
-        for finding in lower(&inputs, &Options::default()).1 {
+        for finding in &lower(&inputs, &Options::default()).1 {
             prop_assert!(!finding.message.contains(char::is_control), "{:?}", finding.message);
         }
     }

@@ -127,9 +127,13 @@ pub(super) fn class() -> impl Strategy<Value = IngressClass> {
         })
 }
 
+fn protocol() -> impl Strategy<Value = Box<str>> {
+    text(&["", "TCP", "TCP", "UDP"])
+}
+
 pub(super) fn service() -> impl Strategy<Value = Service> {
-    let port = (text(&["http", "other", ""]), select(&[80, 80, 81, 0, 70_000][..]));
-    let ports = vec(port.prop_map(|(name, port)| ServicePort { name, port }), 0..3);
+    let port = (text(&["http", "other", ""]), select(&[80, 80, 81, 0, 70_000][..]), protocol());
+    let ports = vec(port.prop_map(|(name, port, protocol)| ServicePort { name, port, protocol }), 0..3);
     (metadata(&["s1", "s2", "s3"]), text(&["", "", "", "ExternalName"]), text(&["db.example.", "", "-"]), ports)
         .prop_map(|(metadata, service_type, external_name, ports)| Service {
             metadata,
@@ -138,8 +142,8 @@ pub(super) fn service() -> impl Strategy<Value = Service> {
 }
 
 fn endpoint_ports() -> impl Strategy<Value = Vec<EndpointPort>> {
-    let port = (text(&["http", "other", ""]), of(select(&[8_080, 80, 0, -1][..])));
-    vec(port.prop_map(|(name, port)| EndpointPort { name, port }), 0..3)
+    let port = (text(&["http", "other", ""]), of(select(&[8_080, 80, 0, -1][..])), protocol());
+    vec(port.prop_map(|(name, port, protocol)| EndpointPort { name, port, protocol }), 0..3)
 }
 
 const ADDRESSES: &[&str] = &["10.0.0.1", "10.0.0.2", "fd00::1", "db.example", "not an address"];
