@@ -100,7 +100,7 @@ impl Diagnostic {
             code,
             effect: code.effect(),
             severity: code.severity(),
-            message: message.into(),
+            message: one_line(message.into()),
             help: None,
             related: Vec::new(),
         }
@@ -109,7 +109,7 @@ impl Diagnostic {
     /// The same finding with advice.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<Box<str>>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(one_line(help.into()));
         self
     }
 
@@ -127,6 +127,22 @@ impl Diagnostic {
         self.effect = effect;
         self
     }
+}
+
+/// Writes out what could break a line or turn text around: messages quote what strangers wrote, and end up in terminals,
+/// logs and Events.
+fn one_line(text: Box<str>) -> Box<str> {
+    let is_unsafe = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_unsafe) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unsafe(c) { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line.into()
 }
 
 impl fmt::Display for Diagnostic {

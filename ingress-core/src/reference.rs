@@ -111,6 +111,10 @@ fn decide_target<'s>(
 /// See [`explain`].
 pub(crate) fn explain_parts<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Explanation<'s> {
     let decision = evaluate(parts, request);
+    if request.is_asterisk() {
+        // It is about the server and not about any path, so there is no candidate.
+        return Explanation { decision, host: None, steps: Vec::new(), other_hosts: 0 };
+    }
     let chosen = choose_host(parts, request);
     let mut hosts = parts.hosts();
     hosts.sort_by(|a, b| b.pattern().cmp(a.pattern()));

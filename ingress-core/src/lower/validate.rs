@@ -25,7 +25,9 @@ impl Check<'_> {
     fn error(&mut self, code: Code, field: impl Into<Box<str>>, message: impl Into<Box<str>>, help: Option<&str>) {
         self.valid = false;
         let mut finding = Diagnostic::new(code, Some(Arc::clone(self.object)), FieldPath::text(field), message);
-        finding.help = help.map(Into::into);
+        if let Some(help) = help {
+            finding = finding.with_help(help);
+        }
         self.out.push(finding);
     }
 }

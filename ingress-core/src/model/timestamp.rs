@@ -54,7 +54,9 @@ fn parse(text: &[u8]) -> Option<i64> {
         return None;
     }
     let offset = offset_seconds(rest)?;
-    Some(days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset)
+    let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset;
+    // An offset may lead out of the years that can be written.
+    (days_from_civil(0, 1, 1) * 86_400..days_from_civil(10_000, 1, 1) * 86_400).contains(&seconds).then_some(seconds)
 }
 
 /// What follows the seconds: an optional fraction, which is dropped, then `Z` or `±hh:mm`.
@@ -169,6 +171,7 @@ mod tests {
             "2026-01-01T00:00:00.Z",
             "2026-01-01T00:00:00+1:00",
             "2026-01-01T00:00:00Zx",
+            "0000-01-01T00:30:00+23:59",
             "２026-01-01T00:00:00Z",
         ] {
             assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
