@@ -12,11 +12,14 @@ use crate::matcher::Matcher;
 /// Passes that a median is taken of.
 pub const PASSES: usize = 9;
 
+/// The time on a core is counted in ticks of some milliseconds, so it says nothing of shorter work.
+const TICKS: Duration = Duration::from_millis(50);
+
 /// How long something takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
 pub struct Taken {
-    /// The time that this thread spent on a core; the other one where the system does not say.
+    /// The time that this thread spent on a core; that which passed where the system does not say, or not exactly enough.
     pub core: Duration,
     /// The time that passed.
     pub wall: Duration,
@@ -27,7 +30,8 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Taken) {
     let (before, start) = (core_time(), Instant::now());
     let value = black_box(work());
     let wall = start.elapsed();
-    let core = before.zip(core_time()).map_or(wall, |(before, after)| after.saturating_sub(before));
+    let core = before.zip(core_time()).map(|(before, after)| after.saturating_sub(before));
+    let core = core.filter(|_| wall > TICKS).unwrap_or(wall);
     (value, Taken { core, wall })
 }
 

@@ -48,9 +48,12 @@ impl Hosts {
     /// The host that takes a request.
     #[inline]
     pub(crate) fn find(&self, key: &NameKey) -> Option<&Bound> {
-        if let Some(bound) = self.exact.get(key) {
-            return Some(bound);
-        }
+        self.exact.get(key).or_else(|| self.find_inexact(key))
+    }
+
+    /// Apart, so that the usual case stays small.
+    #[inline(never)]
+    fn find_inexact(&self, key: &NameKey) -> Option<&Bound> {
         if !self.wildcard.is_empty()
             && let Some(rest) = key.without_first_label()
             && let Some(bound) = self.wildcard.get(&rest)

@@ -45,6 +45,8 @@ impl Literals {
 #[derive(Clone, Copy, Debug)]
 struct Test {
     head: u128,
+    /// Ones where the head has bytes.
+    mask: u128,
     /// Where the bytes behind the head stand in the tails.
     tail: u32,
     place: u32,
@@ -67,7 +69,8 @@ impl Few {
             let numbers = (u32::try_from(tails.len()), u32::try_from(*place), u32::try_from(text.len()));
             // No manifest is that large.
             let (Ok(tail), Ok(place), Ok(length)) = numbers else { continue };
-            tests.push(Test { head: head(text), tail, place, length, kind: pattern.kind() });
+            let mask = u128::MAX.checked_shr(8 * HEAD.saturating_sub(text.len()) as u32).unwrap_or(0);
+            tests.push(Test { head: head(text), mask, tail, place, length, kind: pattern.kind() });
             tails.extend_from_slice(text.get(HEAD..).unwrap_or_default());
         }
         Self { tests: tests.into(), tails: tails.into() }
@@ -76,13 +79,10 @@ impl Few {
     #[inline]
     fn find(&self, path: &[u8]) -> Option<usize> {
         let request = head(path);
-        let found = self.tests.iter().find(|test| {
-            let length = test.length as usize;
-            // Bytes behind the length are shifted out; a shift by all 128 bits, for an empty text, leaves nothing to differ.
-            let unused = 128 - 8 * length.min(HEAD);
-            let differing = (request ^ test.head).checked_shl(u32::try_from(unused).unwrap_or(128)).unwrap_or(0);
-            differing == 0 && self.holds(test, length, path)
-        });
+        let found = self
+            .tests
+            .iter()
+            .find(|test| (request & test.mask) == test.head && self.holds(test, test.length as usize, path));
         found.map(|test| test.place as usize)
     }
 

@@ -1,6 +1,6 @@
 //! Time, memory and allocations of a lookup, for each contender and size.
 
-use benches::contenders::{ALL, FLAT, LOCATE};
+use benches::contenders::{ALL, DECIDE, LOCATE};
 use benches::keys::{Distribution, KEYS, Keys};
 use benches::matcher::{Contender, Error, Kind, Matcher, check};
 use benches::measure::{in_turn, milliseconds, per_route, timed};
@@ -9,11 +9,12 @@ use benches::workload::Workload;
 use crate::row::Row;
 use crate::{allocations, kept_bytes};
 
-/// The peers that the index must not be slower than.
-const PEERS: [(&str, Kind); 3] = [
-    ("locate to the fastest router per host", Kind::Router),
-    ("locate to the fastest list per host", Kind::List),
-    ("locate to a linear scan", Kind::Scan),
+/// The peers, and how much slower than them a lookup may be.
+const PEERS: [(&str, Kind, f64); 4] = [
+    ("to the flat table", Kind::Floor, 1.5),
+    ("to the fastest router per host", Kind::Router, 1.0),
+    ("to the fastest list per host", Kind::List, 1.0),
+    ("to a linear scan", Kind::Scan, 1.0),
 ];
 
 /// What was measured of one contender at one size.
@@ -78,29 +79,22 @@ fn at_size(routes: usize) -> Result<Vec<Measured>, Error> {
 /// What the lookups say about the targets.
 pub(crate) fn targets(measured: &[Measured]) -> Vec<Row> {
     let mut rows = Vec::new();
-    for one in measured.iter().filter(|it| it.name == LOCATE.name && it.routes >= 1_000) {
-        let others = measured.iter().filter(|it| it.routes == one.routes);
+    let with_targets = |it: &&Measured| [LOCATE.name, DECIDE.name].contains(&it.name) && it.routes >= 1_000;
+    for one in measured.iter().filter(with_targets) {
         for (place, distribution) in Distribution::ALL.into_iter().enumerate() {
             let time = |it: &Measured| it.times.get(place).copied().unwrap_or(f64::NAN);
-            let case = format!("{} routes, {}", one.routes, distribution.as_str());
-            let row = |figure, case: String, other: f64, target| Row {
-                figure,
-                case,
-                measured: time(one) / other,
-                unit: "x",
-                target: Some(target),
-            };
-            for flat in others.clone().filter(|it| it.name == FLAT.name) {
-                rows.push(row("locate to the flat table", case.clone(), time(flat), 1.5));
-            }
             let fastest = |kind: Kind| {
-                let peers = others.clone().filter(move |it| it.kind == kind);
+                let peers = measured.iter().filter(|it| it.routes == one.routes && it.kind == kind);
                 peers.min_by(|a, b| time(a).total_cmp(&time(b)))
             };
-            for (figure, kind) in PEERS {
-                if let Some(fastest) = fastest(kind) {
-                    rows.push(row(figure, format!("{case}: {}", fastest.name), time(fastest), 1.0));
+            for (figure, kind, target) in PEERS {
+                // The floor is for the index; no decision is made there.
+                if kind == Kind::Floor && one.name != LOCATE.name {
+                    continue;
                 }
+                let Some(peer) = fastest(kind) else { continue };
+                let case = format!("{}, {} routes, {}: {}", one.name, one.routes, distribution.as_str(), peer.name);
+                rows.push(Row { figure, case, measured: time(one) / time(peer), unit: "x", target: Some(target) });
             }
         }
     }

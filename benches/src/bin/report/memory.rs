@@ -38,10 +38,8 @@ pub(crate) fn snapshots(routes: usize, report: &dyn Fn(&Row)) -> Result<(), Erro
                 unit: " bytes/route",
                 target,
             };
-            // The targets are for hosts as real ones are: with several paths.
-            let target = |most| (shape != Shape::OnePath).then_some(most);
-            report(&row("index", snapshot.index_bytes(), target(INDEX)));
-            report(&row("snapshot", bytes, target(SNAPSHOT)));
+            report(&row("index", snapshot.index_bytes(), Some(INDEX)));
+            report(&row("snapshot", bytes, Some(SNAPSHOT)));
             if shape == Shape::TenPaths && services == Services::PerPath {
                 let workload = Workload::new(routes);
                 check("compiled", &Locate::over(snapshot), &Keys::timed(&workload, Distribution::Uniform, KEYS))?;
