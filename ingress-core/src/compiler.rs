@@ -56,7 +56,7 @@ impl Compiler {
     /// call; other inputs, a clone included, are compared as a whole.
     pub fn compile(&mut self, inputs: &Inputs) -> Compiled {
         let changes = self.state.update(inputs);
-        let changed = changes.hosts.keys().cloned().collect();
+        let changed = changes.hosts.iter().map(|(pattern, _)| pattern.clone()).collect();
         let is_new = !changes.is_empty();
         if is_new {
             let backends = self.state.backends();

@@ -77,18 +77,30 @@ impl HostPattern {
     ///
     /// [`InvalidHost`] for an IP address, a misplaced `*` or anything else that is not a DNS-1123 subdomain.
     pub fn new(host: &str) -> Result<Self, InvalidHost> {
+        Self::check(host)?;
+        Ok(match host.strip_prefix("*.") {
+            _ if host.is_empty() => Self::Any,
+            Some(rest) => Self::Wildcard(HostName(rest.into())),
+            None => Self::Exact(HostName(host.into())),
+        })
+    }
+
+    /// Says whether [`new`](Self::new) would take this host.
+    pub(crate) fn check(host: &str) -> Result<(), InvalidHost> {
         if host.is_empty() {
-            return Ok(Self::Any);
+            return Ok(());
         }
-        if host.parse::<std::net::IpAddr>().is_ok() || host.starts_with('[') {
+        // Only an address has a colon or consists of digits and dots; nothing else is worth a try.
+        let may_be_address =
+            host.starts_with('[') || host.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b'.' | b':'));
+        if may_be_address && (host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok()) {
             return Err(InvalidHost::IpAddress);
         }
-        match host.strip_prefix("*.") {
-            Some(rest) if rest.contains('*') => Err(InvalidHost::MisplacedWildcard),
-            Some(rest) => check_subdomain(rest).map(|()| Self::Wildcard(HostName(rest.into()))),
-            None if host.contains('*') => Err(InvalidHost::MisplacedWildcard),
-            None => HostName::new(host).map(Self::Exact),
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        if name.contains('*') {
+            return Err(InvalidHost::MisplacedWildcard);
         }
+        check_subdomain(name)
     }
 
     /// Reads `spec.tls[].hosts[]` or a certificate's DNS name: like [`new`](Self::new), but never empty, and an IPv4

@@ -3,7 +3,6 @@
 //! Rules with the same path and type are one rule: the first in conflict order answers, the others are kept as shadowed
 //! and reported at their own place.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::conflict::ConflictKey;
@@ -29,31 +28,43 @@ pub(super) fn host(
     members: &[Member<'_>],
     out: &mut Vec<Diagnostic>,
 ) -> VirtualHost {
-    let mut merged: Vec<(Route, &ConflictKey)> = Vec::new();
+    let written = members.iter().flat_map(|member| {
+        let routes = read::routes(&member.key.object, member.ingress, member.rules, policy);
+        routes.map(|route| (route, member.key))
+    });
+    let mut written: Vec<(Route, &ConflictKey)> = written.collect();
+    // Rules that are the same next to each other, the first in conflict order first.
+    written.sort_by(|(a, _), (b, _)| identity(a).cmp(&identity(b)));
+    let mut routes: Vec<Route> = Vec::with_capacity(written.len());
+    let mut winner_key = None;
     let mut shadowed = Vec::new();
-    // What makes two rules the same, with the place of the first.
-    let mut first: BTreeMap<(PathKind, Box<str>), usize> = BTreeMap::new();
-    for member in members {
-        for route in read::routes(&member.key.object, member.ingress, member.rules, policy) {
-            let identity = (route.path.kind(), route.path.significant().into());
-            let Some((winner, winner_key)) = first.get(&identity).and_then(|&place| merged.get(place)) else {
-                first.insert(identity, merged.len());
-                merged.push((route, member.key));
-                continue;
-            };
-            let reason = if winner_key.object == member.key.object {
-                ShadowReason::EarlierInObject
-            } else if winner_key.is_older_than(member.key) {
-                ShadowReason::Older
-            } else {
-                ShadowReason::LesserName
-            };
-            out.push(duplicate(&pattern, &route, winner, reason));
-            shadowed.push(Shadowed { route, winner: winner.origin.clone(), reason });
-        }
+    for (route, key) in written {
+        let winner = routes.last().filter(|winner| identity(winner) == identity(&route));
+        let (Some(winner), Some(best)) = (winner, winner_key) else {
+            winner_key = Some(key);
+            routes.push(route);
+            continue;
+        };
+        let reason = reason(best, key);
+        out.push(duplicate(&pattern, &route, winner, reason));
+        shadowed.push(Shadowed { winner: winner.origin.clone(), route, reason });
     }
-    let routes = merged.into_iter().map(|(route, _)| route).collect();
     VirtualHost::new(pattern, policy, routes, shadowed)
+}
+
+/// What makes two rules of one host the same.
+fn identity(route: &Route) -> (PathKind, &str) {
+    (route.path.kind(), route.path.significant())
+}
+
+fn reason(winner: &ConflictKey, loser: &ConflictKey) -> ShadowReason {
+    if winner.object == loser.object {
+        ShadowReason::EarlierInObject
+    } else if winner.is_older_than(loser) {
+        ShadowReason::Older
+    } else {
+        ShadowReason::LesserName
+    }
 }
 
 fn duplicate(pattern: &HostPattern, loser: &Route, winner: &Route, reason: ShadowReason) -> Diagnostic {

@@ -21,14 +21,22 @@ use crate::policy::{BackendRef, FixedResponse, PortRef, Route, Target};
 /// What one claimed Ingress takes part in.
 #[derive(Debug, Default)]
 pub(super) struct Contribution {
-    /// The rules of each host, by index.
-    pub(super) hosts: BTreeMap<HostPattern, Vec<usize>>,
+    /// The rules of each host, by index, in order of the hosts.
+    pub(super) hosts: Vec<(HostPattern, Vec<usize>)>,
     /// The TLS entry and the place in it of each listed name.
     pub(super) tls: BTreeMap<HostPattern, (usize, usize)>,
     /// The Secret that each listed name asks for.
     pub(super) secrets: Vec<(ObjectRef, HostPattern)>,
     pub(super) has_default_backend: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl Contribution {
+    /// The rules that name a host.
+    pub(super) fn rules_of(&self, pattern: &HostPattern) -> Option<&[usize]> {
+        let place = self.hosts.binary_search_by(|(host, _)| host.cmp(pattern)).ok()?;
+        self.hosts.get(place).map(|(_, rules)| &**rules)
+    }
 }
 
 /// Reads one Ingress. One that is invalid or not ours contributes nothing but diagnostics.
@@ -46,7 +54,7 @@ pub(super) fn read(object: &Arc<ObjectRef>, ingress: &Ingress, classes: &Classes
     for (i, rule) in ingress.spec.rules.iter().enumerate() {
         // Validation has refused what is not a pattern.
         let Ok(pattern) = HostPattern::new(&rule.host) else { continue };
-        contribution.hosts.entry(pattern).or_default().push(i);
+        contribution.hosts.push((pattern, vec![i]));
         let paths = rule.http.as_ref().map_or(&[][..], |http| &http.paths);
         for (j, path) in paths.iter().enumerate() {
             resource_note(object, &path.backend, || FieldPath::rule_path(i, j).join("backend.resource"), out);
@@ -60,6 +68,14 @@ pub(super) fn read(object: &Arc<ObjectRef>, ingress: &Ingress, classes: &Classes
             }
         }
     }
+    contribution.hosts.sort();
+    contribution.hosts.dedup_by(|(later, rules), (earlier, all)| {
+        let is_same = later == earlier;
+        if is_same {
+            all.append(rules);
+        }
+        is_same
+    });
     for (i, entry) in ingress.spec.tls.iter().enumerate() {
         if entry.hosts.is_empty() && !entry.secret_name.is_empty() {
             let field = FieldPath::text(format!("spec.tls[{i}]"));

@@ -30,7 +30,7 @@ use crate::policy::{Backend, CertificateEntry, DefaultBackend, RouteTable, Targe
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     /// Hosts that were merged again and differ; none for those that are gone.
-    pub(crate) hosts: BTreeMap<HostPattern, Option<Arc<VirtualHost>>>,
+    pub(crate) hosts: Vec<(HostPattern, Option<Arc<VirtualHost>>)>,
     /// Certificates that differ; none for names that are gone.
     pub(crate) certificates: BTreeMap<HostPattern, Option<Arc<CertificateEntry>>>,
     /// Backends that differ; none for those that no route names any more.
@@ -67,6 +67,8 @@ struct Reading {
 struct HostState {
     members: Vec<ConflictKey>,
     merged: Option<Arc<VirtualHost>>,
+    /// Whether it waits to be merged again.
+    is_dirty: bool,
 }
 
 #[derive(Debug, Default)]
@@ -97,7 +99,8 @@ pub(crate) struct State {
 /// What has to be done again.
 #[derive(Debug, Default)]
 struct Dirty {
-    hosts: BTreeSet<HostPattern>,
+    /// Each once: a host knows that it is listed.
+    hosts: Vec<HostPattern>,
     certificates: BTreeSet<HostPattern>,
     default_backend: bool,
 }
@@ -145,6 +148,9 @@ impl State {
                 }
             }
             None => {
+                let ingresses = inputs.ingresses().len();
+                self.readings.reserve(ingresses.saturating_sub(self.readings.len()));
+                self.hosts.reserve(ingresses.saturating_sub(self.hosts.len()));
                 self.read_classes(inputs);
                 self.read_all(inputs, &mut dirty);
                 // These may be other inputs than last time, with other Services and Secrets.
@@ -232,9 +238,12 @@ impl State {
         let key = ConflictKey::new(object, ingress);
         let mut contribution = read::read(object, ingress, &self.classes, &self.options);
         self.report(Source::Object(Arc::clone(object)), std::mem::take(&mut contribution.diagnostics));
-        for pattern in contribution.hosts.keys() {
-            enter(&mut self.hosts.entry(pattern.clone()).or_default().members, &key);
-            dirty.hosts.insert(pattern.clone());
+        for (pattern, _) in &contribution.hosts {
+            let host = self.hosts.entry(pattern.clone()).or_default();
+            enter(&mut host.members, &key);
+            if !std::mem::replace(&mut host.is_dirty, true) {
+                dirty.hosts.push(pattern.clone());
+            }
         }
         for pattern in contribution.tls.keys() {
             enter(&mut self.certificates.entry(pattern.clone()).or_default().members, &key);
@@ -252,11 +261,12 @@ impl State {
 
     /// Takes an Ingress out of everything that it took part in.
     fn leave(&mut self, old: &Reading, dirty: &mut Dirty) {
-        for pattern in old.contribution.hosts.keys() {
-            if let Some(host) = self.hosts.get_mut(pattern) {
-                host.members.retain(|member| *member != old.key);
+        for (pattern, _) in &old.contribution.hosts {
+            let Some(host) = self.hosts.get_mut(pattern) else { continue };
+            host.members.retain(|member| *member != old.key);
+            if !std::mem::replace(&mut host.is_dirty, true) {
+                dirty.hosts.push(pattern.clone());
             }
-            dirty.hosts.insert(pattern.clone());
         }
         for pattern in old.contribution.tls.keys() {
             if let Some(state) = self.certificates.get_mut(pattern) {
@@ -278,13 +288,14 @@ impl State {
     }
 
     fn merge_host(&mut self, pattern: HostPattern, inputs: &Inputs, changes: &mut Changes) {
-        let Some(state) = self.hosts.get(&pattern) else { return };
+        let Some(state) = self.hosts.get_mut(&pattern) else { return };
+        state.is_dirty = false;
         let mut out = Vec::new();
         let members: Vec<Member<'_>> = state
             .members
             .iter()
             .filter_map(|key| {
-                let rules = self.readings.get(&key.object)?.contribution.hosts.get(&pattern)?;
+                let rules = self.readings.get(&key.object)?.contribution.rules_of(&pattern)?;
                 Some(Member { key, ingress: read::ingress_of(inputs, key)?, rules })
             })
             .collect();
@@ -296,7 +307,7 @@ impl State {
             self.hosts.remove(&pattern);
             if let Some(before) = before {
                 self.backends.replace_host(&pattern, Some(&before), None);
-                changes.hosts.insert(pattern, None);
+                changes.hosts.push((pattern, None));
             }
             return;
         };
@@ -308,7 +319,7 @@ impl State {
         if let Some(state) = self.hosts.get_mut(&pattern) {
             state.merged = Some(Arc::clone(&merged));
         }
-        changes.hosts.insert(pattern, Some(merged));
+        changes.hosts.push((pattern, Some(merged)));
     }
 
     fn choose_certificate(&mut self, pattern: HostPattern, inputs: &Inputs, changes: &mut Changes) {

@@ -63,7 +63,7 @@ pub(super) fn ingress(object: &Arc<ObjectRef>, ingress: &Ingress, out: &mut Vec<
         backend(&mut check, default, &|| "spec.defaultBackend".into());
     }
     for (i, rule) in spec.rules.iter().enumerate() {
-        if let Err(error) = HostPattern::new(&rule.host) {
+        if let Err(error) = HostPattern::check(&rule.host) {
             let help = error_help(&rule.host);
             check.error(
                 Code::InvalidHost,

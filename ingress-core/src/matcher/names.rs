@@ -3,6 +3,7 @@
 //! A change rewrites the shards that it touches and shares the rest with the version before, so publishing a change costs
 //! little in a large table.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -118,21 +119,19 @@ impl<V: Named + Clone> Names<V> {
             let before = old.iter().filter(|slot| slot.value.is_some()).count();
             next.count = next.count - before + entries.len();
             debug_assert!(kept <= before);
-            *next.shards.get_mut(place)? = build_shard(&entries, self.seed, MAX_CHAIN)?;
+            *next.shards.get_mut(place)? = build_shard(&entries.iter().collect::<Vec<_>>(), self.seed, MAX_CHAIN)?;
         }
         Some(next)
     }
 
     /// Builds everything anew, with the right number of shards and, if it must be, with other seeds.
     fn rebuilt(&self, changes: Vec<(NameKey, Option<V>)>) -> Self {
-        let mut changes = changes;
-        changes.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
-        let is_changed = |name: &str| changes.binary_search_by(|(key, _)| key.as_str().cmp(name)).is_ok();
-        let mut entries: Vec<(NameKey, V)> = self
-            .values()
-            .filter(|value| !is_changed(value.name()))
-            .map(|value| (NameKey::new(value.name()), value.clone()))
-            .collect();
+        let mut entries: Vec<(NameKey, V)> = Vec::with_capacity(self.count + changes.len());
+        if !self.is_empty() {
+            let changed: BTreeSet<&str> = changes.iter().map(|(key, _)| key.as_str()).collect();
+            let kept = self.values().filter(|value| !changed.contains(value.name()));
+            entries.extend(kept.map(|value| (NameKey::new(value.name()), value.clone())));
+        }
         entries.extend(changes.into_iter().filter_map(|(key, value)| Some((key, value?))));
         let mut seed = self.seed;
         let mut chain = MAX_CHAIN;
@@ -153,10 +152,10 @@ impl<V: Named + Clone> Names<V> {
             return Some(table);
         }
         let shards = entries.len().div_ceil(NAMES_PER_SHARD).next_power_of_two();
-        let mut sorted: Vec<Vec<(NameKey, V)>> = vec![Vec::new(); shards];
-        for (key, value) in entries {
-            let place = shard_of(hash::name(key, seed), shards);
-            sorted.get_mut(place)?.push((key.clone(), value.clone()));
+        let mut sorted: Vec<Vec<&(NameKey, V)>> = vec![Vec::new(); shards];
+        for entry in entries {
+            let place = shard_of(hash::name(&entry.0, seed), shards);
+            sorted.get_mut(place)?.push(entry);
         }
         table.shards =
             sorted.into_iter().map(|entries| build_shard(&entries, seed, max_chain)).collect::<Option<_>>()?;
@@ -190,13 +189,13 @@ fn low(hash: u64) -> usize {
 }
 
 /// Places the entries in a shard that is as small as the length of chains allows; none if they collide even with room.
-fn build_shard<V: Named + Clone>(entries: &[(NameKey, V)], seed: u64, max_chain: usize) -> Option<Shard<V>> {
+fn build_shard<V: Named + Clone>(entries: &[&(NameKey, V)], seed: u64, max_chain: usize) -> Option<Shard<V>> {
     // At most three slots of four are taken, so every search meets an empty one.
     let size = (entries.len() * 4 / 3 + 1).next_power_of_two();
     [size, size * 2, size * 4].into_iter().find_map(|size| place(entries, size, seed, max_chain))
 }
 
-fn place<V: Named + Clone>(entries: &[(NameKey, V)], size: usize, seed: u64, max_chain: usize) -> Option<Shard<V>> {
+fn place<V: Named + Clone>(entries: &[&(NameKey, V)], size: usize, seed: u64, max_chain: usize) -> Option<Shard<V>> {
     let mut slots: Vec<Slot<V>> = Vec::new();
     slots.resize_with(size, || Slot { block: [0; BLOCK], value: None });
     for (key, value) in entries {

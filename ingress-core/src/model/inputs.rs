@@ -94,7 +94,7 @@ impl Inputs {
     }
 
     /// The Ingresses in order of their identity.
-    pub fn ingresses(&self) -> impl Iterator<Item = (&Arc<ObjectRef>, &Arc<Ingress>)> {
+    pub fn ingresses(&self) -> impl ExactSizeIterator<Item = (&Arc<ObjectRef>, &Arc<Ingress>)> {
         self.ingresses.iter()
     }
 

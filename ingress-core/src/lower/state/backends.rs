@@ -1,6 +1,6 @@
 //! The backends that routes name: a number for each, who names it, and what is known of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 use std::sync::Arc;
 
 use super::SeededState;
@@ -25,9 +25,58 @@ impl BackendId {
 struct Entry {
     id: BackendId,
     resolved: Option<Arc<Backend>>,
-    /// The hosts with a route to it.
-    hosts: BTreeSet<HostPattern>,
+    hosts: Users,
     is_default: bool,
+    /// Whether it waits to be resolved again.
+    is_dirty: bool,
+}
+
+/// The hosts with a route to a backend: nearly always one.
+#[derive(Debug)]
+enum Users {
+    None,
+    One(HostPattern),
+    Several(BTreeSet<HostPattern>),
+}
+
+impl Entry {
+    fn queue(&mut self, reference: &Arc<BackendRef>, dirty: &mut Vec<Arc<BackendRef>>) {
+        if !std::mem::replace(&mut self.is_dirty, true) {
+            dirty.push(Arc::clone(reference));
+        }
+    }
+}
+
+impl Users {
+    fn insert(&mut self, pattern: &HostPattern) {
+        match self {
+            Self::None => *self = Self::One(pattern.clone()),
+            Self::One(user) if user == pattern => {}
+            Self::One(user) => *self = Self::Several(BTreeSet::from([user.clone(), pattern.clone()])),
+            Self::Several(users) => {
+                users.insert(pattern.clone());
+            }
+        }
+    }
+
+    fn remove(&mut self, pattern: &HostPattern) {
+        match self {
+            Self::One(user) if user == pattern => *self = Self::None,
+            Self::None | Self::One(_) => {}
+            Self::Several(users) => {
+                users.remove(pattern);
+            }
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &HostPattern> {
+        let (one, several) = match self {
+            Self::None => (None, None),
+            Self::One(user) => (Some(user), None),
+            Self::Several(users) => (None, Some(users)),
+        };
+        one.into_iter().chain(several.into_iter().flatten())
+    }
 }
 
 #[derive(Debug)]
@@ -36,8 +85,8 @@ pub(crate) struct Backends {
     of_service: HashMap<ObjectRef, Vec<Arc<BackendRef>>, SeededState>,
     next: u32,
     free: Vec<BackendId>,
-    /// To be resolved again.
-    dirty: BTreeSet<Arc<BackendRef>>,
+    /// To be resolved again, each once: an entry knows that it is listed.
+    dirty: Vec<Arc<BackendRef>>,
     /// Given up since the last resolution.
     gone: Vec<BackendId>,
     had_services: bool,
@@ -51,7 +100,7 @@ impl Backends {
             of_service: HashMap::with_hasher(hasher),
             next: 0,
             free: Vec::new(),
-            dirty: BTreeSet::new(),
+            dirty: Vec::new(),
             gone: Vec::new(),
             had_services: false,
             had_endpoints: false,
@@ -78,11 +127,18 @@ impl Backends {
             _ => Some(ObjectRef::new(Kind::Service, Arc::clone(&object.namespace), Arc::clone(&object.name))),
         };
         let backends = service.and_then(|service| self.of_service.get(&service));
-        self.dirty.extend(backends.into_iter().flatten().cloned());
+        for reference in backends.into_iter().flatten() {
+            if let Some(entry) = self.entries.get_mut(reference) {
+                entry.queue(reference, &mut self.dirty);
+            }
+        }
     }
 
     pub(super) fn touch_all(&mut self) {
-        self.dirty.extend(self.entries.keys().cloned());
+        let dirty = &mut self.dirty;
+        self.entries.iter_mut().for_each(|(reference, entry)| entry.queue(reference, dirty));
+        // The map's order means nothing and must not show.
+        self.dirty.sort();
     }
 
     /// Notes that a host's routes changed.
@@ -93,14 +149,16 @@ impl Backends {
         after: Option<&VirtualHost>,
     ) {
         for reference in after.into_iter().flat_map(references) {
-            self.entry(reference).hosts.insert(pattern.clone());
-            self.dirty.insert(Arc::clone(reference));
+            self.name(reference, |entry| entry.hosts.insert(pattern));
+        }
+        if before.is_none() {
+            return;
         }
         let kept: BTreeSet<&Arc<BackendRef>> = after.into_iter().flat_map(references).collect();
         for reference in before.into_iter().flat_map(references).filter(|reference| !kept.contains(reference)) {
             let Some(entry) = self.entries.get_mut(reference) else { continue };
             entry.hosts.remove(pattern);
-            self.dirty.insert(Arc::clone(reference));
+            entry.queue(reference, &mut self.dirty);
             self.drop_unused(reference);
         }
     }
@@ -110,12 +168,11 @@ impl Backends {
         if let Some(Target::Backend(reference)) = before.map(|default| &default.target) {
             if let Some(entry) = self.entries.get_mut(reference) {
                 entry.is_default = false;
+                entry.queue(reference, &mut self.dirty);
             }
-            self.dirty.insert(Arc::clone(reference));
         }
         if let Some(Target::Backend(reference)) = after.map(|default| &default.target) {
-            self.entry(reference).is_default = true;
-            self.dirty.insert(Arc::clone(reference));
+            self.name(reference, |entry| entry.is_default = true);
         }
         if let Some(Target::Backend(reference)) = before.map(|default| &default.target) {
             self.drop_unused(reference);
@@ -142,6 +199,7 @@ impl Backends {
         }
         for reference in std::mem::take(&mut self.dirty) {
             let Some(entry) = self.entries.get_mut(&reference) else { continue };
+            entry.is_dirty = false;
             let mut found = Vec::new();
             let backend = backend::resolve(&reference, inputs, &mut found);
             if !backend.availability.is_up() {
@@ -162,24 +220,28 @@ impl Backends {
         findings
     }
 
-    fn entry(&mut self, reference: &Arc<BackendRef>) -> &mut Entry {
-        // Two lookups for a new backend, one for a known one; `entry()` would need a clone of the key each time.
-        if !self.entries.contains_key(reference) {
-            self.of_service.entry(backend::service_of(reference)).or_default().push(Arc::clone(reference));
-        }
-        self.entries.entry(Arc::clone(reference)).or_insert_with(|| {
-            // Numbers are given again only after the index has heard that they are gone.
-            let id = self.free.pop().unwrap_or_else(|| {
-                let id = BackendId(self.next);
-                self.next += 1;
-                id
-            });
-            Entry { id, resolved: None, hosts: BTreeSet::new(), is_default: false }
-        })
+    /// Notes that something names a backend, and how.
+    fn name(&mut self, reference: &Arc<BackendRef>, by: impl FnOnce(&mut Entry)) {
+        let entry = match self.entries.entry(Arc::clone(reference)) {
+            hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            hash_map::Entry::Vacant(place) => {
+                self.of_service.entry(backend::service_of(reference)).or_default().push(Arc::clone(reference));
+                // Numbers are given again only after the index has heard that they are gone.
+                let id = self.free.pop().unwrap_or_else(|| {
+                    let id = BackendId(self.next);
+                    self.next += 1;
+                    id
+                });
+                place.insert(Entry { id, resolved: None, hosts: Users::None, is_default: false, is_dirty: false })
+            }
+        };
+        by(entry);
+        entry.queue(reference, &mut self.dirty);
     }
 
     fn drop_unused(&mut self, reference: &Arc<BackendRef>) {
-        let unused = self.entries.get(reference).is_some_and(|entry| entry.hosts.is_empty() && !entry.is_default);
+        let unused =
+            self.entries.get(reference).is_some_and(|entry| entry.hosts.iter().next().is_none() && !entry.is_default);
         if !unused {
             return;
         }
