@@ -8,7 +8,7 @@ mod key;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use key::{BLOCK, NameKey};
+pub(crate) use key::{Block, NameKey};
 
 /// The longest DNS name (RFC 1035 2.3.4, without the final dot).
 pub const MAX_HOST_LENGTH: usize = 253;
@@ -122,9 +122,7 @@ impl HostPattern {
         match self {
             Self::Any => true,
             Self::Exact(name) => name.as_str() == host,
-            Self::Wildcard(name) => {
-                host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == name.as_str())
-            }
+            Self::Wildcard(name) => without_first_label(host) == Some(name.as_str()),
         }
     }
 
@@ -195,6 +193,11 @@ impl fmt::Display for InvalidHost {
 }
 
 impl std::error::Error for InvalidHost {}
+
+/// What follows the first label and its dot; none without a dot or with an empty first label.
+pub(crate) fn without_first_label(name: &str) -> Option<&str> {
+    name.split_once('.').and_then(|(label, rest)| (!label.is_empty()).then_some(rest))
+}
 
 /// A DNS-1123 subdomain (Kubernetes `IsDNS1123Subdomain`): used for hosts and for most object names.
 pub(crate) fn check_subdomain(name: &str) -> Result<(), InvalidHost> {

@@ -67,3 +67,4 @@ pub mod publish;
 pub mod reference;
 pub mod request;
 pub mod snapshot;
+mod word;

@@ -5,6 +5,7 @@
 
 mod authority;
 mod bad;
+mod host;
 mod raw;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use std::net::IpAddr;
 pub use bad::BadRequest;
 pub use raw::{Headers, RawRequest};
 
+use self::host::RequestHost;
 use crate::host::NameKey;
 use crate::path::{PathPolicy, PathRejection};
 
@@ -50,7 +52,7 @@ pub struct TlsInfo {
 pub struct RequestView<'r> {
     method: &'r str,
     authority: &'r [u8],
-    host: NameKey,
+    host: RequestHost,
     target: Target<'r>,
     headers: Headers<'r>,
     conn: &'r ConnInfo,
@@ -133,7 +135,7 @@ impl<'r> RequestView<'r> {
     }
 
     pub(crate) fn host_key(&self) -> &NameKey {
-        &self.host
+        self.host.key()
     }
 
     /// Whether the target is `*`, which only `OPTIONS` may have.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use self::backends::BackendTable;
 use crate::decision::{self, Decision, Matched, reason};
 use crate::explain::Explanation;
-use crate::host::{HostPattern, NameKey};
+use crate::host::{HostPattern, NameKey, without_first_label};
 use crate::lower::BackendId;
 use crate::matcher::{Bound, HostEntry, Hosts, Named, Names, Programs};
 use crate::path::PathPolicy;
@@ -122,7 +122,7 @@ impl Snapshot {
         if request.is_asterisk() {
             return Decision::respond(204, reason::OPTIONS_ASTERISK, None);
         }
-        let Some(bound) = self.hosts.find(request.host_key()) else {
+        let Some(bound) = self.hosts.find(request.host_key(), || request.host()) else {
             return self.by_default(request, PathPolicy::Rfc3986, reason::NO_HOST);
         };
         let entry = &*bound.entry;
@@ -154,7 +154,7 @@ impl Snapshot {
         let entry = sni.and_then(|sni| {
             let lower = sni.strip_suffix('.').unwrap_or(sni).to_ascii_lowercase();
             let key = NameKey::new(&lower);
-            let wildcard = || self.certificates.wildcard.get(&key.without_first_label()?);
+            let wildcard = || self.certificates.wildcard.get(&NameKey::new(without_first_label(&lower)?));
             self.certificates.exact.get(&key).or_else(wildcard)
         });
         entry.map_or(&CertificateId::Default, |named| &named.entry.certificate)
@@ -189,7 +189,7 @@ impl Snapshot {
     #[must_use]
     #[inline]
     pub fn locate(&self, host: &str, path: &[u8]) -> Option<(&Arc<VirtualHost>, usize)> {
-        let bound = self.hosts.find(&NameKey::new(host))?;
+        let bound = self.hosts.find(&NameKey::new(host), || host)?;
         Some((&bound.entry.host, bound.program.find(path)?))
     }
 

@@ -3,19 +3,20 @@
 //! Comparing and hashing a block needs no loop and no length; nearly every name fits. A longer name keeps its first bytes in
 //! the block and its whole text beside it.
 
-use std::fmt;
+use crate::word::{self, WORD};
 
-/// Bytes of a block; the last one holds the length.
-pub(crate) const BLOCK: usize = 48;
-/// The longest name that a block holds whole.
-const INLINE: usize = BLOCK - 1;
+/// The longest name that a block holds whole; the byte that is left holds the length.
+const INLINE: usize = 3 * WORD - 1;
 /// In place of the length of a longer name.
-const LONG: u8 = u8::MAX;
+const LONG: u128 = 0xff;
 
-/// A lower-case name, ready to be looked up. Equal names have equal blocks, but for long ones that share their beginning.
-#[derive(Clone, PartialEq, Eq)]
+/// The bytes of a name and, in the last byte, its length.
+pub(crate) type Block = [u128; 3];
+
+/// A lower-case name, ready to be looked up. Keys are equal exactly if the names are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NameKey {
-    block: [u8; BLOCK],
+    block: Block,
     long: Option<Box<str>>,
 }
 
@@ -23,61 +24,36 @@ impl NameKey {
     /// The key of a name.
     #[inline]
     pub(crate) fn new(name: &str) -> Self {
-        let mut block = [0; BLOCK];
         let bytes = name.as_bytes();
-        if let Some(inline) = block.get_mut(..bytes.len()).filter(|inline| inline.len() <= INLINE) {
-            inline.copy_from_slice(bytes);
-            set_length(&mut block, u8::try_from(bytes.len()).unwrap_or(LONG));
-            return Self { block, long: None };
+        if bytes.len() > INLINE {
+            return Self::new_long(name);
         }
-        for (to, from) in block.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        set_length(&mut block, LONG);
-        Self { block, long: Some(name.into()) }
+        let second = || word::first(bytes.get(WORD..).unwrap_or_default());
+        let [a, b, c] = match bytes.len() / WORD {
+            0 => [word::first(bytes), 0, 0],
+            1 => [word::first(bytes), word::rest(bytes, WORD), 0],
+            _ => [word::first(bytes), second(), word::rest(bytes, 2 * WORD)],
+        };
+        Self { block: [a, b, c | (bytes.len() as u128) << 120], long: None }
     }
 
-    /// The name.
-    #[inline]
-    pub(crate) fn as_str(&self) -> &str {
-        match &self.long {
-            Some(name) => name,
-            None => {
-                let length = usize::from(self.block.last().copied().unwrap_or(0));
-                let bytes = self.block.get(..length).unwrap_or_default();
-                std::str::from_utf8(bytes).unwrap_or_default()
-            }
-        }
+    #[inline(never)]
+    fn new_long(name: &str) -> Self {
+        let word = |from: usize| word::first(name.as_bytes().get(from..).unwrap_or_default());
+        let last = word(2 * WORD) & u128::MAX >> 8;
+        Self { block: [word(0), word(WORD), last | LONG << 120], long: Some(name.into()) }
     }
 
     /// The block.
     #[inline]
-    pub(crate) fn block(&self) -> &[u8; BLOCK] {
+    pub(crate) fn block(&self) -> &Block {
         &self.block
     }
 
-    /// Whether the block does not hold the whole name.
+    /// The whole name, where the block does not hold it.
     #[inline]
-    pub(crate) fn is_long(&self) -> bool {
-        self.long.is_some()
-    }
-
-    /// The key of what follows the first label and its dot; none without a dot or with an empty first label.
-    pub(crate) fn without_first_label(&self) -> Option<Self> {
-        let (label, rest) = self.as_str().split_once('.')?;
-        (!label.is_empty()).then(|| Self::new(rest))
-    }
-}
-
-fn set_length(block: &mut [u8; BLOCK], length: u8) {
-    if let Some(last) = block.last_mut() {
-        *last = length;
-    }
-}
-
-impl fmt::Debug for NameKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
+    pub(crate) fn long(&self) -> Option<&str> {
+        self.long.as_deref()
     }
 }
 
@@ -86,32 +62,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_gives_its_name_back_at_every_length() {
-        for length in 0..=255 {
-            let name = "x".repeat(length);
-            let key = NameKey::new(&name);
-            assert_eq!(key.as_str(), name);
-            assert_eq!(key.is_long(), length > INLINE);
-        }
-    }
-
-    #[test]
     fn keys_differ_where_names_do() {
-        let names = ["a", "b", "", "a.b", &"x".repeat(47), &"x".repeat(48), &"x".repeat(49)];
+        let mut names: Vec<String> = (0..=60).map(|length| "x".repeat(length)).collect();
+        names.extend((1..=60).map(|length| format!("{}y", "x".repeat(length - 1))));
+        names.extend((2..=60).map(|length| format!("y{}", "x".repeat(length - 1))));
         for (i, one) in names.iter().enumerate() {
             for (j, other) in names.iter().enumerate() {
                 assert_eq!(NameKey::new(one) == NameKey::new(other), i == j, "{one} {other}");
             }
         }
-    }
-
-    #[test]
-    fn the_first_label_goes() {
-        let rest = |name| NameKey::new(name).without_first_label().map(|key| key.as_str().to_owned());
-        assert_eq!(rest("a.b.c").as_deref(), Some("b.c"));
-        assert_eq!(rest("a"), None);
-        assert_eq!(rest(".b"), None);
-        let long = format!("a.{}", "x".repeat(60));
-        assert_eq!(rest(&long).map(|rest| rest.len()), Some(60));
     }
 }

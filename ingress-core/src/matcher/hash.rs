@@ -3,7 +3,7 @@
 //! It is not collision-resistant against somebody who knows the seed; a table that finds too long a chain while it is built
 //! changes its seed, so searches stay bounded all the same.
 
-use crate::host::{BLOCK, NameKey};
+use crate::host::{Block, NameKey};
 
 /// Odd constants without structure (digits of pi); the seed is mixed into each.
 const K: [u64; 7] = [
@@ -19,40 +19,33 @@ const K: [u64; 7] = [
 /// High and low half of the product, folded into one word.
 #[inline]
 pub(super) fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a).wrapping_mul(u128::from(b));
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves are what is wanted")]
-    let (low, high) = (product as u64, (product >> 64) as u64);
+    let (low, high) = halves(u128::from(a).wrapping_mul(u128::from(b)));
     low ^ high
 }
 
 /// The hash of a name. All of a long one takes part, or names that begin alike would meet in one chain.
 #[inline]
 pub(super) fn name(key: &NameKey, seed: u64) -> u64 {
-    if !key.is_long() {
-        return block(key.block(), seed);
+    match key.long() {
+        None => block(key.block(), seed),
+        Some(long) => Prefixes::new(long.as_bytes(), seed).hash(long.len()),
     }
-    let pieces = key.as_str().as_bytes().chunks(BLOCK);
-    pieces.fold(block(key.block(), seed), |hash, piece| {
-        let mut padded = [0; BLOCK];
-        for (to, from) in padded.iter_mut().zip(piece) {
-            *to = *from;
-        }
-        block(&padded, seed ^ hash)
-    })
 }
 
 #[inline]
-fn block(block: &[u8; BLOCK], seed: u64) -> u64 {
+fn block(block: &Block, seed: u64) -> u64 {
     let [k0, k1, k2, k3, k4, k5, k6] = K;
-    let mut words = [0u64; BLOCK / 8];
-    for (word, bytes) in words.iter_mut().zip(block.as_chunks::<8>().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    let [w0, w1, w2, w3, w4, w5] = words;
-    let a = fold(w0 ^ k0 ^ seed, w1 ^ k1);
-    let b = fold(w2 ^ k2 ^ seed, w3 ^ k3);
-    let c = fold(w4 ^ k4 ^ seed, w5 ^ k5);
+    let [a, b, c] = block.map(halves);
+    let a = fold(a.0 ^ k0 ^ seed, a.1 ^ k1);
+    let b = fold(b.0 ^ k2 ^ seed, b.1 ^ k3);
+    let c = fold(c.0 ^ k4 ^ seed, c.1 ^ k5);
     fold(a ^ b.rotate_left(17) ^ c.rotate_left(41), k6 ^ seed)
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the two halves are what is wanted")]
+fn halves(word: u128) -> (u64, u64) {
+    (word as u64, (word >> 64) as u64)
 }
 
 /// The hash of the prefixes of a path, extended word by word, so that hashing all of them costs no more than the longest.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Named, Names, Program};
-use crate::host::{HostPattern, NameKey};
+use crate::host::{HostPattern, NameKey, without_first_label};
 use crate::lower::BackendId;
 use crate::policy::VirtualHost;
 
@@ -45,18 +45,18 @@ impl Hosts {
         Self { exact: Names::new(seed), wildcard: Names::new(seed), any: None }
     }
 
-    /// The host that takes a request.
+    /// The host that takes a request for the name with this key; the name itself is asked for only if it must be taken apart.
     #[inline]
-    pub(crate) fn find(&self, key: &NameKey) -> Option<&Bound> {
-        self.exact.get(key).or_else(|| self.find_inexact(key))
+    pub(crate) fn find<'n>(&self, key: &NameKey, name: impl FnOnce() -> &'n str) -> Option<&Bound> {
+        self.exact.get(key).or_else(|| self.find_inexact(name()))
     }
 
     /// Apart, so that the usual case stays small.
     #[inline(never)]
-    fn find_inexact(&self, key: &NameKey) -> Option<&Bound> {
+    fn find_inexact(&self, name: &str) -> Option<&Bound> {
         if !self.wildcard.is_empty()
-            && let Some(rest) = key.without_first_label()
-            && let Some(bound) = self.wildcard.get(&rest)
+            && let Some(rest) = without_first_label(name)
+            && let Some(bound) = self.wildcard.get(&NameKey::new(rest))
         {
             return Some(bound);
         }

@@ -3,11 +3,10 @@
 use super::paths::Paths;
 use crate::path::{PathKind, PathPattern};
 use crate::policy::Route;
+use crate::word::{self, WORD};
 
 /// Up to so many, one after the other is fastest.
 const LINEAR: usize = 16;
-/// Bytes that are compared at once.
-const HEAD: usize = 16;
 
 /// The literal paths of a host.
 #[derive(Debug)]
@@ -69,16 +68,16 @@ impl Few {
             let numbers = (u32::try_from(tails.len()), u32::try_from(*place), u32::try_from(text.len()));
             // No manifest is that large.
             let (Ok(tail), Ok(place), Ok(length)) = numbers else { continue };
-            let mask = u128::MAX.checked_shr(8 * HEAD.saturating_sub(text.len()) as u32).unwrap_or(0);
-            tests.push(Test { head: head(text), mask, tail, place, length, kind: pattern.kind() });
-            tails.extend_from_slice(text.get(HEAD..).unwrap_or_default());
+            let mask = u128::MAX.checked_shr(8 * WORD.saturating_sub(text.len()) as u32).unwrap_or(0);
+            tests.push(Test { head: word::first(text), mask, tail, place, length, kind: pattern.kind() });
+            tails.extend_from_slice(text.get(WORD..).unwrap_or_default());
         }
         Self { tests: tests.into(), tails: tails.into() }
     }
 
     #[inline]
     fn find(&self, path: &[u8]) -> Option<usize> {
-        let request = head(path);
+        let request = word::first(path);
         let found = self
             .tests
             .iter()
@@ -92,9 +91,9 @@ impl Few {
         if path.len() < length {
             return false;
         }
-        if let Some(tail_length) = length.checked_sub(HEAD) {
+        if let Some(tail_length) = length.checked_sub(WORD) {
             let tail = test.tail as usize;
-            if path.get(HEAD..length) != self.tails.get(tail..tail + tail_length) {
+            if path.get(WORD..length) != self.tails.get(tail..tail + tail_length) {
                 return false;
             }
         }
@@ -102,47 +101,6 @@ impl Few {
             PathKind::Exact => path.len() == length,
             PathKind::Prefix => matches!(path.get(length), None | Some(b'/')),
             PathKind::StringPrefix | PathKind::Regex => true,
-        }
-    }
-}
-
-/// The first bytes as a number, the first byte lowest, missing bytes zero.
-#[inline]
-fn head(text: &[u8]) -> u128 {
-    match text.first_chunk::<HEAD>() {
-        Some(bytes) => u128::from_le_bytes(*bytes),
-        None => {
-            // Two overlapping loads, not a loop over bytes: most request paths are this short.
-            let length = text.len();
-            if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-                let low = u128::from(u64::from_le_bytes(*first));
-                let high = u128::from(u64::from_le_bytes(*last));
-                return low | high << (8 * (length - 8));
-            }
-            if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-                let low = u128::from(u32::from_le_bytes(*first));
-                let high = u128::from(u32::from_le_bytes(*last));
-                return low | high << (8 * (length - 4));
-            }
-            text.iter().rev().fold(0, |number, byte| number << 8 | u128::from(*byte))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_head_is_its_bytes() {
-        let text: Vec<u8> = (1..=20).collect();
-        for length in 0..=20 {
-            let (text, _) = text.split_at(length);
-            let mut bytes = [0; HEAD];
-            for (to, from) in bytes.iter_mut().zip(text) {
-                *to = *from;
-            }
-            assert_eq!(head(text), u128::from_le_bytes(bytes), "{length}");
         }
     }
 }

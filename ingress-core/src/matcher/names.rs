@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::hash;
-use crate::host::{BLOCK, NameKey};
+use crate::host::{Block, NameKey};
 
 /// Names that a shard is made for.
 const NAMES_PER_SHARD: usize = 128;
@@ -27,7 +27,7 @@ pub(crate) trait Named {
 #[derive(Clone)]
 #[repr(align(64))]
 struct Slot<V> {
-    block: [u8; BLOCK],
+    block: Block,
     value: Option<V>,
 }
 
@@ -75,7 +75,7 @@ impl<V: Named + Clone> Names<V> {
         loop {
             let slot = shard.get(place)?;
             let value = slot.value.as_ref()?;
-            if same(&slot.block, key.block()) && (!key.is_long() || value.name() == key.as_str()) {
+            if same(&slot.block, key.block()) && key.long().is_none_or(|long| value.name() == long) {
                 return Some(value);
             }
             place = (place + 1) & mask;
@@ -109,8 +109,9 @@ impl<V: Named + Clone> Names<V> {
             let old = self.shards.get(place)?;
             let mut entries: Vec<(NameKey, V)> = Vec::new();
             for value in old.iter().filter_map(|slot| slot.value.as_ref()) {
-                if !group.iter().any(|(_, (key, _))| key.as_str() == value.name()) {
-                    entries.push((NameKey::new(value.name()), value.clone()));
+                let key = NameKey::new(value.name());
+                if !group.iter().any(|(_, (changed, _))| *changed == key) {
+                    entries.push((key, value.clone()));
                 }
             }
             let kept = entries.len();
@@ -128,9 +129,9 @@ impl<V: Named + Clone> Names<V> {
     fn rebuilt(&self, changes: Vec<(NameKey, Option<V>)>) -> Self {
         let mut entries: Vec<(NameKey, V)> = Vec::with_capacity(self.count + changes.len());
         if !self.is_empty() {
-            let changed: BTreeSet<&str> = changes.iter().map(|(key, _)| key.as_str()).collect();
-            let kept = self.values().filter(|value| !changed.contains(value.name()));
-            entries.extend(kept.map(|value| (NameKey::new(value.name()), value.clone())));
+            let changed: BTreeSet<&NameKey> = changes.iter().map(|(key, _)| key).collect();
+            let all = self.values().map(|value| (NameKey::new(value.name()), value.clone()));
+            entries.extend(all.filter(|(key, _)| !changed.contains(key)));
         }
         entries.extend(changes.into_iter().filter_map(|(key, value)| Some((key, value?))));
         let mut seed = self.seed;
@@ -168,12 +169,10 @@ impl<V: Named + Clone> Names<V> {
     }
 }
 
-/// Whether two blocks are equal. In three comparisons; for an array of this size `==` would call a function.
+/// Whether two blocks are equal, without a branch for each word.
 #[inline]
-fn same(a: &[u8; BLOCK], b: &[u8; BLOCK]) -> bool {
-    let (a, b) = (a.as_chunks::<16>().0, b.as_chunks::<16>().0);
-    let differing = a.iter().zip(b).map(|(a, b)| u128::from_ne_bytes(*a) ^ u128::from_ne_bytes(*b));
-    differing.fold(0, |all, one| all | one) == 0
+fn same([a, b, c]: &Block, [x, y, z]: &Block) -> bool {
+    (a ^ x) | (b ^ y) | (c ^ z) == 0
 }
 
 /// Shards are told apart by the high half of the hash, slots by the low half.
@@ -197,7 +196,7 @@ fn build_shard<V: Named + Clone>(entries: &[&(NameKey, V)], seed: u64, max_chain
 
 fn place<V: Named + Clone>(entries: &[&(NameKey, V)], size: usize, seed: u64, max_chain: usize) -> Option<Shard<V>> {
     let mut slots: Vec<Slot<V>> = Vec::new();
-    slots.resize_with(size, || Slot { block: [0; BLOCK], value: None });
+    slots.resize_with(size, || Slot { block: [0; 3], value: None });
     for (key, value) in entries {
         let start = low(hash::name(key, seed));
         let mut chain = (0..max_chain.min(size)).map(|step| start.wrapping_add(step) & (size - 1));

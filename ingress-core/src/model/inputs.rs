@@ -33,13 +33,22 @@ pub struct Inputs {
     secrets: BTreeMap<Arc<ObjectRef>, Arc<Secret>>,
     /// The slices of each Service.
     slices_of: BTreeMap<ObjectRef, BTreeSet<Arc<ObjectRef>>>,
+    namespaces: BTreeSet<Arc<str>>,
     journal: Journal,
 }
 
 impl Inputs {
     /// Adds an object, or replaces the one with the same identity and says so.
     pub fn insert(&mut self, object: Object) -> bool {
-        let reference = Arc::new(object.reference());
+        let mut reference = object.reference();
+        // Namespaces are few; their objects share one text.
+        match self.namespaces.get(&reference.namespace) {
+            Some(known) => reference.namespace = Arc::clone(known),
+            None => {
+                self.namespaces.insert(Arc::clone(&reference.namespace));
+            }
+        }
+        let reference = Arc::new(reference);
         let existed = match object {
             Object::Ingress(object) => replace(&mut self.ingresses, &reference, object),
             Object::IngressClass(object) => replace(&mut self.classes, &reference, object),

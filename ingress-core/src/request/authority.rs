@@ -4,18 +4,17 @@ use std::net::Ipv6Addr;
 
 use http::Version;
 
-use super::BadRequest;
-use crate::host::NameKey;
+use super::{BadRequest, RequestHost};
 
 /// The longest name, with the final dot that may still be there.
 const MAX_LENGTH: usize = crate::host::MAX_HOST_LENGTH + 1;
 
 /// The host of an authority, or of none: port and one final dot removed, lower case.
-pub(super) fn host(authority: Option<&[u8]>, version: Version) -> Result<NameKey, BadRequest> {
+pub(super) fn host(authority: Option<&[u8]>, version: Version) -> Result<RequestHost, BadRequest> {
     let Some(authority) = authority else {
         // HTTP/1.0 knows no Host field; such a request is for the rules without a host.
         let allowed = matches!(version, Version::HTTP_09 | Version::HTTP_10);
-        return if allowed { Ok(NameKey::new("")) } else { Err(BadRequest::HostMissing) };
+        return if allowed { Ok(RequestHost::new("")) } else { Err(BadRequest::HostMissing) };
     };
     if authority.is_empty() {
         return Err(BadRequest::HostEmpty);
@@ -27,7 +26,7 @@ pub(super) fn host(authority: Option<&[u8]>, version: Version) -> Result<NameKey
     if let Some(literal) = host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
         let address: Option<Ipv6Addr> = std::str::from_utf8(literal).ok().and_then(|text| text.parse().ok());
         // No rule can name an address, so its spelling does not matter.
-        return address.map(|address| NameKey::new(&format!("[{address}]"))).ok_or(BadRequest::HostInvalid);
+        return address.map(|address| RequestHost::new(&format!("[{address}]"))).ok_or(BadRequest::HostInvalid);
     }
     if host.len() > MAX_LENGTH {
         return Err(BadRequest::HostInvalid);
@@ -48,7 +47,7 @@ pub(super) fn host(authority: Option<&[u8]>, version: Version) -> Result<NameKey
         return Err(BadRequest::HostInvalid);
     }
     let name = lower.get(..name.len()).and_then(|name| std::str::from_utf8(name).ok());
-    name.map(NameKey::new).ok_or(BadRequest::HostInvalid)
+    name.map(RequestHost::new).ok_or(BadRequest::HostInvalid)
 }
 
 /// Splits `:port` off; a colon inside of brackets belongs to the address.

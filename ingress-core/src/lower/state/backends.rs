@@ -165,11 +165,11 @@ impl Backends {
 
     /// Notes that the default backend changed.
     pub(super) fn replace_default(&mut self, before: Option<&DefaultBackend>, after: Option<&DefaultBackend>) {
-        if let Some(Target::Backend(reference)) = before.map(|default| &default.target) {
-            if let Some(entry) = self.entries.get_mut(reference) {
-                entry.is_default = false;
-                entry.queue(reference, &mut self.dirty);
-            }
+        if let Some(Target::Backend(reference)) = before.map(|default| &default.target)
+            && let Some(entry) = self.entries.get_mut(reference)
+        {
+            entry.is_default = false;
+            entry.queue(reference, &mut self.dirty);
         }
         if let Some(Target::Backend(reference)) = after.map(|default| &default.target) {
             self.name(reference, |entry| entry.is_default = true);
