@@ -1,6 +1,6 @@
 //! `ingress-cli simulate`: where every host and path of some manifests goes, or where given requests go.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -244,6 +244,9 @@ fn prepare(args: &SimulateArgs) -> Result<(Manifests, Simulation, Vec<Question>)
     for input in inputs {
         let namespace = args.engine.namespace();
         let read = if input == Path::new("-") {
+            if std::io::stdin().is_terminal() {
+                anstream::eprintln!("reading manifests from the terminal; end with Ctrl-D, or name a file");
+            }
             read_stdin(&mut manifests, namespace)
         } else {
             read_path(&mut manifests, input, namespace)

@@ -169,7 +169,8 @@ impl State {
         for pattern in dirty.certificates {
             self.choose_certificate(pattern, inputs, &mut changes);
         }
-        if dirty.default_backend || known_first_time(&self.default_backend, &self.options) {
+        // The controller's own default backend is in force before any Ingress brings one.
+        if dirty.default_backend || (self.default_backend.is_none() && self.options.default_backend.is_some()) {
             self.choose_default_backend(inputs, &mut changes);
         }
         self.resolve_backends(inputs, &mut changes);
@@ -416,11 +417,6 @@ impl State {
             self.diagnostics.insert(source, findings);
         }
     }
-}
-
-/// The controller's own default backend is in force before any Ingress brings one.
-fn known_first_time(current: &Option<Arc<DefaultBackend>>, options: &Options) -> bool {
-    current.is_none() && options.default_backend.is_some()
 }
 
 /// Adds a member in conflict order.
