@@ -46,7 +46,7 @@
 //!
 //! # Two evaluators
 //!
-//! [`reference`] filters all rules and takes the greatest by [`policy::Precedence`]; it is the specification to read.
+//! [`mod@reference`] filters all rules and takes the greatest by [`policy::Precedence`]; it is the specification to read.
 //! A snapshot answers from indices. That the two agree is tested on every case file, on generated tables and by fuzzing.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]

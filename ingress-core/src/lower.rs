@@ -1,6 +1,6 @@
 //! From what the cluster said to a table: checks, class selection, merging, resolution.
 //!
-//! Each step is a pure function of one unit (an object, a host, a backend, a TLS name); [`state`] calls them for what has
+//! Each step is a pure function of one unit (an object, a host, a backend, a TLS name); `state` calls them for what has
 //! changed. A wrong unit is given up with a diagnostic and never takes another one with it. Nothing depends on the order
 //! in which objects arrived.
 
