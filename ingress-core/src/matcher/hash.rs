@@ -4,6 +4,7 @@
 //! changes its seed, so searches stay bounded all the same.
 
 use crate::host::{Block, NameKey};
+use crate::word;
 
 /// Odd constants without structure (digits of pi); the seed is mixed into each.
 const K: [u64; 7] = [
@@ -75,12 +76,9 @@ impl<'p> Prefixes<'p> {
             self.state = fold(self.state ^ u64::from_le_bytes(bytes), k1);
             self.words += 1;
         }
-        let mut rest = [0; 8];
-        let bytes = self.path.get(self.words * 8..length).unwrap_or_default();
-        for (to, from) in rest.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        fold(self.state ^ u64::from_le_bytes(rest), k2 ^ self.seed ^ length as u64)
+        let rest = self.path.get(self.words * 8..length).unwrap_or_default();
+        let (rest, _) = halves(word::first(rest));
+        fold(self.state ^ rest, k2 ^ self.seed ^ length as u64)
     }
 }
 
