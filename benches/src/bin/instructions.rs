@@ -25,6 +25,8 @@ const SWEEPS: (usize, usize) = (1, 9);
 const ROUTES: usize = 10_000;
 /// The most instructions that our contenders may take.
 const LIMITS: [(Contender, u64); 2] = [(LOCATE, 350), (DECIDE, 700)];
+/// What the check allows beyond, in percent: libc chooses its `memcmp` by the processor that it finds.
+const SLACK: u64 = 3;
 
 fn main() -> Result<ExitCode, Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -71,8 +73,8 @@ fn check_limits(routes: usize) -> Result<ExitCode, Error> {
         within &= allocations == 0;
         match per_lookup(contender, routes)? {
             Some(count) => {
-                println!("{}: {count} instructions per lookup at {routes} routes, {limit} allowed", contender.name);
-                within &= count <= limit;
+                println!("{}: {count} instructions per lookup at {routes} routes, target {limit}", contender.name);
+                within &= count * 100 <= limit * (100 + SLACK);
             }
             None => println!("{}: instructions not counted, for want of valgrind", contender.name),
         }
