@@ -78,7 +78,9 @@ struct Path<'r> {
 impl<'r> RequestView<'r> {
     /// Looks at a request that the `http` crate has parsed.
     ///
-    /// `draw` is a random number for decisions by weight; equal draws give equal decisions.
+    /// `draw` is a random number for decisions by weight; equal draws give equal decisions. A parsed `Uri` no longer shows
+    /// whether its authority stood in the target or came with HTTP/2, nor a `#`, so two things that [`Self::from_raw`] refuses
+    /// pass here: an absolute form of HTTP/1.1 without a Host field, and a fragment, which is dropped.
     ///
     /// # Errors
     ///
