@@ -177,6 +177,7 @@ fn differences(decision: &Value, expected: &Value) -> Vec<String> {
                 format!("{}/{}:{}", text("namespace"), text("service"), port.unwrap_or_default()).into()
             }),
             "ingress" | "host" | "path" | "path_type" => matched(key),
+            "upstream_host" => decision.get("upstream").and_then(|upstream| upstream.get("host")).cloned(),
             "target" => decision.get("upstream").and_then(|upstream| upstream.get("target")).cloned(),
             "explained" => {
                 let steps = decision.get("explanation").and_then(Value::as_array).expect("an explanation");
