@@ -81,14 +81,11 @@ pub fn table(workload: &Workload, services: Services) -> Result<RouteTable, Erro
         let pattern = HostPattern::new(&host.name())?;
         let namespace: Arc<str> = host.team().into();
         let object = Arc::new(ObjectRef::new(Kind::Ingress, Arc::clone(&namespace), format!("svc-{}", host.number)));
-        let route = |(place, (prefix, id)): (usize, (&str, RouteId))| Route {
-            path: PathPattern::Prefix(prefix.into()),
-            target: Target::Backend(Arc::new(BackendRef {
-                namespace: Arc::clone(&namespace),
-                service: services.name(host, id).into(),
-                port: PortRef::Number(80),
-            })),
-            origin: Origin { object: Arc::clone(&object), field: FieldPath::rule_path(0, place) },
+        let route = |(place, (prefix, id)): (usize, (&str, RouteId))| {
+            let service = services.name(host, id).into();
+            let backend = BackendRef::new(Arc::clone(&namespace), service, PortRef::Number(80));
+            let origin = Origin { object: Arc::clone(&object), field: FieldPath::rule_path(0, place) };
+            Route::new(PathPattern::Prefix(prefix.into()), Target::Backend(Arc::new(backend)), origin)
         };
         let routes = host.routes().enumerate().map(route).collect();
         hosts.insert(pattern.clone(), Arc::new(VirtualHost::new(pattern, PathPolicy::Rfc3986, routes, Vec::new())));
@@ -100,14 +97,10 @@ pub fn table(workload: &Workload, services: Services) -> Result<RouteTable, Erro
 pub fn host_of(pattern: HostPattern, prefixes: impl Iterator<Item = (RouteId, String)>) -> VirtualHost {
     let namespace: Arc<str> = "team".into();
     let object = Arc::new(ObjectRef::new(Kind::Ingress, Arc::clone(&namespace), "host"));
-    let route = |(id, prefix): (RouteId, String)| Route {
-        path: PathPattern::Prefix(prefix.into()),
-        target: Target::Backend(Arc::new(BackendRef {
-            namespace: Arc::clone(&namespace),
-            service: format!("app-{id}").into(),
-            port: PortRef::Number(80),
-        })),
-        origin: Origin { object: Arc::clone(&object), field: FieldPath::rule_path(0, id as usize) },
+    let route = |(id, prefix): (RouteId, String)| {
+        let backend = BackendRef::new(Arc::clone(&namespace), format!("app-{id}").into(), PortRef::Number(80));
+        let origin = Origin { object: Arc::clone(&object), field: FieldPath::rule_path(0, id as usize) };
+        Route::new(PathPattern::Prefix(prefix.into()), Target::Backend(Arc::new(backend)), origin)
     };
     VirtualHost::new(pattern, PathPolicy::Rfc3986, prefixes.map(route).collect(), Vec::new())
 }

@@ -124,7 +124,9 @@ fn questions(table: &RouteTable) -> Vec<(String, String)> {
         let host = match pattern {
             HostPattern::Any => "any".to_owned(),
             HostPattern::Exact(name) => name.to_string(),
-            HostPattern::Wildcard(name) => format!("w.{name}"),
+            HostPattern::Wildcard(name) | HostPattern::Suffix(name) => format!("w.{name}"),
+            HostPattern::Regex(regex) => regex.as_str().to_owned(),
+            HostPattern::Stem(name) => format!("{name}.w"),
         };
         for end in ["", "/", "/a", "a"] {
             questions.push((host.clone(), format!("{}{end}", route.path.as_str())));

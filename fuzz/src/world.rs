@@ -9,7 +9,7 @@ use ingress_core::host::HostPattern;
 use ingress_core::object::{FieldPath, Kind, ObjectRef, Origin};
 use ingress_core::path::{PathPattern, PathPolicy, RegexPattern};
 use ingress_core::policy::{
-    Availability, Backend, BackendRef, DefaultBackend, FixedResponse, PortRef, Redirect, RouteTable, Target,
+    Availability, Backend, BackendRef, DefaultBackend, FixedResponse, Location, PortRef, Redirect, RouteTable, Target,
     VirtualHost,
 };
 use ingress_core::request::{Headers, RawRequest};
@@ -121,7 +121,7 @@ fn joined(segments: &[u8]) -> String {
 
 fn backend(number: u8) -> Arc<BackendRef> {
     let service = format!("s{}", number % 4).into();
-    Arc::new(BackendRef { namespace: "n".into(), service, port: PortRef::Number(80) })
+    Arc::new(BackendRef::new("n".into(), service, PortRef::Number(80)))
 }
 
 impl Name {
@@ -168,7 +168,10 @@ impl Leads {
     fn build(&self) -> Target {
         match self {
             Self::Backend(number) => Target::Backend(backend(*number)),
-            Self::Redirect => Target::Redirect(Box::new(Redirect { status: 308, location: "/".into() })),
+            Self::Redirect => {
+                let location = Location::Constant("/".into());
+                Target::Redirect(Box::new(Redirect { status: 308, location, reason: "elsewhere" }))
+            }
             Self::Respond => Target::Respond(FixedResponse { status: 410, reason: "gone" }),
             Self::Invalid => Target::Invalid(FixedResponse { status: 500, reason: "cannot" }),
         }
@@ -186,7 +189,7 @@ impl World {
             let object = Arc::new(ObjectRef::new(Kind::Ingress, "n", format!("i{i}")));
             let routes = host.routes.iter().take(MAX_ROUTES).enumerate().filter_map(|(j, route)| {
                 let origin = Origin { object: Arc::clone(&object), field: FieldPath::rule_path(0, j) };
-                Some(ingress_core::policy::Route { path: route.path.build()?, target: route.leads.build(), origin })
+                Some(ingress_core::policy::Route::new(route.path.build()?, route.leads.build(), origin))
             });
             let pattern = host.name.pattern();
             let host = VirtualHost::new(pattern.clone(), policy(host.nginx), routes.collect(), Vec::new());

@@ -4,6 +4,7 @@
 //! requests ([`question`]), answering them ([`simulate`]) and printing the answers ([`render`]). Fuzz targets, tests and
 //! other programs that read manifests use it. The engine itself is [`ingress_core`].
 
+pub mod cert_source;
 pub mod commands;
 pub mod input;
 pub mod question;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use http::Version;
-use ingress_core::request::{BadRequest, ConnInfo, Headers, RawRequest, RequestView, TlsInfo};
+use ingress_core::request::{BadRequest, ConnInfo, Headers, PeerCertificate, RawRequest, RequestView, TlsInfo};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -49,6 +49,9 @@ struct Line {
     sni: Option<String>,
     #[serde(default)]
     draw: u64,
+    /// The certificate that the client shows.
+    #[serde(default)]
+    client_certificate: Option<Certificate>,
     /// `1.0`, `1.1` (the default) or `2`.
     #[serde(default)]
     version: Option<String>,
@@ -61,6 +64,15 @@ struct Line {
     /// The request target in place of the URL's.
     #[serde(default)]
     target: Option<String>,
+}
+
+/// A client's certificate.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Certificate {
+    subject: String,
+    #[serde(default)]
+    verified: bool,
 }
 
 impl Question {
@@ -109,6 +121,7 @@ impl Question {
             remote_addr: defaults.remote_addr,
             sni: defaults.sni.clone(),
             draw: defaults.draw,
+            client_certificate: None,
             version: None,
             absolute: false,
             no_host: false,
@@ -155,7 +168,11 @@ impl Question {
             line.target.unwrap_or_else(|| if line.absolute { line.url.clone() } else { url.target.to_owned() });
         let tls = url.is_https.then(|| {
             let sni = line.sni.unwrap_or_else(|| url.server_name().to_owned());
-            TlsInfo { sni: (!sni.is_empty()).then(|| sni.into()) }
+            let client_certificate = line.client_certificate.map(|certificate| PeerCertificate {
+                subject: certificate.subject.into(),
+                is_verified: certificate.verified,
+            });
+            TlsInfo { sni: (!sni.is_empty()).then(|| sni.into()), client_certificate }
         });
         Ok(Self {
             given,

@@ -1,7 +1,7 @@
 //! The answer in the form that JSON output has. The contract is in `docs/json.md`; keys that do not apply are absent.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Everything that `simulate` says.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -112,6 +112,12 @@ pub struct RouteReport {
     /// The class that the Ingress names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
+    /// The host that this one is another name for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias_of: Option<String>,
+    /// The load balancer that the Ingress names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer: Option<String>,
 }
 
 /// The default backend.
@@ -145,6 +151,12 @@ pub struct TargetReport {
     /// A fixed answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub respond: Option<RespondReport>,
+    /// `http` or `https`, where the other connections have other routes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<&'static str>,
+    /// What replaces the path upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rewrite: Option<String>,
 }
 
 /// A Service port.
@@ -219,9 +231,15 @@ pub struct DecisionReport {
     /// The rule that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched: Option<MatchedReport>,
+    /// What a dialect has done with the request on its way.
+    #[serde(flatten)]
+    pub effects: Map<String, Value>,
     /// Why, with `--explain`: every candidate and what became of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Vec<StepReport>>,
+    /// What else had an influence, in words, with `--explain`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What is sent upstream.
@@ -231,6 +249,9 @@ pub struct UpstreamReport {
     pub target: String,
     /// The host.
     pub host: String,
+    /// Headers that are set, whatever the client sent under these names.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub headers: Map<String, Value>,
 }
 
 /// The rule that decided.

@@ -3,27 +3,29 @@
 //! Every question is put to the compiled matcher and to the reference evaluator; if the two ever differed, the report would
 //! be worthless, so that is an error and not a report.
 
-use std::borrow::Cow;
+mod decisions;
+mod effects;
+
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use ingress_core::compiler::Compiler;
-use ingress_core::decision::{Decision, Matched};
+use ingress_core::decision::Decision;
 use ingress_core::diagnostic::{Diagnostic, Severity};
-use ingress_core::explain::{Explanation, Outcome, Step};
 use ingress_core::host::HostPattern;
 use ingress_core::lower::Options;
 use ingress_core::object::{ObjectRef, Origin};
-use ingress_core::policy::{Backend, DefaultBackend, Endpoint, PortRef, RouteTable, Target};
+use ingress_core::policy::{CertificateId, DefaultBackend, Route, RouteTable, Schemes, Target};
 use ingress_core::reference;
-use ingress_core::request::RequestView;
 use ingress_core::snapshot::Snapshot;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::input::{Finding, Manifests, Place};
 use crate::question::Question;
 use crate::report::{
-    BackendReport, DecisionReport, DefaultBackendReport, DiagnosticReport, MatchedReport, ObjectReport, RedirectReport,
-    RelatedReport, Report, RespondReport, RouteReport, SourceReport, StepReport, TargetReport, UpstreamReport,
+    DecisionReport, DefaultBackendReport, DiagnosticReport, ObjectReport, RedirectReport, RelatedReport, Report,
+    RespondReport, RouteReport, SourceReport, TargetReport,
 };
 
 /// A finding with the places that it points at, as far as they are in a text.
@@ -40,8 +42,10 @@ pub struct Located {
 /// The manifests, compiled.
 #[derive(Debug)]
 pub struct Simulation {
-    snapshot: std::sync::Arc<Snapshot>,
+    snapshot: Arc<Snapshot>,
     table: RouteTable,
+    load_balancers: BTreeMap<Arc<ObjectRef>, Box<str>>,
+    default_certificate: Option<String>,
     /// Findings of the reader and of the engine, in order of their places.
     pub findings: Vec<Located>,
 }
@@ -71,7 +75,8 @@ impl Simulation {
     /// Compiles what was read.
     #[must_use]
     pub fn new(manifests: &Manifests, options: Options) -> Self {
-        let compiled = Compiler::new(options).compile(&manifests.inputs);
+        let mut compiler = Compiler::new(options);
+        let compiled = compiler.compile(&manifests.inputs);
         let from_reader = manifests.findings.iter().map(|Finding { diagnostic, place, related }| Located {
             diagnostic: diagnostic.clone(),
             place: Some(*place),
@@ -90,7 +95,22 @@ impl Simulation {
         let mut findings: Vec<Located> = from_reader.chain(from_engine).collect();
         findings.sort_by_key(|located| located.place.map(|place| (place.source, place.span.start)));
         let table = compiled.snapshot.table();
-        Self { snapshot: compiled.snapshot, table, findings }
+        let load_balancers = compiler.load_balancers().clone();
+        Self { snapshot: compiled.snapshot, table, load_balancers, default_certificate: None, findings }
+    }
+
+    /// Shows this certificate, `namespace/secret`, in place of `default`.
+    #[must_use]
+    pub fn with_default_certificate(mut self, name: Option<&str>) -> Self {
+        self.default_certificate = name.map(str::to_owned);
+        self
+    }
+
+    fn certificate(&self, id: &CertificateId) -> String {
+        match (id, &self.default_certificate) {
+            (CertificateId::Default, Some(name)) => name.clone(),
+            (id, _) => id.to_string(),
+        }
     }
 
     /// The compiled table.
@@ -132,12 +152,13 @@ impl Simulation {
     /// [`Disagreement`], which is a defect of the engine.
     pub fn answer(&self, question: &Question, explain: bool) -> Result<DecisionReport, Disagreement> {
         let tls = question.conn().tls.as_ref();
-        let certificate = tls.map(|tls| self.snapshot.certificate(tls.sni.as_deref()).to_string());
+        let certificate = tls.map(|tls| self.certificate(self.snapshot.certificate(tls.sni.as_deref())));
         question.with_view(|view| {
             let view = match view {
                 Ok(view) => view,
                 Err(bad) => {
-                    let mut report = decision_report(question, &Decision::bad_request(bad), None, certificate);
+                    let mut report =
+                        decisions::report(question, &Decision::bad_request(bad), None, certificate, &self.table);
                     report.explanation = explain.then(Vec::new);
                     return Ok(report);
                 }
@@ -151,8 +172,12 @@ impl Simulation {
                     reference: format!("{expected:?}"),
                 });
             }
-            let mut report = decision_report(question, &decision, Some(&view), certificate);
-            report.explanation = explain.then(|| steps(&reference::explain(&self.table, &view)));
+            let mut report = decisions::report(question, &decision, Some(&view), certificate, &self.table);
+            if explain {
+                let explanation = reference::explain(&self.table, &view);
+                report.notes = explanation.notes.iter().map(ToString::to_string).collect();
+                report.explanation = Some(decisions::steps(&explanation));
+            }
             Ok(report)
         })
     }
@@ -163,18 +188,21 @@ impl Simulation {
         let mut hosts: Vec<_> = self.table.hosts.values().collect();
         hosts.sort_by_key(|host| (host.pattern() == &HostPattern::Any, host.pattern().to_string()));
         for host in hosts {
-            let tls = self.table.certificates.get(host.pattern()).map(|entry| entry.certificate.to_string());
+            let tls = self.table.certificates.get(host.pattern()).map(|entry| self.certificate(&entry.certificate));
             let name = host.pattern().to_string();
+            let alias_of = host.settings().and_then(|settings| settings.alias_of.as_ref()).map(ToString::to_string);
             for route in host.routes() {
                 rows.push(RouteReport {
                     host: name.clone(),
                     path: Some(route.path.as_str().to_owned()),
                     path_type: Some(route.path.kind().as_str()),
-                    target: self.target(&route.target),
+                    target: self.route_target(route),
                     tls: tls.clone(),
                     ingress: Some(route.origin.object.path()),
                     field: Some(route.origin.field.to_string()),
                     class: class_of(&route.origin.object, manifests),
+                    alias_of: alias_of.clone(),
+                    load_balancer: self.load_balancers.get(&*route.origin.object).map(ToString::to_string),
                 });
             }
             if host.routes().is_empty() {
@@ -193,6 +221,8 @@ impl Simulation {
                     ingress: None,
                     field: None,
                     class: None,
+                    alias_of,
+                    load_balancer: None,
                 });
             }
         }
@@ -207,13 +237,24 @@ impl Simulation {
         DefaultBackendReport { target: self.target(&default.target), ingress, field }
     }
 
+    fn route_target(&self, route: &Route) -> TargetReport {
+        let scheme = match route.schemes {
+            Schemes::All => None,
+            Schemes::Http => Some("http"),
+            Schemes::Https => Some("https"),
+        };
+        let rewrite = route.policy.as_deref().and_then(|policy| policy.rewrite.as_ref());
+        let rewrite = rewrite.map(|rewrite| rewrite.target().to_owned());
+        TargetReport { scheme, rewrite, ..self.target(&route.target) }
+    }
+
     fn target(&self, target: &Target) -> TargetReport {
         let mut report = TargetReport::default();
         match target {
             Target::Backend(reference) => {
                 let found = self.table.backend(reference);
-                report.backend = Some(backend(&found));
-                report.endpoints = found.availability.endpoints().map(endpoints);
+                report.backend = Some(decisions::backend(&found));
+                report.endpoints = found.availability.endpoints().map(decisions::endpoints);
                 report.down = (!found.availability.is_up()).then(|| found.availability.to_string());
             }
             Target::Redirect(redirect) => {
@@ -232,116 +273,6 @@ fn class_of(object: &ObjectRef, manifests: &Manifests) -> Option<String> {
     let ingress = manifests.inputs.ingress(object)?;
     let annotation = || ingress.metadata.annotations.get("kubernetes.io/ingress.class");
     ingress.spec.ingress_class_name.as_ref().or_else(annotation).map(ToString::to_string)
-}
-
-fn decision_report(
-    question: &Question,
-    decision: &Decision<'_>,
-    view: Option<&RequestView<'_>>,
-    certificate: Option<String>,
-) -> DecisionReport {
-    let mut report = DecisionReport {
-        request: question.given.clone(),
-        decision: "respond",
-        backend: None,
-        endpoints: None,
-        upstream: None,
-        status: decision.status(),
-        reason: None,
-        location: None,
-        certificate,
-        matched: decision.matched().map(matched),
-        explanation: None,
-    };
-    match decision {
-        Decision::Forward(forward) => {
-            report.decision = "forward";
-            report.backend = Some(backend(forward.backend));
-            report.endpoints = forward.endpoints().map(endpoints);
-            report.upstream = view.map(|view| UpstreamReport {
-                target: text(&forward.upstream_target(view)).into_owned(),
-                host: text(view.authority()).into_owned(),
-            });
-        }
-        Decision::Redirect(redirected) => {
-            report.decision = "redirect";
-            report.location = Some(redirected.redirect.location.to_string());
-        }
-        Decision::Respond(response) | Decision::Refuse(response) => report.reason = Some(response.reason),
-    }
-    report
-}
-
-/// Bytes that are not UTF-8 are shown as `\xNN`: JSON has no bytes.
-fn text(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(bytes.escape_ascii().to_string()),
-    }
-}
-
-fn matched(matched: Matched<'_>) -> MatchedReport {
-    match matched {
-        Matched::Route { host, route } => MatchedReport {
-            ingress: Some(route.origin.object.path()),
-            field: route.origin.field.to_string(),
-            host: Some(host.pattern().to_string()),
-            path: Some(route.path.as_str().to_owned()),
-            path_type: Some(route.path.kind().as_str()),
-        },
-        Matched::Default(default) => {
-            let field = default.origin.as_ref().map(|origin| origin.field.to_string());
-            MatchedReport {
-                ingress: default.origin.as_ref().map(|origin| origin.object.path()),
-                field: field.unwrap_or_else(|| "--default-backend-service".to_owned()),
-                host: None,
-                path: None,
-                path_type: None,
-            }
-        }
-    }
-}
-
-fn backend(backend: &Backend) -> BackendReport {
-    let port = match &backend.port {
-        PortRef::Number(number) => json!(number),
-        PortRef::Name(name) => json!(&**name),
-        PortRef::First => Value::Null,
-    };
-    BackendReport {
-        namespace: backend.reference.namespace.to_string(),
-        service: backend.reference.service.to_string(),
-        port,
-    }
-}
-
-fn endpoints(endpoints: &[Endpoint]) -> Vec<String> {
-    endpoints.iter().map(ToString::to_string).collect()
-}
-
-fn steps(explanation: &Explanation<'_>) -> Vec<StepReport> {
-    explanation.steps.iter().map(step).collect()
-}
-
-fn step(step: &Step<'_>) -> StepReport {
-    let (because, by) = match step.outcome {
-        Outcome::Outranked { by, because, .. } => {
-            let by = by.map(|by| format!("{} {}", by.object.path(), by.field));
-            (Some(because.as_str()), by)
-        }
-        _ => (None, None),
-    };
-    StepReport {
-        ingress: step.route.origin.object.path(),
-        field: step.route.origin.field.to_string(),
-        host: step.host.pattern().to_string(),
-        path: step.route.path.as_str().to_owned(),
-        path_type: step.route.path.kind().as_str(),
-        outcome: step.outcome.as_str(),
-        because,
-        by,
-        text: step.outcome.to_string(),
-    }
 }
 
 fn diagnostic(located: &Located, manifests: &Manifests) -> DiagnosticReport {

@@ -45,13 +45,13 @@ fn every_case_is_answered_alike_by_every_engine() {
         requests += case.questions.len();
         failures.extend(case.run(&mut keys).into_iter().map(|failure| format!("{}: {failure}", case.file)));
     }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     let contract = std::fs::read_to_string(root.join("../../docs/json.md")).expect("the contract");
     for key in keys {
         let is_documented = contract.contains(&format!("`{key}`")) || contract.contains(&format!("\"{key}\""));
         assert!(is_documented || contract.contains(&format!("`{key}[]`")), "docs/json.md does not say what `{key}` is");
     }
     println!("{} cases, {requests} requests", files.len());
-    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     assert!(requests >= 250, "only {requests} requests");
 }
 
@@ -92,7 +92,8 @@ impl Case {
         let mut manifests = Manifests::default();
         manifests.read("-", self.manifests.clone(), args.engine.namespace());
         let options = args.engine.options().expect("options");
-        let simulation = Simulation::new(&manifests, options);
+        let simulation =
+            Simulation::new(&manifests, options).with_default_certificate(args.engine.default_certificate());
         let questions: Vec<Question> =
             self.questions.iter().map(|line| Question::from_json(line.clone()).expect("a request")).collect();
         let report = match simulation.report(&manifests, &questions, true) {
@@ -140,7 +141,7 @@ fn collect_keys(value: &Value, keys: &mut BTreeSet<String>) {
         Value::Object(map) => {
             for (key, value) in map {
                 keys.insert(key.clone());
-                if key != "request" {
+                if !["request", "headers", "response_headers", "request_headers"].contains(&key.as_str()) {
                     collect_keys(value, keys);
                 }
             }
@@ -165,6 +166,42 @@ fn line(request: &Value) -> Value {
     Value::Object(line)
 }
 
+/// What dialects do with requests: each is compared as far as it is written, and null means that it is absent.
+const EFFECTS: [&str; 22] = [
+    "upstream",
+    "protocol",
+    "timeouts",
+    "retries",
+    "buffering",
+    "body_limit",
+    "upstream_tls",
+    "affinity",
+    "hash_key",
+    "load_balance",
+    "limits",
+    "cors",
+    "auth",
+    "mirror",
+    "canary",
+    "custom_errors",
+    "fallback",
+    "access_log",
+    "opentelemetry",
+    "response_headers",
+    "matched",
+    "notes",
+];
+
+fn holds(found: Option<&Value>, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (None | Some(Value::Null), Value::Null) => true,
+        (Some(Value::Object(found)), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, wanted)| holds(found.get(key), wanted))
+        }
+        (found, wanted) => found == Some(wanted),
+    }
+}
+
 /// What of the expectation the decision does not fulfil.
 fn differences(decision: &Value, expected: &Value) -> Vec<String> {
     let matched = |key: &str| decision.get("matched").and_then(|matched| matched.get(key)).cloned();
@@ -176,7 +213,7 @@ fn differences(decision: &Value, expected: &Value) -> Vec<String> {
                 let port = backend.get("port").map(|port| port.as_str().map_or_else(|| port.to_string(), Into::into));
                 format!("{}/{}:{}", text("namespace"), text("service"), port.unwrap_or_default()).into()
             }),
-            "ingress" | "host" | "path" | "path_type" => matched(key),
+            "ingress" | "field" | "host" | "path" | "path_type" => matched(key),
             "upstream_host" => decision.get("upstream").and_then(|upstream| upstream.get("host")).cloned(),
             "target" => decision.get("upstream").and_then(|upstream| upstream.get("target")).cloned(),
             "explained" => {
@@ -190,6 +227,13 @@ fn differences(decision: &Value, expected: &Value) -> Vec<String> {
                 continue;
             }
             "decision" | "endpoints" | "status" | "reason" | "certificate" | "location" => decision.get(key).cloned(),
+            effect if EFFECTS.contains(&effect) => {
+                if !holds(decision.get(effect), wanted) {
+                    let found = decision.get(effect).map_or_else(|| "nothing".to_owned(), ToString::to_string);
+                    failures.push(format!("{key} is {found}, expected {wanted}"));
+                }
+                continue;
+            }
             other => panic!("unknown expectation `{other}`"),
         };
         if found.as_ref() != Some(wanted) {

@@ -43,8 +43,11 @@ fn exit_status_says_what_happened() {
         (&["simulate"], "a: [", 1),
         (&["simulate", "/does/not/exist"], "", 2),
         (&["simulate", "--no-such-option"], "", 2),
-        (&["simulate", "--dialect", "ingress-nginx"], GOOD, 2),
+        (&["simulate", "--dialect", "ingress-nginx"], GOOD, 0),
+        (&["simulate", "--dialect", "tke"], GOOD, 0),
         (&["simulate", "--dialect", "kubernetes"], GOOD, 0),
+        (&["simulate", "--dialect", "traefik"], GOOD, 2),
+        (&["simulate", "--configmap", "name-only"], GOOD, 2),
         (&["simulate", "--class-all", "--ingress-class", "x"], GOOD, 2),
         (&["simulate", "--default-backend-service", "name-only"], GOOD, 2),
         (&["simulate", "--request", "ftp://a/"], GOOD, 2),
@@ -63,8 +66,8 @@ fn exit_status_says_what_happened() {
 
 #[test]
 fn a_usage_error_names_what_is_wrong() {
-    let output = run(&["simulate", "--dialect", "tke"], GOOD, &[]);
-    assert!(text(&output.stderr).contains("--dialect kubernetes"), "{}", text(&output.stderr));
+    let output = run(&["simulate", "--dialect", "traefik"], GOOD, &[]);
+    assert!(text(&output.stderr).contains("ingress-nginx"), "{}", text(&output.stderr));
     let output = run(&["simulate", "--requests", "-", "Cargo.toml"], "{\"url\": \"http://a/\", \"hedaers\": {}}", &[]);
     assert!(text(&output.stderr).contains("-:1: unknown field `hedaers`"), "{}", text(&output.stderr));
 }

@@ -1,6 +1,6 @@
 //! Compiling again and again: each time only what changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
@@ -8,6 +8,7 @@ use crate::host::HostPattern;
 use crate::lower::{Options, State};
 use crate::matcher::Programs;
 use crate::model::Inputs;
+use crate::object::ObjectRef;
 use crate::snapshot::{Snapshot, bind, bind_default};
 
 /// Turns inputs into snapshots and remembers enough to do the next one quickly.
@@ -52,12 +53,19 @@ impl Compiler {
         Self { state: State::new(options), programs: Programs::new(seed), snapshot: Arc::new(Snapshot::empty(seed)) }
     }
 
+    /// The load balancers that Ingresses name in annotations, as far as their dialect has such.
+    #[must_use]
+    pub fn load_balancers(&self) -> &BTreeMap<Arc<ObjectRef>, Box<str>> {
+        self.state.load_balancers()
+    }
+
     /// Brings the snapshot up to date with the inputs. The cost is that of what changed in the same `inputs` since the last
     /// call; other inputs, a clone included, are compared as a whole.
     pub fn compile(&mut self, inputs: &Inputs) -> Compiled {
         let changes = self.state.update(inputs);
         let changed = changes.hosts.iter().map(|(pattern, _)| pattern.clone()).collect();
-        let is_new = !changes.is_empty();
+        let path_policy = self.state.path_policy();
+        let is_new = !changes.is_empty() || self.snapshot.path_policy != path_policy;
         if is_new {
             let backends = self.state.backends();
             let number_of = |reference: &Arc<_>| backends.id(reference);
@@ -76,6 +84,8 @@ impl Compiler {
                 default_backend,
                 certificates: self.snapshot.certificates.with(changes.certificates.into_iter().collect()),
                 backends: self.snapshot.backends.with(changes.backends),
+                path_policy,
+                side: if changes.side_backends { Arc::new(backends.side()) } else { Arc::clone(&self.snapshot.side) },
             });
         }
         Compiled { snapshot: Arc::clone(&self.snapshot), diagnostics: self.state.diagnostics(), changed, is_new }

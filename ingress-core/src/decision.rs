@@ -1,11 +1,30 @@
 //! What becomes of a request.
+//!
+//! Which route takes a request is found elsewhere, by an index or by looking at all of them. What happens then stands here,
+//! once: the evaluators differ in how they search and in nothing else.
 
-use std::borrow::Cow;
+mod access;
+mod apply;
+mod canary;
+mod client;
+mod location;
+mod response;
+mod template;
+mod upstream;
+
 use std::sync::Arc;
 
+pub(crate) use self::apply::{Place, World, at_host, at_route, pass_through, passed_through};
+pub use self::canary::CanaryBy;
+pub use self::response::Header;
+use crate::host::HostPattern;
+use crate::object::Origin;
 use crate::path::PathPolicy;
-use crate::policy::{Backend, DefaultBackend, Endpoint, Redirect, Route, VirtualHost};
-use crate::request::{BadRequest, RequestView};
+use crate::policy::{
+    Backend, Canary, DefaultBackend, Endpoint, Filters, HostSettings, Redirect, Route, RoutePolicy, Target,
+    UpstreamSettings, VirtualHost,
+};
+use crate::request::BadRequest;
 
 /// What becomes of a request, in full: a proxy, a foreign gateway and a simulator that follow it behave alike.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +50,16 @@ pub struct Forward<'s> {
     pub matched: Matched<'s>,
     /// How the path was made canonical, and so what is sent upstream.
     pub path_policy: PathPolicy,
+    /// What is done with the request on its way; none sends it on as it is.
+    pub policy: Option<&'s RoutePolicy>,
+    /// What the host has beside its routes.
+    pub settings: Option<&'s HostSettings>,
+    /// The rule that chose the backend in place of the one that the route names.
+    pub canary: Option<(&'s Canary, CanaryBy)>,
+    /// Whether the backend stands in for the route's own, which has no endpoints.
+    pub is_fallback: bool,
+    /// Whether the TLS connection itself is handed on.
+    pub is_passthrough: bool,
 }
 
 impl<'s> Forward<'s> {
@@ -40,11 +69,17 @@ impl<'s> Forward<'s> {
         self.backend.availability.endpoints()
     }
 
-    /// The request target that is sent upstream, for the request that was decided on.
+    /// What is done with the request on its way.
     #[must_use]
-    pub fn upstream_target<'r>(&self, request: &'r RequestView<'_>) -> Cow<'r, [u8]> {
-        // Of a request that was forwarded the path was not refused.
-        request.canonical_target(self.path_policy).unwrap_or(Cow::Borrowed(b"/"))
+    pub fn filters(&self) -> Option<&'s Filters> {
+        self.policy.map(|policy| &*policy.filters)
+    }
+
+    /// How the endpoints share their requests.
+    #[must_use]
+    pub fn sharing(&self) -> Option<&'s UpstreamSettings> {
+        // Only routes with a policy are of a dialect that shares anything.
+        self.policy.and(self.backend.policy.as_deref()).map(|policy| &*policy.settings)
     }
 }
 
@@ -81,8 +116,35 @@ pub enum Matched<'s> {
         /// The route, which is one of the host's.
         route: &'s Route,
     },
+    /// A setting of a host, which its paths do not matter to.
+    Host {
+        /// The host.
+        host: &'s Arc<VirtualHost>,
+        /// Where it was written.
+        origin: &'s Origin,
+    },
     /// The default backend.
     Default(&'s DefaultBackend),
+}
+
+impl<'s> Matched<'s> {
+    /// The host, where one was chosen.
+    #[must_use]
+    pub fn host(&self) -> Option<&'s HostPattern> {
+        match self {
+            Self::Route { host, .. } | Self::Host { host, .. } => Some(host.pattern()),
+            Self::Default(_) => None,
+        }
+    }
+
+    /// The filters of the route.
+    #[must_use]
+    pub fn filters(&self) -> Option<&'s Filters> {
+        match self {
+            Self::Route { route, .. } => route.policy.as_deref().map(|policy| &*policy.filters),
+            Self::Host { .. } | Self::Default(_) => None,
+        }
+    }
 }
 
 impl PartialEq for Matched<'_> {
@@ -90,6 +152,7 @@ impl PartialEq for Matched<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Route { route: a, .. }, Self::Route { route: b, .. }) => a.origin == b.origin && a.path == b.path,
+            (Self::Host { origin: a, .. }, Self::Host { origin: b, .. }) => a == b,
             (Self::Default(a), Self::Default(b)) => a.origin == b.origin,
             _ => false,
         }
@@ -102,6 +165,16 @@ pub(crate) mod reason {
     pub(crate) const NO_PATH: &str = "no-path";
     pub(crate) const NO_ENDPOINTS: &str = "no-endpoints";
     pub(crate) const OPTIONS_ASTERISK: &str = "options-asterisk";
+    pub(crate) const CORS_PREFLIGHT: &str = "cors-preflight";
+    pub(crate) const BODY_TOO_LARGE: &str = "body-too-large";
+    pub(crate) const MISDIRECTED: &str = "misdirected";
+    pub(crate) const CERTIFICATE_MISSING: &str = "client-certificate-missing";
+    pub(crate) const CERTIFICATE_INVALID: &str = "client-certificate-invalid";
+    pub(crate) const CERTIFICATE_UNAUTHORIZED: &str = "client-certificate-unauthorized";
+    pub(crate) const ADDRESS_DENIED: &str = "address-denied";
+    pub(crate) const ADDRESS_NOT_ALLOWED: &str = "address-not-allowed";
+    pub(crate) const ADDRESS_UNKNOWN: &str = "address-unknown";
+    pub(crate) const CREDENTIALS_MISSING: &str = "credentials-missing";
 }
 
 impl Decision<'_> {
@@ -138,18 +211,27 @@ impl<'s> Decision<'s> {
     }
 }
 
-/// The decision for a backend: forward if it is up.
+/// The decision for a backend that nothing stands in front of: forward if it is up.
+#[inline]
 pub(crate) fn toward<'s>(backend: &'s Backend, matched: Matched<'s>, path_policy: PathPolicy) -> Decision<'s> {
     if backend.availability.is_up() {
-        Decision::Forward(Forward { backend, matched, path_policy })
+        Decision::Forward(Forward {
+            backend,
+            matched,
+            path_policy,
+            policy: None,
+            settings: None,
+            canary: None,
+            is_fallback: false,
+            is_passthrough: false,
+        })
     } else {
         Decision::respond(503, reason::NO_ENDPOINTS, Some(matched))
     }
 }
 
 /// The decision for a target that is not a backend; none for one that is.
-pub(crate) fn fixed<'s>(target: &'s crate::policy::Target, matched: Matched<'s>) -> Option<Decision<'s>> {
-    use crate::policy::Target;
+pub(crate) fn fixed<'s>(target: &'s Target, matched: Matched<'s>) -> Option<Decision<'s>> {
     match target {
         Target::Backend(_) => None,
         Target::Redirect(redirect) => Some(Decision::Redirect(Redirected { redirect, matched })),

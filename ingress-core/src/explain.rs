@@ -1,7 +1,11 @@
 //! Why a request is decided as it is, in values and in words.
 
+mod notes;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub use notes::Note;
 
 use crate::decision::{Decision, Matched};
 use crate::host::HostPattern;
@@ -21,6 +25,8 @@ pub struct Explanation<'s> {
     pub steps: Vec<Step<'s>>,
     /// How many hosts did not match. Only the first of them have their routes among the steps.
     pub other_hosts: usize,
+    /// What annotations had to do with it.
+    pub notes: Vec<Note<'s>>,
 }
 
 /// One candidate.
@@ -86,6 +92,8 @@ pub enum WhyNot {
     PrefixInsideElement,
     /// The request's path is refused before any rule is looked at.
     PathRefused,
+    /// The rule is for the other of plain text and TLS.
+    Scheme,
 }
 
 impl WhyNot {
@@ -116,6 +124,7 @@ impl WhyNot {
             Self::ExactFinalSlash => "an Exact path must be equal, with or without the final slash",
             Self::PrefixInsideElement => "a Prefix matches whole path elements, and this one goes on",
             Self::PathRefused => "the path is refused whatever the rules say",
+            Self::Scheme => "it is for the other of `http` and `https`",
         }
     }
 }
@@ -163,6 +172,9 @@ impl fmt::Display for Outcome<'_> {
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", Headline(&self.decision))?;
+        for note in &self.notes {
+            writeln!(f, "  {note}")?;
+        }
         for step in &self.steps {
             writeln!(f, "  {step}")?;
         }

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 pub(crate) use key::{Block, NameKey};
 
+use crate::path::{InvalidRegex, Search};
+
 /// The longest DNS name (RFC 1035 2.3.4, without the final dot).
 pub const MAX_HOST_LENGTH: usize = 253;
 
@@ -54,8 +56,14 @@ impl fmt::Display for HostName {
 pub enum HostPattern {
     /// Every host, also an IP address.
     Any,
+    /// An expression that is searched for in the name.
+    Regex(HostRegex),
     /// `*.name`: exactly one non-empty label in front of the name.
     Wildcard(HostName),
+    /// `name.*`: one or more labels behind the name. Of several, the longest name counts.
+    Stem(HostName),
+    /// `*.name`: one or more labels in front of the name. Of several, the longest name counts.
+    Suffix(HostName),
     /// The name itself.
     Exact(HostName),
 }
@@ -122,8 +130,30 @@ impl HostPattern {
         match self {
             Self::Any => true,
             Self::Exact(name) => name.as_str() == host,
-            Self::Wildcard(name) => without_first_label(host) == Some(name.as_str()),
+            Self::Wildcard(name) => behind_one_label(host) == Some(name.as_str()),
+            Self::Stem(name) => {
+                let labels = host.strip_prefix(name.as_str()).and_then(|tail| tail.strip_prefix('.'));
+                labels.is_some_and(|labels| !labels.is_empty())
+            }
+            Self::Suffix(name) => {
+                let labels = host.strip_suffix(name.as_str()).and_then(|head| head.strip_suffix('.'));
+                labels.is_some_and(|labels| !labels.is_empty())
+            }
+            Self::Regex(regex) => regex.0.is_match(host.as_bytes()),
         }
+    }
+
+    /// The order in which patterns that take the same host are preferred, the greatest first.
+    pub(crate) fn preference(&self) -> impl Ord + '_ {
+        let length = match self {
+            Self::Suffix(name) | Self::Stem(name) => name.as_str().len(),
+            _ => 0,
+        };
+        let text = match self {
+            Self::Regex(regex) => regex.as_str(),
+            _ => "",
+        };
+        (self.rank(), length, std::cmp::Reverse(text))
     }
 
     /// How specific the pattern is.
@@ -131,7 +161,10 @@ impl HostPattern {
     pub fn rank(&self) -> HostRank {
         match self {
             Self::Any => HostRank::Any,
+            Self::Regex(_) => HostRank::Regex,
             Self::Wildcard(_) => HostRank::Wildcard,
+            Self::Stem(_) => HostRank::Stem,
+            Self::Suffix(_) => HostRank::Suffix,
             Self::Exact(_) => HostRank::Exact,
         }
     }
@@ -142,9 +175,50 @@ impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Any => f.write_str("*"),
-            Self::Wildcard(name) => write!(f, "*.{name}"),
+            Self::Regex(regex) => write!(f, "~{}", regex.as_str()),
+            Self::Stem(name) => write!(f, "{name}.*"),
+            Self::Wildcard(name) | Self::Suffix(name) => write!(f, "*.{name}"),
             Self::Exact(name) => write!(f, "{name}"),
         }
+    }
+}
+
+/// An expression for host names, compared and ordered by its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRegex(Search);
+
+impl HostRegex {
+    /// Compiles an expression, which is found anywhere in a name and does not mind the case.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRegex`] says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, InvalidRegex> {
+        Search::new(text, true).map(Self)
+    }
+
+    /// The expression as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl PartialOrd for HostRegex {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for HostRegex {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl std::hash::Hash for HostRegex {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
@@ -154,8 +228,14 @@ impl fmt::Display for HostPattern {
 pub enum HostRank {
     /// [`HostPattern::Any`].
     Any,
+    /// [`HostPattern::Regex`].
+    Regex,
     /// [`HostPattern::Wildcard`].
     Wildcard,
+    /// [`HostPattern::Stem`].
+    Stem,
+    /// [`HostPattern::Suffix`].
+    Suffix,
     /// [`HostPattern::Exact`].
     Exact,
 }
@@ -197,6 +277,12 @@ impl std::error::Error for InvalidHost {}
 /// What follows the first label and its dot; none without a dot or with an empty first label.
 pub(crate) fn without_first_label(name: &str) -> Option<&str> {
     name.split_once('.').and_then(|(label, rest)| (!label.is_empty()).then_some(rest))
+}
+
+/// What follows one label that `*` stands for: ingress-nginx writes it `[\w-]+`, and no other character is in a DNS name.
+pub(crate) fn behind_one_label(name: &str) -> Option<&str> {
+    let is_label = |label: &str| label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    without_first_label(name).filter(|rest| name.get(..name.len() - rest.len() - 1).is_some_and(is_label))
 }
 
 /// A DNS-1123 subdomain (Kubernetes `IsDNS1123Subdomain`): used for hosts and for most object names.

@@ -5,6 +5,7 @@
 //! in which objects arrived.
 
 mod backend;
+mod claims;
 mod class;
 mod conflict;
 mod merge;

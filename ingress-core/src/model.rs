@@ -5,17 +5,21 @@
 //! Checks are the work of [`crate::lower`].
 
 mod class;
+mod config_map;
 mod decode;
 mod endpoints;
 mod ingress;
 mod inputs;
+mod int_or_string;
 mod legacy;
 mod metadata;
+mod node;
 mod secret;
 mod service;
 mod timestamp;
 
 pub use class::{IngressClass, IngressClassParameters, IngressClassSpec};
+pub use config_map::ConfigMap;
 pub use decode::{Recognition, WireKind, decode, recognise};
 pub use endpoints::{
     EndpointConditions, EndpointPort, EndpointSlice, EndpointSubset, Endpoints, SliceEndpoint, SubsetAddress,
@@ -27,8 +31,9 @@ pub use ingress::{
 pub use inputs::Inputs;
 pub(crate) use inputs::JournalPosition;
 pub use metadata::Metadata;
-pub use secret::{CertificateState, Secret};
-pub use service::{Service, ServicePort, ServiceSpec};
+pub use node::Node;
+pub use secret::{CertificateState, CloudCertificate, Secret};
+pub use service::{Service, ServicePort, ServiceSpec, TargetPort};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 
 use crate::object::{Kind, ObjectRef};
@@ -49,6 +54,10 @@ pub enum Object {
     Endpoints(Endpoints),
     /// A Secret without its key bytes.
     Secret(Secret),
+    /// A ConfigMap.
+    ConfigMap(ConfigMap),
+    /// A Node.
+    Node(Node),
 }
 
 impl Object {
@@ -62,6 +71,8 @@ impl Object {
             Self::EndpointSlice(_) => Kind::EndpointSlice,
             Self::Endpoints(_) => Kind::Endpoints,
             Self::Secret(_) => Kind::Secret,
+            Self::ConfigMap(_) => Kind::ConfigMap,
+            Self::Node(_) => Kind::Node,
         }
     }
 
@@ -75,6 +86,8 @@ impl Object {
             Self::EndpointSlice(object) => &object.metadata,
             Self::Endpoints(object) => &object.metadata,
             Self::Secret(object) => &object.metadata,
+            Self::ConfigMap(object) => &object.metadata,
+            Self::Node(object) => &object.metadata,
         }
     }
 
@@ -87,6 +100,8 @@ impl Object {
             Self::EndpointSlice(object) => &mut object.metadata,
             Self::Endpoints(object) => &mut object.metadata,
             Self::Secret(object) => &mut object.metadata,
+            Self::ConfigMap(object) => &mut object.metadata,
+            Self::Node(object) => &mut object.metadata,
         }
     }
 

@@ -22,6 +22,10 @@ pub enum Kind {
     Endpoints,
     /// Core Secret.
     Secret,
+    /// Core ConfigMap.
+    ConfigMap,
+    /// Core Node, which has no namespace.
+    Node,
 }
 
 impl Kind {
@@ -35,13 +39,15 @@ impl Kind {
             Self::EndpointSlice => "EndpointSlice",
             Self::Endpoints => "Endpoints",
             Self::Secret => "Secret",
+            Self::ConfigMap => "ConfigMap",
+            Self::Node => "Node",
         }
     }
 
     /// Whether objects of this kind live in a namespace.
     #[must_use]
     pub fn is_namespaced(self) -> bool {
-        self != Self::IngressClass
+        !matches!(self, Self::IngressClass | Self::Node)
     }
 }
 

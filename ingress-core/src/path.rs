@@ -5,6 +5,11 @@
 
 pub mod canonical;
 mod pattern;
+mod pcre;
+mod regex;
+mod search;
 
 pub use canonical::{PathPolicy, PathRejection};
-pub use pattern::{InvalidRegex, PathKind, PathPattern, RegexPattern};
+pub use pattern::{PathKind, PathPattern};
+pub use regex::{InvalidRegex, RegexPattern};
+pub use search::Search;

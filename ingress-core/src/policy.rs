@@ -4,20 +4,38 @@
 //! but their names, nothing of annotations and nothing of indices. Whatever is in it has been checked.
 
 mod backend;
+mod filter;
 mod precedence;
+mod redirect;
+mod rewrite;
 mod route;
+mod settings;
 mod text;
 mod tls;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use backend::{Availability, Backend, BackendRef, Endpoint, PortRef};
+pub use backend::{Availability, Backend, BackendRef, Endpoint, PortRef, Reach};
+pub use filter::{
+    Access, AddressRange, BasicAuth, Buffering, Certificate, ClientAddress, Cors, CustomErrors, ExternalAuth, Filters,
+    HttpVersion, InvalidRange, InvalidTemplate, Limits, Mirror, Observe, OriginPattern, PasswordFile, Piece, Protocol,
+    ProxyRedirect, ResponseHeaders, Retries, RetryCondition, RoutePolicy, Satisfy, Template, Throttle, Timeouts,
+    TlsRedirect, TrustedHeader, Upstream, UpstreamTls, Variable,
+};
 pub use precedence::{Precedence, PrecedenceField};
-pub use route::{DefaultBackend, FixedResponse, Redirect, Route, ShadowReason, Shadowed, Target, VirtualHost};
+pub use redirect::{Location, Redirect};
+pub use rewrite::{InvalidRewrite, Rewrite};
+pub use route::{DefaultBackend, FixedResponse, Route, Schemes, ShadowReason, Shadowed, Target, VirtualHost};
+pub use settings::{AppRoot, ClientCertificate, HostSettings, VerifyClient};
 pub use tls::{CertificateEntry, CertificateId};
+pub use upstream::{
+    Affinity, Canary, CanaryRule, HashBy, HeaderPattern, LoadBalance, UpstreamPolicy, UpstreamSettings,
+};
 
 use crate::host::HostPattern;
+use crate::path::PathPolicy;
 
 /// Everything that decides where requests go, in a form to print, compare and compile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +47,8 @@ pub struct RouteTable {
     pub default_backend: Option<Arc<DefaultBackend>>,
     /// The certificate of each name that a TLS entry lists.
     pub certificates: BTreeMap<HostPattern, Arc<CertificateEntry>>,
+    /// How the paths of requests for a host that there is not are made canonical, where there is no default backend.
+    pub path_policy: PathPolicy,
     /// What is known of each backend that a route names.
     pub backends: BTreeMap<Arc<BackendRef>, Arc<Backend>>,
 }

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use crate::decision::{self, Decision, Matched, reason};
-use crate::explain::{Explanation, Outcome, Step, WhyNot};
-use crate::host::HostPattern;
+use crate::decision::{self, Decision, Matched, Place, World, reason};
+use crate::explain::{Explanation, Note, Outcome, Step, WhyNot};
+use crate::host::{HostPattern, without_first_label};
 use crate::path::PathPolicy;
 use crate::policy::{
-    Backend, BackendRef, DefaultBackend, Precedence, PrecedenceField, RouteTable, Target, VirtualHost,
+    Backend, BackendRef, DefaultBackend, Precedence, PrecedenceField, Route, RouteTable, Target, VirtualHost,
 };
 use crate::request::{BadRequest, RequestView};
 
@@ -22,6 +22,25 @@ pub(crate) trait Parts {
     fn default_backend(&self) -> Option<&DefaultBackend>;
     /// What is known of a backend.
     fn backend(&self, reference: &Arc<BackendRef>) -> Option<&Backend>;
+    /// How paths are made canonical where no host says so.
+    fn path_policy(&self) -> PathPolicy;
+    /// Whether a certificate is registered for a name or a pattern.
+    fn is_registered(&self, pattern: &HostPattern) -> bool;
+}
+
+/// What decisions depend on, seen through the parts.
+struct Seen<'s, P>(&'s P);
+
+impl<'s, P: Parts> World<'s> for Seen<'s, P> {
+    fn backend(&self, reference: &Arc<BackendRef>) -> Option<&'s Backend> {
+        self.0.backend(reference)
+    }
+
+    fn has_certificate(&self, host: &str) -> bool {
+        let exact = HostPattern::for_certificate(host);
+        let wildcard = || HostPattern::for_certificate(&format!("*.{}", without_first_label(host)?)).ok();
+        exact.is_ok_and(|exact| self.0.is_registered(&exact)) || wildcard().is_some_and(|it| self.0.is_registered(&it))
+    }
 }
 
 impl Parts for RouteTable {
@@ -35,6 +54,14 @@ impl Parts for RouteTable {
 
     fn backend(&self, reference: &Arc<BackendRef>) -> Option<&Backend> {
         self.backends.get(reference).map(|backend| &**backend)
+    }
+
+    fn path_policy(&self) -> PathPolicy {
+        self.path_policy
+    }
+
+    fn is_registered(&self, pattern: &HostPattern) -> bool {
+        self.certificates.contains_key(pattern)
     }
 }
 
@@ -57,23 +84,39 @@ fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s
         return Decision::respond(204, reason::OPTIONS_ASTERISK, None);
     }
     let Some(host) = choose_host(parts, request) else {
-        return default(parts, request, PathPolicy::Rfc3986, reason::NO_HOST);
+        return default(parts, request, parts.path_policy(), reason::NO_HOST);
     };
     let path = match request.path(host.path_policy()) {
         Ok(path) => path,
         Err(rejection) => return Decision::bad_request(BadRequest::Path(rejection)),
     };
-    let matching = host.routes().iter().filter(|route| route.path.matches(path));
+    let world = Seen(parts);
+    if let Some(settings) = host.settings() {
+        if let Some(route) = decision::passed_through(host, request).and_then(|place| host.routes().get(place)) {
+            return decision::pass_through(Place { host, route, backend: backend_of(parts, &route.target) });
+        }
+        if let Some(decision) = decision::at_host(host, settings, request, path) {
+            return decision;
+        }
+    }
+    let is_tls = request.is_tls();
+    let matching = host.routes().iter().filter(|route| route.schemes.contains(is_tls) && route.path.matches(path));
     let Some(route) = matching.max_by_key(|route| Precedence::new(host.pattern(), &route.path)) else {
         return default(parts, request, host.path_policy(), reason::NO_PATH);
     };
-    decide_target(parts, &route.target, Matched::Route { host, route }, host.path_policy())
+    match &route.policy {
+        Some(policy) => {
+            let backend = backend_of(parts, &route.target);
+            decision::at_route(&world, Place { host, route, backend }, policy, request)
+        }
+        None => decide_target(parts, &route.target, Matched::Route { host, route }, host.path_policy()),
+    }
 }
 
 /// The most specific host that takes the request. It is final: if none of its paths matches, no other host is tried.
 fn choose_host<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Option<&'s Arc<VirtualHost>> {
-    let matching = parts.hosts().into_iter().filter(|host| host.pattern().matches(request.host()));
-    matching.max_by_key(|host| host.pattern().rank())
+    let takes = |host: &&Arc<VirtualHost>| host.pattern().matches(request.host()) && host.serves(request.is_tls());
+    parts.hosts().into_iter().filter(takes).max_by(|a, b| a.pattern().preference().cmp(&b.pattern().preference()))
 }
 
 fn default<'s>(
@@ -99,13 +142,17 @@ fn decide_target<'s>(
     matched: Matched<'s>,
     policy: PathPolicy,
 ) -> Decision<'s> {
-    if let Target::Backend(reference) = target {
-        return match parts.backend(reference) {
-            Some(backend) => decision::toward(backend, matched, policy),
-            None => Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)),
-        };
+    if let Some(backend) = backend_of(parts, target) {
+        return decision::toward(backend, matched, policy);
     }
     decision::fixed(target, matched).unwrap_or_else(|| Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)))
+}
+
+fn backend_of<'s>(parts: &'s impl Parts, target: &Target) -> Option<&'s Backend> {
+    match target {
+        Target::Backend(reference) => parts.backend(reference),
+        _ => None,
+    }
 }
 
 /// See [`explain`].
@@ -113,7 +160,7 @@ pub(crate) fn explain_parts<'s>(parts: &'s impl Parts, request: &RequestView<'_>
     let decision = evaluate(parts, request);
     if request.is_asterisk() {
         // It is about the server and not about any path, so there is no candidate.
-        return Explanation { decision, host: None, steps: Vec::new(), other_hosts: 0 };
+        return Explanation { decision, host: None, steps: Vec::new(), other_hosts: 0, notes: Vec::new() };
     }
     let chosen = choose_host(parts, request);
     let mut hosts = parts.hosts();
@@ -140,7 +187,8 @@ pub(crate) fn explain_parts<'s>(parts: &'s impl Parts, request: &RequestView<'_>
         Outcome::NotMatched(_) => 3,
     });
     let chosen_host = chosen.map(|host| host.pattern());
-    Explanation { decision, host: chosen_host, steps, other_hosts }
+    let notes = Note::of(&decision, chosen);
+    Explanation { decision, host: chosen_host, steps, other_hosts, notes }
 }
 
 fn steps_of_host<'s>(
@@ -156,10 +204,13 @@ fn steps_of_host<'s>(
     let winner = host
         .routes()
         .iter()
-        .filter(|route| route.path.matches(path))
+        .filter(|route| route.schemes.contains(request.is_tls()) && route.path.matches(path))
         .max_by_key(|route| Precedence::new(host.pattern(), &route.path));
-    let outcome = |path_pattern| {
-        let route: &crate::path::PathPattern = path_pattern;
+    let outcome = |candidate: &Route| {
+        let route = &candidate.path;
+        if !candidate.schemes.contains(request.is_tls()) {
+            return Outcome::NotMatched(WhyNot::Scheme);
+        }
         if !route.matches(path) {
             return Outcome::NotMatched(WhyNot::of_path(route, path));
         }
@@ -181,7 +232,7 @@ fn steps_of_host<'s>(
         }
     };
     let mut steps: Vec<Step<'s>> =
-        host.routes().iter().map(|route| Step { host, route, outcome: outcome(&route.path) }).collect();
+        host.routes().iter().map(|route| Step { host, route, outcome: outcome(route) }).collect();
     for shadowed in host.shadowed() {
         let route = &shadowed.route;
         let outcome = if route.path.matches(path) {
@@ -201,7 +252,7 @@ fn steps_of_host<'s>(
 
 fn why_not_host(pattern: &HostPattern, host: &str) -> WhyNot {
     match pattern {
-        HostPattern::Wildcard(name) if host == name.as_str() => WhyNot::HostLacksLabel,
+        HostPattern::Wildcard(name) | HostPattern::Suffix(name) if host == name.as_str() => WhyNot::HostLacksLabel,
         HostPattern::Wildcard(name) if host.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with('.')) => {
             WhyNot::HostHasMoreLabels
         }

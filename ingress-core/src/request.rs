@@ -34,6 +34,18 @@ pub struct ConnInfo {
 pub struct TlsInfo {
     /// The server name that the client asked for.
     pub sni: Option<Box<str>>,
+    /// The certificate that the client has shown.
+    pub client_certificate: Option<PeerCertificate>,
+}
+
+/// A client's certificate, as the handshake left it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "an adapter fills in every field")]
+pub struct PeerCertificate {
+    /// The distinguished name of the subject (RFC 2253).
+    pub subject: Box<str>,
+    /// Whether the authorities of the host that was asked for vouch for it.
+    pub is_verified: bool,
 }
 
 /// A request that can be routed.
@@ -69,6 +81,7 @@ enum Target<'r> {
 /// A path under each policy; which one counts is known only when the host is.
 #[derive(Clone, Debug)]
 struct Path<'r> {
+    target: &'r [u8],
     raw: &'r [u8],
     query: Option<&'r [u8]>,
     rfc3986: Result<Cow<'r, [u8]>, PathRejection>,
@@ -153,6 +166,27 @@ impl<'r> RequestView<'r> {
             Target::Asterisk => b"*",
             Target::Path(path) => path.raw,
         }
+    }
+
+    /// Path and query as they were received, without the authority of an absolute form.
+    #[must_use]
+    pub fn raw_target(&self) -> &'r [u8] {
+        match &self.target {
+            Target::Asterisk => b"*",
+            Target::Path(path) => path.target,
+        }
+    }
+
+    /// Whether it came over TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.conn.tls.is_some()
+    }
+
+    /// The length of the body that `Content-Length` declares.
+    #[must_use]
+    pub fn declared_length(&self) -> Option<u64> {
+        std::str::from_utf8(self.header("content-length").next()?).ok()?.trim().parse().ok()
     }
 
     /// What follows the `?`, untouched.
@@ -243,7 +277,7 @@ impl<'r> Path<'r> {
         };
         match (&rfc3986, &nginx) {
             (Err(rejection), Err(_)) => Err(BadRequest::Path(*rejection)),
-            _ => Ok(Self { raw, query, rfc3986, nginx }),
+            _ => Ok(Self { target, raw, query, rfc3986, nginx }),
         }
     }
 }

@@ -1,20 +1,20 @@
 //! A table made ready to decide: immutable, shared by all threads, answered from indices.
 
 mod backends;
+mod certificates;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::backends::BackendTable;
-use crate::decision::{self, Decision, Matched, reason};
+use self::certificates::Certificates;
+use crate::decision::{self, Decision, Matched, Place, World, reason};
 use crate::explain::Explanation;
-use crate::host::{HostPattern, NameKey, without_first_label};
+use crate::host::{HostPattern, NameKey};
 use crate::lower::BackendId;
-use crate::matcher::{Bound, HostEntry, Hosts, Named, Names, Programs};
+use crate::matcher::{Bound, HostEntry, Hosts, Programs};
 use crate::path::PathPolicy;
-use crate::policy::{
-    Backend, BackendRef, CertificateEntry, CertificateId, DefaultBackend, RouteTable, Target, VirtualHost,
-};
+use crate::policy::{Backend, BackendRef, CertificateId, DefaultBackend, RouteTable, Target, VirtualHost};
 use crate::reference::{self, Parts};
 use crate::request::{BadRequest, RequestView};
 
@@ -39,6 +39,10 @@ pub struct Snapshot {
     pub(crate) default_backend: Option<Arc<DefaultEntry>>,
     pub(crate) certificates: Certificates,
     pub(crate) backends: BackendTable,
+    /// The numbers of backends that filters and canaries name.
+    pub(crate) side: Arc<BTreeMap<Arc<BackendRef>, BackendId>>,
+    /// How paths are made canonical where no host says so.
+    pub(crate) path_policy: PathPolicy,
 }
 
 /// The default backend with its number.
@@ -48,34 +52,11 @@ pub(crate) struct DefaultEntry {
     pub(crate) backend: BackendId,
 }
 
-/// A certificate with the name that it stands under.
-#[derive(Clone, Debug)]
-pub(crate) struct NamedCertificate {
-    pub(crate) pattern: HostPattern,
-    pub(crate) entry: Arc<CertificateEntry>,
-}
-
-impl Named for NamedCertificate {
-    fn name(&self) -> &str {
-        match &self.pattern {
-            HostPattern::Any => "",
-            HostPattern::Wildcard(name) | HostPattern::Exact(name) => name.as_str(),
-        }
-    }
-}
-
-/// Certificates by server name.
-#[derive(Clone, Debug)]
-pub(crate) struct Certificates {
-    pub(crate) exact: Names<NamedCertificate>,
-    pub(crate) wildcard: Names<NamedCertificate>,
-}
-
 impl Snapshot {
     /// Compiles a table. A table holds only what can be compiled, so there is nothing to report.
     #[must_use]
     pub fn new(table: RouteTable) -> Self {
-        let RouteTable { hosts, default_backend, certificates, mut backends } = table;
+        let RouteTable { hosts, default_backend, certificates, path_policy, mut backends } = table;
         let targets = hosts.values().flat_map(|host| host.routes()).map(|route| &route.target);
         for target in targets.chain(default_backend.as_deref().map(|default| &default.target)) {
             if let Target::Backend(reference) = target
@@ -90,6 +71,7 @@ impl Snapshot {
             numbered.insert(BackendId(number), Some(backend));
         }
         let number_of = |reference: &Arc<BackendRef>| numbers.get(reference).copied();
+        let side = Arc::new(numbers.clone());
         let mut programs = Programs::new(0);
         let bound =
             hosts.into_values().map(|host| (host.pattern().clone(), Some(bind(&host, &mut programs, &number_of))));
@@ -102,6 +84,8 @@ impl Snapshot {
                 .certificates
                 .with(certificates.into_iter().map(|(name, entry)| (name, Some(entry))).collect()),
             backends: empty.backends.with(numbered),
+            side,
+            path_policy,
         }
     }
 
@@ -110,8 +94,10 @@ impl Snapshot {
         Self {
             hosts: Hosts::new(seed),
             default_backend: None,
-            certificates: Certificates { exact: Names::new(seed), wildcard: Names::new(seed) },
+            certificates: Certificates::new(seed),
             backends: BackendTable::default(),
+            side: Arc::default(),
+            path_policy: PathPolicy::Rfc3986,
         }
     }
 
@@ -123,9 +109,12 @@ impl Snapshot {
             return Decision::respond(204, reason::OPTIONS_ASTERISK, None);
         }
         let Some(bound) = self.hosts.find(request.host_key(), || request.host()) else {
-            return self.by_default(request, PathPolicy::Rfc3986, reason::NO_HOST);
+            return self.by_default(request, self.path_policy, reason::NO_HOST);
         };
         let entry = &*bound.entry;
+        if entry.is_special {
+            return self.decide_special(request);
+        }
         let policy = entry.host.path_policy();
         let path = match request.path(policy) {
             Ok(path) => path,
@@ -135,9 +124,48 @@ impl Snapshot {
         let Some((place, route)) = found.and_then(|place| Some((place, entry.host.routes().get(place)?))) else {
             return self.by_default(request, policy, reason::NO_PATH);
         };
-        let matched = Matched::Route { host: &entry.host, route };
         let number = entry.backends.get(place).copied().unwrap_or(BackendId::NONE);
+        if let Some(filters) = &route.policy {
+            let place = Place { host: &entry.host, route, backend: self.backends.get(number) };
+            return decision::at_route(&self, place, filters, request);
+        }
+        let matched = Matched::Route { host: &entry.host, route };
         self.decide_target(&route.target, number, matched, policy)
+    }
+
+    /// The same for a host with settings, or with other routes for TLS than for plain text.
+    #[inline(never)]
+    fn decide_special<'s>(&'s self, request: &RequestView<'_>) -> Decision<'s> {
+        let is_tls = request.is_tls();
+        let mut candidates = self.hosts.candidates(request.host_key(), request.host());
+        let Some(bound) = candidates.find(|bound| bound.entry.host.serves(is_tls)) else {
+            return self.by_default(request, self.path_policy, reason::NO_HOST);
+        };
+        let host = &bound.entry.host;
+        let policy = host.path_policy();
+        let path = match request.path(policy) {
+            Ok(path) => path,
+            Err(rejection) => return Decision::bad_request(BadRequest::Path(rejection)),
+        };
+        let backend = |place: usize| self.backends.get(bound.entry.backends.get(place).copied()?);
+        if let Some(settings) = host.settings() {
+            let place = decision::passed_through(host, request);
+            if let Some((place, route)) = place.and_then(|place| Some((place, host.routes().get(place)?))) {
+                return decision::pass_through(Place { host, route, backend: backend(place) });
+            }
+            if let Some(decision) = decision::at_host(host, settings, request, path) {
+                return decision;
+            }
+        }
+        let found = bound.entry.find(&bound.program, path, is_tls);
+        let Some((place, route)) = found.and_then(|place| Some((place, host.routes().get(place)?))) else {
+            return self.by_default(request, policy, reason::NO_PATH);
+        };
+        if let Some(filters) = &route.policy {
+            return decision::at_route(&self, Place { host, route, backend: backend(place) }, filters, request);
+        }
+        let number = bound.entry.backends.get(place).copied().unwrap_or(BackendId::NONE);
+        self.decide_target(&route.target, number, Matched::Route { host, route }, policy)
     }
 
     /// Says what becomes of a request and why. It looks at every rule, so it is not for the hot path.
@@ -153,17 +181,16 @@ impl Snapshot {
     pub fn certificate(&self, sni: Option<&str>) -> &CertificateId {
         let entry = sni.and_then(|sni| {
             let lower = sni.strip_suffix('.').unwrap_or(sni).to_ascii_lowercase();
-            let key = NameKey::new(&lower);
-            let wildcard = || self.certificates.wildcard.get(&NameKey::new(without_first_label(&lower)?));
-            self.certificates.exact.get(&key).or_else(wildcard)
+            self.certificates.find(&lower)
         });
+        let entry = entry.or_else(|| self.certificates.any());
         entry.map_or(&CertificateId::Default, |named| &named.entry.certificate)
     }
 
     /// The table that the snapshot was made of.
     #[must_use]
     pub fn table(&self) -> RouteTable {
-        let certificates = self.certificates.exact.values().chain(self.certificates.wildcard.values());
+        let certificates = self.certificates.all();
         RouteTable {
             hosts: self.hosts.all().map(|it| (it.entry.host.pattern().clone(), Arc::clone(&it.entry.host))).collect(),
             default_backend: self.default_backend.as_ref().map(|entry| Arc::clone(&entry.default)),
@@ -173,6 +200,7 @@ impl Snapshot {
                 .iter()
                 .map(|backend| (Arc::clone(&backend.reference), Arc::clone(backend)))
                 .collect(),
+            path_policy: self.path_policy,
         }
     }
 
@@ -235,6 +263,16 @@ impl Snapshot {
     }
 }
 
+impl<'s> World<'s> for &'s Snapshot {
+    fn backend(&self, reference: &Arc<BackendRef>) -> Option<&'s Backend> {
+        self.backends.get(self.side.get(reference).copied()?)
+    }
+
+    fn has_certificate(&self, host: &str) -> bool {
+        self.certificates.is_registered(host)
+    }
+}
+
 impl Parts for Snapshot {
     fn hosts(&self) -> Vec<&Arc<VirtualHost>> {
         self.hosts.all().map(|bound| &bound.entry.host).collect()
@@ -247,21 +285,13 @@ impl Parts for Snapshot {
     fn backend(&self, reference: &Arc<BackendRef>) -> Option<&Backend> {
         self.backends.iter().find(|backend| backend.reference == *reference).map(|backend| &**backend)
     }
-}
 
-impl Certificates {
-    pub(crate) fn with(&self, changes: Vec<(HostPattern, Option<Arc<CertificateEntry>>)>) -> Self {
-        let (mut exact, mut wildcard) = (Vec::new(), Vec::new());
-        for (pattern, entry) in changes {
-            let (list, key) = match &pattern {
-                // No certificate is registered for every name; the default one is.
-                HostPattern::Any => continue,
-                HostPattern::Exact(name) => (&mut exact, NameKey::new(name.as_str())),
-                HostPattern::Wildcard(name) => (&mut wildcard, NameKey::new(name.as_str())),
-            };
-            list.push((key, entry.map(|entry| NamedCertificate { pattern, entry })));
-        }
-        Self { exact: self.exact.with(exact), wildcard: self.wildcard.with(wildcard) }
+    fn path_policy(&self) -> PathPolicy {
+        self.path_policy
+    }
+
+    fn is_registered(&self, pattern: &HostPattern) -> bool {
+        self.certificates.all().any(|named| named.pattern == *pattern)
     }
 }
 
@@ -273,7 +303,7 @@ pub(crate) fn bind(
 ) -> Bound {
     let program = programs.get(host);
     let backends = host.routes().iter().map(|route| number(&route.target, number_of)).collect();
-    Bound { program, entry: Arc::new(HostEntry { host: Arc::clone(host), backends }) }
+    Bound { program, entry: Arc::new(HostEntry::new(Arc::clone(host), backends, programs)) }
 }
 
 pub(crate) fn bind_default(

@@ -3,13 +3,17 @@
 use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use ingress_core::dialect::{self, Dialects, Kubernetes, Nginx, Tke};
 use ingress_core::lower::{ClassSelection, ControllerClass, Options};
-use ingress_core::policy::{BackendRef, PortRef};
+use ingress_core::object::{Kind, ObjectRef};
+use ingress_core::policy::{BackendRef, PortRef, Reach};
 use serde_json::Value;
 
 use super::Exit;
+use crate::cert_source::DirectorySource;
 use crate::input::{Manifests, read_path, read_stdin};
 use crate::question::{Defaults, Question};
 use crate::render;
@@ -17,8 +21,10 @@ use crate::simulate::Simulation;
 
 /// Show where every host and path of some manifests goes, or where given requests go.
 ///
-/// Reads Ingress, IngressClass, Service, EndpointSlice, Endpoints and Secret objects from multi-document YAML or JSON, such
-/// as Helm output or `kubectl get ing,ingressclass,svc,endpointslices,secrets -A -o yaml`. Other objects are left alone.
+/// Reads Ingress, IngressClass, Service, EndpointSlice, Endpoints, Secret, ConfigMap and Node objects from multi-document
+/// YAML or JSON, such as Helm output or what
+/// `kubectl get ing,ingressclass,svc,endpointslices,secrets,configmaps,nodes -A -o yaml` prints. Other objects are left
+/// alone.
 ///
 /// Exit status: 0 fine, 1 the manifests have errors, 2 wrong usage or unreadable input.
 #[derive(Debug, Args)]
@@ -66,6 +72,21 @@ pub struct EngineArgs {
     /// Service for requests that no rule takes; its first port if none is given
     #[arg(long, value_name = "NS/NAME[:PORT]", value_parser = parse_service)]
     default_backend_service: Option<BackendRef>,
+    /// ConfigMap with the controller's settings
+    #[arg(long, value_name = "NS/NAME", value_parser = parse_config_map)]
+    configmap: Option<ObjectRef>,
+    /// Secret with the certificate for names that no other certificate is for
+    #[arg(long, value_name = "NS/NAME")]
+    default_ssl_certificate: Option<String>,
+    /// Leave out Ingresses whose default backend would take names that no host has
+    #[arg(long)]
+    disable_catch_all: bool,
+    /// Honour the annotation ssl-passthrough
+    #[arg(long)]
+    enable_ssl_passthrough: bool,
+    /// Certificates by the ids that a cloud gives them: a directory of PEM files or a mapping file
+    #[arg(long, value_name = "PATH")]
+    cert_source: Option<PathBuf>,
     /// Namespace of objects that name none
     #[arg(short, long, value_name = "NS", default_value = "default")]
     namespace: String,
@@ -135,10 +156,19 @@ impl EngineArgs {
     ///
     /// What cannot be done, fit for a person.
     pub fn options(&self) -> Result<Options, String> {
-        if let Some(Dialect::IngressNginx | Dialect::Tke) = self.dialect {
-            return Err("this version knows only `--dialect kubernetes`; ingress-nginx and tke are to come".to_owned());
-        }
+        let source = self.cert_source.as_deref().map(DirectorySource::open).transpose()?;
+        let tke: Arc<dyn dialect::Dialect> = Arc::new(Tke::new(source.map(|source| Arc::new(source) as _)));
+        let nginx: Arc<dyn dialect::Dialect> = Arc::new(Nginx::new(self.enable_ssl_passthrough));
+        let dialects = match self.dialect {
+            Some(Dialect::Kubernetes) => Dialects::only(Arc::new(Kubernetes::default())),
+            Some(Dialect::IngressNginx) => Dialects::only(nginx),
+            Some(Dialect::Tke) => Dialects::only(tke),
+            None => Dialects::standard(nginx, tke),
+        };
         let mut options = Options::default();
+        options.dialects = dialects;
+        options.config_map.clone_from(&self.configmap);
+        options.disable_catch_all = self.disable_catch_all;
         let controller_options = self.ingress_class.is_some()
             || self.controller_class.is_some()
             || self.watch_ingress_without_class
@@ -157,6 +187,12 @@ impl EngineArgs {
         }
         options.default_backend.clone_from(&self.default_backend_service);
         Ok(options)
+    }
+
+    /// The certificate that output shows for the default one.
+    #[must_use]
+    pub fn default_certificate(&self) -> Option<&str> {
+        self.default_ssl_certificate.as_deref()
     }
 
     /// The namespace of objects that name none.
@@ -254,7 +290,8 @@ fn prepare(args: &SimulateArgs) -> Result<(Manifests, Simulation, Vec<Question>)
         read.map_err(|error| error.to_string())?;
     }
     let questions = args.requests.questions()?;
-    let simulation = Simulation::new(&manifests, options);
+    let default_certificate = args.engine.default_certificate();
+    let simulation = Simulation::new(&manifests, options).with_default_certificate(default_certificate);
     Ok((manifests, simulation, questions))
 }
 
@@ -287,5 +324,14 @@ fn parse_service(text: &str) -> Result<BackendRef, String> {
         }
         Some((port, _)) => return Err(format!("port `{port}` is neither 1 to 65535 nor a name")),
     };
-    Ok(BackendRef { namespace: namespace.into(), service: name.into(), port })
+    Ok(BackendRef { namespace: namespace.into(), service: name.into(), port, reach: Reach::Endpoints })
+}
+
+fn parse_config_map(text: &str) -> Result<ObjectRef, String> {
+    let form = || "a ConfigMap is written namespace/name".to_owned();
+    let (namespace, name) = text.split_once('/').filter(|(namespace, _)| !namespace.is_empty()).ok_or_else(form)?;
+    if name.is_empty() || name.contains('/') {
+        return Err(form());
+    }
+    Ok(ObjectRef::new(Kind::ConfigMap, Arc::<str>::from(namespace), name))
 }

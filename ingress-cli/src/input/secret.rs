@@ -1,16 +1,22 @@
-//! A Secret, read as far as certificate selection needs it. This is the only file that sees PEM; key bytes are checked for
+//! A Secret, read as far as routing needs it. This is the only file that sees PEM; key bytes are checked for
 //! and dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ingress_core::model::{CertificateState, Metadata, Secret};
+use ingress_core::model::{CertificateState, CloudCertificate, Metadata, Secret};
 use serde::{Deserialize, Deserializer};
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+
+/// The identifiers of certificates that Tencent Cloud keeps, separated by commas.
+const CERTIFICATE_IDS: &str = "qcloud_cert_id";
+
+/// The identifier of the certificate authority for clients.
+const CA_ID: &str = "qcloud_ca_cert_id";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,7 +51,17 @@ pub(super) fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secre
         }
         (Err(reason), _) | (_, Err(reason)) => CertificateState::Unusable { reason: reason.into() },
     };
-    Ok(Secret { metadata: metadata.unwrap_or_default(), certificate })
+    let keys: BTreeSet<Box<str>> =
+        [&data, &string_data].into_iter().flatten().flat_map(BTreeMap::keys).map(|key| key.as_str().into()).collect();
+    let cloud = (keys.contains(CERTIFICATE_IDS) || keys.contains(CA_ID)).then(|| {
+        // What is no text names nothing; the key is there nevertheless, and whoever needs the name will miss it.
+        let text = |key| value(key).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let (certificates, ca) = (text(CERTIFICATE_IDS), text(CA_ID));
+        let certificates = certificates.split(',').map(str::trim).filter(|id| !id.is_empty()).map(Into::into).collect();
+        let ca = Some(ca.trim()).filter(|id| !id.is_empty()).map(Into::into);
+        CloudCertificate { certificates, ca }
+    });
+    Ok(Secret { metadata: metadata.unwrap_or_default(), certificate, keys, cloud })
 }
 
 /// What can be done with a certificate chain and a key in PEM.
@@ -76,4 +92,46 @@ fn dns_names(certificate: &[u8], key: &[u8]) -> Result<Vec<Box<str>>, &'static s
         _ => None,
     });
     Ok(dns.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        decode(&mut serde_json::Deserializer::from_str(text)).expect("a Secret")
+    }
+
+    fn texts(ids: &[&str]) -> Vec<Box<str>> {
+        ids.iter().map(|id| (*id).into()).collect()
+    }
+
+    #[test]
+    fn keys_are_named_and_not_read() {
+        let secret =
+            secret(r#"{"data": {"auth": "not base64", "ca.crt": null}, "stringData": {"auth": "x", "tls.key": "y"}}"#);
+        assert_eq!(secret.keys, texts(&["auth", "ca.crt", "tls.key"]).into_iter().collect());
+        assert_eq!(secret.cloud, None);
+    }
+
+    #[test]
+    fn certificates_of_the_cloud_are_listed() {
+        // `rsa1, ecc2,` and `ca3` with a line break
+        let encoded = secret(r#"{"data": {"qcloud_cert_id": "cnNhMSwgZWNjMiw=", "qcloud_ca_cert_id": "Y2EzCg=="}}"#);
+        let expected = CloudCertificate { certificates: texts(&["rsa1", "ecc2"]), ca: Some("ca3".into()) };
+        assert_eq!(encoded.cloud, Some(expected));
+        assert_eq!(encoded.certificate, CertificateState::Unusable { reason: "has no `tls.crt`".into() });
+        let over =
+            secret(r#"{"data": {"qcloud_cert_id": "cnNhMSwgZWNjMiw="}, "stringData": {"qcloud_cert_id": "new"}}"#);
+        assert_eq!(over.cloud, Some(CloudCertificate { certificates: texts(&["new"]), ca: None }));
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_no_certificate() {
+        // not base64, not UTF-8, nothing, only commas
+        for value in [r#""***""#, r#""/w==""#, "null", r#""""#, r#""LCAs""#] {
+            let secret = secret(&format!(r#"{{"data": {{"qcloud_cert_id": {value}}}}}"#));
+            assert_eq!(secret.cloud, Some(CloudCertificate::default()), "{value}");
+        }
+    }
 }

@@ -181,6 +181,68 @@ codes! {
     TrailingSlashDuplicate = "0602" "trailing-slash-duplicate" Warning RouteDropped;
     /// Another Ingress already has the default backend.
     DefaultBackendShadowed = "0603" "default-backend-shadowed" Warning RouteDropped;
+
+    /// An annotation's value is malformed, and its default is used.
+    AnnotationInvalid = "0701" "annotation-invalid" Warning ValueIgnored;
+    /// An annotation's value is malformed, and the whole Ingress is given up for it.
+    AnnotationDropsIngress = "0702" "annotation-drops-ingress" Error ObjectDropped;
+    /// An annotation's value is malformed, and the routes of its Ingress are closed for it.
+    AnnotationRefusesRoute = "0703" "annotation-refuses-route" Error RouteRefused;
+    /// An annotation carries a prefix of this dialect, but its name is not known.
+    AnnotationUnknown = "0704" "annotation-unknown" Note ValueIgnored;
+    /// An annotation is one that ingress-nginx itself has removed.
+    AnnotationRemoved = "0705" "annotation-removed" Note ValueIgnored;
+    /// An annotation is known, but what it asks for is not done here.
+    AnnotationNotImplemented = "0706" "annotation-not-implemented" Note ValueIgnored;
+    /// A piece of another proxy's configuration language is refused.
+    SnippetRefused = "0707" "snippet-refused" Error RouteRefused;
+    /// A regular expression has a construct that cannot be matched in linear time.
+    RegexUnsupported = "0708" "regex-unsupported" Error RouteRefused;
+    /// A path is matched as a regular expression although its own Ingress does not ask for it.
+    RegexHost = "0709" "regex-host" Warning None;
+    /// An alias is already the name or an alias of another server.
+    AliasConflict = "0710" "alias-conflict" Warning ValueIgnored;
+    /// A redirect to or from `www.` is skipped, because the other name has rules.
+    WwwRedirectSkipped = "0711" "www-redirect-skipped" Note ValueIgnored;
+    /// A canary has no ordinary rule to stand beside.
+    CanaryWithoutPrimary = "0712" "canary-without-primary" Warning RouteDropped;
+    /// The backend of a rule has a canary already.
+    SecondCanary = "0713" "second-canary" Warning RouteDropped;
+    /// An older Ingress has made a setting that a host can have only once.
+    ServerSettingConflict = "0714" "server-setting-conflict" Warning ValueIgnored;
+    /// An older Ingress has made a setting that a Service port can have only once.
+    UpstreamSettingConflict = "0715" "upstream-setting-conflict" Warning ValueIgnored;
+    /// An annotation names a Secret or ConfigMap that is missing or has no usable content.
+    ReferenceMissing = "0716" "reference-missing" Error RouteRefused;
+    /// Ingresses that are read in different ways name one host.
+    MixedDialects = "0717" "mixed-dialects" Warning None;
+    /// A key of the controller's ConfigMap is not known.
+    ConfigmapKeyUnknown = "0718" "configmap-key-unknown" Note ValueIgnored;
+    /// A value in the controller's ConfigMap is malformed, and its default is used.
+    ConfigmapValueInvalid = "0719" "configmap-value-invalid" Warning ValueIgnored;
+    /// A key of the controller's ConfigMap is known, but what it asks for is not done here.
+    ConfigmapKeyNotImplemented = "0720" "configmap-key-not-implemented" Note ValueIgnored;
+    /// On this point the engine differs from ingress-nginx on purpose.
+    DiffersFromIngressNginx = "0721" "differs-from-ingress-nginx" Note None;
+    /// An annotation also governs the paths of the host that no rule lists.
+    ImplicitLocation = "0722" "implicit-location" Warning None;
+    /// An Ingress for every host is left out because of `--disable-catch-all`.
+    CatchAllDisabled = "0723" "catch-all-disabled" Note ObjectDropped;
+    /// The controller's ConfigMap is not in the input.
+    ConfigmapNotFound = "0724" "configmap-not-found" Warning None;
+
+    /// A TKE annotation that holds JSON is malformed.
+    RuleListInvalid = "0731" "rule-list-invalid" Error RouteRefused;
+    /// An entry of a TKE rule list has no rule in `spec`.
+    RuleListUnmatched = "0732" "rule-list-unmatched" Warning ValueIgnored;
+    /// A certificate is known by its id only.
+    CertificateUnresolved = "0733" "certificate-unresolved" Warning RouteDropped;
+    /// A TKE redirect leads to itself, to another redirect, or to where nobody listens.
+    RewriteInvalid = "0734" "rewrite-invalid" Error ValueIgnored;
+    /// Two settings of TKE exclude each other.
+    AnnotationsExclusive = "0735" "annotations-exclusive" Error ValueIgnored;
+    /// A certificate is named by an old annotation of TKE.
+    CertificateAnnotation = "0736" "certificate-annotation" Note ValueIgnored;
 }
 
 impl Code {

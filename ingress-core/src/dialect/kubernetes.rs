@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Dialect, Semantics};
+use super::{
+    CertificateScope, ClassField, DefaultScope, Dialect, Intent, ResourceBackend, Semantics, Subject, TieBreak,
+    TrailingSlash, WildcardDepth,
+};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::Ingress;
-use crate::object::{FieldPath, ObjectRef};
+use crate::object::FieldPath;
 use crate::path::PathPolicy;
+use crate::policy::Reach;
 
 /// Annotations that configure some ingress controller carry a prefix that ends like this.
 const CONTROLLER_PREFIX: &str = "ingress.kubernetes.io";
@@ -22,10 +25,21 @@ impl Dialect for Kubernetes {
     }
 
     fn semantics(&self) -> Semantics {
-        Semantics { path_policy: PathPolicy::Rfc3986 }
+        Semantics {
+            path_policy: PathPolicy::Rfc3986,
+            tie_break: TieBreak::Ascending,
+            wildcard_depth: WildcardDepth::One,
+            default_backend: DefaultScope::Global,
+            resource_backend: ResourceBackend::NotFound,
+            certificates: CertificateScope::ListedHosts,
+            reach: Reach::Endpoints,
+            class_field: ClassField::Object,
+            trailing_slash: TrailingSlash::SameRule,
+        }
     }
 
-    fn interpret(&self, object: &Arc<ObjectRef>, ingress: &Ingress, out: &mut Vec<Diagnostic>) {
+    fn interpret(&self, subject: &Subject<'_>, out: &mut Vec<Diagnostic>) -> Intent {
+        let Subject { object, ingress, .. } = subject;
         for key in ingress.metadata.annotations.keys() {
             let Some((prefix, _)) = key.split_once('/') else { continue };
             let is_controller =
@@ -39,5 +53,6 @@ impl Dialect for Kubernetes {
                 ));
             }
         }
+        Intent::default()
     }
 }

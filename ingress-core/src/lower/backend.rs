@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::host::check_subdomain;
-use crate::model::{EndpointPort, Inputs, Service};
+use crate::model::{EndpointPort, Inputs, Service, ServicePort, TargetPort};
 use crate::object::{FieldPath, Kind, ObjectRef, Origin};
-use crate::policy::{Availability, Backend, BackendRef, Endpoint, PortRef};
+use crate::policy::{Availability, Backend, BackendRef, Endpoint, PortRef, Reach};
 
 /// The Service of a backend.
 pub(super) fn service_of(reference: &BackendRef) -> ObjectRef {
@@ -32,12 +32,20 @@ pub(super) fn resolve(reference: &Arc<BackendRef>, inputs: &Inputs, out: &mut Ve
         backend.availability = Availability::NoService;
         return backend;
     };
-    let Some((number, port_name)) = service_port(service, &reference.port) else {
+    let Some((number, declared)) = service_port(service, reference) else {
         backend.availability = Availability::NoPort;
         return backend;
     };
     backend.port = PortRef::Number(number);
-    if service.is_external_name() {
+    let port_name = declared.map_or("", |port| &*port.name);
+    if reference.reach == Reach::ClusterIp && service.spec.cluster_ip.parse::<IpAddr>().is_ok() {
+        backend.availability = Availability::Endpoints([endpoint(&service.spec.cluster_ip, number)].into());
+    } else if reference.reach == Reach::NodePort
+        && inputs.has_nodes()
+        && let Some(port) = declared.and_then(|port| port.node_port).and_then(|port| u16::try_from(port).ok())
+    {
+        backend.availability = nodes(inputs, port);
+    } else if service.is_external_name() {
         let name = service.spec.external_name.trim_end_matches('.');
         backend.availability = if check_subdomain(&name.to_ascii_lowercase()).is_ok() {
             Availability::Endpoints([endpoint(name, number)].into())
@@ -50,23 +58,37 @@ pub(super) fn resolve(reference: &Arc<BackendRef>, inputs: &Inputs, out: &mut Ve
     backend
 }
 
-/// Number and name of the Service port that a rule means. An ExternalName Service need not declare its ports.
-fn service_port<'s>(service: &'s Service, wanted: &PortRef) -> Option<(u16, &'s str)> {
-    let mut ports = service.spec.ports.iter().filter(|port| port.is_tcp());
-    let declared = match wanted {
-        PortRef::Number(number) => ports.find(|port| port.port == i32::from(*number)),
-        PortRef::Name(name) => ports.find(|port| *port.name == **name),
-        PortRef::First => ports.next(),
+/// The Service port that a rule means, with its number. An ExternalName Service need not declare its ports.
+fn service_port<'s>(service: &'s Service, reference: &BackendRef) -> Option<(u16, Option<&'s ServicePort>)> {
+    let wanted = &reference.port;
+    let is_named = |port: &&ServicePort| match wanted {
+        PortRef::Number(number) => port.port == i32::from(*number),
+        PortRef::Name(name) => *port.name == **name,
+        PortRef::First => true,
     };
-    match (declared, wanted) {
+    let is_target = |port: &&ServicePort| match (wanted, &port.target_port) {
+        (PortRef::Number(wanted), Some(TargetPort::Number(number))) => i32::from(*wanted) == *number,
+        (PortRef::Name(wanted), Some(TargetPort::Name(name))) => **wanted == **name,
+        _ => false,
+    };
+    let ports = || service.spec.ports.iter().filter(|port| port.is_tcp());
+    let by_target = || ports().find(is_target).filter(|_| reference.reach == Reach::EndpointsByTargetPort);
+    match (ports().find(is_named).or_else(by_target), wanted) {
         (Some(port), _) => {
-            u16::try_from(port.port).ok().filter(|number| *number > 0).map(|number| (number, &*port.name))
+            u16::try_from(port.port).ok().filter(|number| *number > 0).map(|number| (number, Some(port)))
         }
         (None, PortRef::Number(number)) if service.is_external_name() && service.spec.ports.is_empty() => {
-            Some((*number, ""))
+            Some((*number, None))
         }
         _ => None,
     }
+}
+
+/// The ready nodes, which all serve a `nodePort`.
+fn nodes(inputs: &Inputs, port: u16) -> Availability {
+    let addresses = inputs.nodes().filter(|(_, node)| node.ready).flat_map(|(_, node)| node.addresses.iter().take(1));
+    let found: BTreeSet<Endpoint> = addresses.map(|address| endpoint(address, port)).collect();
+    if found.is_empty() { Availability::NoEndpoints } else { Availability::Endpoints(found.into_iter().collect()) }
 }
 
 /// The ready addresses of all slices of the Service. `port_name` is the name of the Service port; where the Service is not

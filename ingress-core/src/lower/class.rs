@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::options::{CLASS_ANNOTATION, ClassSelection, ControllerClass};
+use super::options::{CLASS_ANNOTATION, ClassSelection, ControllerClass, Options};
 use super::validate;
 use crate::diagnostic::{Code, Diagnostic, Effect, Severity};
+use crate::dialect::{ClassField, Dialects};
 use crate::model::{Ingress, IngressClass, Inputs};
 use crate::object::{FieldPath, ObjectRef};
 
@@ -35,14 +36,23 @@ impl Classes {
     }
 }
 
+/// The class of a claimed Ingress.
+pub(super) struct Claim<'a> {
+    /// Its name, by field or annotation.
+    pub(super) class: Option<&'a str>,
+    /// The controller that the class is known to have.
+    pub(super) controller: Option<&'a str>,
+}
+
 /// Says whether a valid Ingress is claimed, and why not.
-pub(super) fn is_claimed(
+pub(super) fn claim<'a>(
     object: &Arc<ObjectRef>,
-    ingress: &Ingress,
-    classes: &Classes,
-    selection: &ClassSelection,
+    ingress: &'a Ingress,
+    classes: &'a Classes,
+    options: &Options,
+    dialects: &Dialects,
     out: &mut Vec<Diagnostic>,
-) -> bool {
+) -> Option<Claim<'a>> {
     let annotation = ingress.metadata.annotations.get(CLASS_ANNOTATION).map(|value| &**value);
     let mut field = ingress.spec.ingress_class_name.as_deref();
     if field.is_none() && annotation.is_none() && !ingress.metadata.exists() {
@@ -51,11 +61,13 @@ pub(super) fn is_claimed(
             [default] => field = Some(default),
             several => {
                 out.push(two_defaults(object, several));
-                return false;
+                return None;
             }
         }
     }
-    match selection {
+    let controller = field.and_then(|name| classes.by_name.get(name)).map(|class| &*class.spec.controller);
+    let by_name = |name: &str| dialects.of(Some(name), None).semantics().class_field == ClassField::Name;
+    let is_claimed = match &options.classes {
         ClassSelection::All => {
             if let Some(name) = field
                 && !classes.by_name.is_empty()
@@ -66,6 +78,7 @@ pub(super) fn is_claimed(
             true
         }
         ClassSelection::Controller(ours) => match (field, annotation) {
+            (Some(name), _) if *name == *ours.ingress_class && controller.is_none() && by_name(name) => true,
             (Some(name), _) => is_our_class(object, name, classes, ours, out),
             (None, Some(value)) if value == &*ours.ingress_class => true,
             (None, Some(value)) => {
@@ -85,7 +98,8 @@ pub(super) fn is_claimed(
                 false
             }
         },
-    }
+    };
+    is_claimed.then_some(Claim { class: field.or(annotation), controller })
 }
 
 fn is_our_class(

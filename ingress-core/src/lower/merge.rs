@@ -1,60 +1,179 @@
 //! One host out of all the rules that name it.
 //!
 //! Rules with the same path and type are one rule: the first in conflict order answers, the others are kept as shadowed
-//! and reported at their own place.
+//! and reported at their own place. What annotations do to the host as a whole is the dialect's to say.
 
 use std::sync::Arc;
 
 use super::conflict::ConflictKey;
-use super::read;
+use super::read::{self, Part};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::dialect::{Attachment, Dialect, DraftMember, HostDraft, Intent, TrailingSlash};
 use crate::host::HostPattern;
-use crate::model::Ingress;
-use crate::path::{PathKind, PathPolicy};
-use crate::policy::{Route, ShadowReason, Shadowed, VirtualHost};
+use crate::object::FieldPath;
+use crate::path::PathKind;
+use crate::policy::{BackendRef, HostSettings, Route, ShadowReason, Shadowed, Target, UpstreamSettings, VirtualHost};
 
 /// An object's part in a host.
 pub(super) struct Member<'a> {
     pub(super) key: &'a ConflictKey,
-    pub(super) ingress: &'a Ingress,
-    /// Its rules that name the host.
-    pub(super) rules: &'a [usize],
+    pub(super) dialect: &'a Arc<dyn Dialect>,
+    pub(super) part: &'a Part,
+    pub(super) draft: DraftMember<'a>,
 }
 
-/// Merges the members, which come in conflict order.
+/// A host with what its objects say of the backends that it leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Merged {
+    pub(super) host: Arc<VirtualHost>,
+    pub(super) claims: Box<[UpstreamClaim]>,
+}
+
+/// What an object says of all requests to a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UpstreamClaim {
+    pub(super) key: ConflictKey,
+    pub(super) backend: Arc<BackendRef>,
+    pub(super) what: Claimed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Claimed {
+    Settings(Arc<UpstreamSettings>),
+    /// Those of an Ingress that is a canary.
+    CanarySettings(Arc<UpstreamSettings>),
+    Canary(Attachment),
+}
+
+/// Merges the members, which come in conflict order; none if none of them makes a host.
 pub(super) fn host(
-    pattern: HostPattern,
-    policy: PathPolicy,
+    pattern: &HostPattern,
     members: &[Member<'_>],
+    default_backend: Option<&Arc<BackendRef>>,
     out: &mut Vec<Diagnostic>,
-) -> VirtualHost {
-    let written = members.iter().flat_map(|member| {
-        let routes = read::routes(&member.key.object, member.ingress, member.rules, policy);
-        routes.map(|route| (route, member.key))
-    });
-    let mut written: Vec<(Route, &ConflictKey)> = written.collect();
+) -> Option<Merged> {
+    let makes_host = |member: &&Member<'_>| member.draft.intent.is_ordinary() && member.part.makes_host();
+    let Some(first) = members.iter().find(makes_host) else {
+        members
+            .iter()
+            .filter(|member| !member.draft.intent.is_ordinary())
+            .for_each(|member| orphan(pattern, member, out));
+        return None;
+    };
+    let dialect = first.dialect;
+    let semantics = dialect.semantics();
+    for member in members.iter().filter(|member| member.dialect.name() != dialect.name()) {
+        out.push(mixed(pattern, member, first));
+    }
+    let defaults: Vec<_> = members.iter().map(|it| read::default_target(&it.draft, &it.dialect.semantics())).collect();
+    let drafts: Vec<DraftMember<'_>> = members
+        .iter()
+        .zip(&defaults)
+        .map(|(member, default)| DraftMember { default: default.as_ref().map(|(target, _)| target), ..member.draft })
+        .collect();
+    let slash_counts = semantics.trailing_slash == TrailingSlash::OwnRule;
+    let (routes, shadowed) = routes(pattern, members, &drafts, slash_counts, out);
+    let mut draft = HostDraft {
+        pattern,
+        members: &drafts,
+        default_backend,
+        routes,
+        shadowed,
+        settings: HostSettings::default(),
+        attachments: Vec::new(),
+    };
+    dialect.combine(&mut draft, out);
+    let HostDraft { routes, shadowed, settings, attachments, .. } = draft;
+    let claims = claims(members, &routes, attachments);
+    let host = VirtualHost::new(pattern.clone(), semantics.path_policy, routes, shadowed).with_settings(settings);
+    Some(Merged { host: Arc::new(host), claims })
+}
+
+/// The rules, of those that are the same the first, and the others.
+fn routes(
+    pattern: &HostPattern,
+    members: &[Member<'_>],
+    drafts: &[DraftMember<'_>],
+    slash_counts: bool,
+    out: &mut Vec<Diagnostic>,
+) -> (Vec<Route>, Vec<Shadowed>) {
+    let mut written: Vec<(Route, &ConflictKey)> = Vec::new();
+    for (member, draft) in members.iter().zip(drafts).filter(|(_, draft)| draft.intent.is_ordinary()) {
+        let semantics = member.dialect.semantics();
+        written.extend(read::routes(draft, &semantics).map(|route| (route, member.key)));
+        written
+            .extend(read::extra_routes(&member.key.object, draft.intent, member.part).map(|route| (route, member.key)));
+    }
     // Rules that are the same next to each other, the first in conflict order first.
-    written.sort_by(|(a, _), (b, _)| identity(a).cmp(&identity(b)));
+    let identity = |route: &'_ Route| -> (PathKind, Box<str>) {
+        let text = if slash_counts { route.path.as_str() } else { route.path.significant() };
+        (route.path.kind(), text.into())
+    };
+    written.sort_by_cached_key(|(route, _)| identity(route));
     let mut routes: Vec<Route> = Vec::with_capacity(written.len());
-    let mut winner_key = None;
     let mut shadowed = Vec::new();
-    for (route, key) in written {
-        let winner = routes.last().filter(|winner| identity(winner) == identity(&route));
-        let (Some(winner), Some(best)) = (winner, winner_key) else {
-            winner_key = Some(key);
+    // The rules that are the same as the last, each for connections that those before it leave.
+    let mut winners: Vec<(usize, &ConflictKey)> = Vec::new();
+    for (mut route, key) in written {
+        let is_same = winners
+            .first()
+            .and_then(|(place, _)| routes.get(*place))
+            .is_some_and(|it| identity(it) == identity(&route));
+        if !is_same {
+            winners.clear();
+        }
+        let taken = winners.iter().filter_map(|(place, _)| routes.get(*place)).map(|winner| winner.schemes);
+        if let Some(left) = route.schemes.without(taken) {
+            route.schemes = left;
+            winners.push((routes.len(), key));
             routes.push(route);
             continue;
-        };
+        }
+        let meets =
+            |(place, _): &&(usize, &ConflictKey)| routes.get(*place).is_some_and(|it| it.schemes.meets(route.schemes));
+        let Some((place, best)) = winners.iter().find(meets) else { continue };
+        let Some(winner) = routes.get(*place) else { continue };
         let reason = reason(best, key);
-        out.push(duplicate(&pattern, &route, winner, reason));
+        out.push(duplicate(pattern, &route, winner, reason));
         shadowed.push(Shadowed { winner: winner.origin.clone(), route, reason });
     }
-    VirtualHost::new(pattern, policy, routes, shadowed)
+    (routes, shadowed)
 }
 
-/// What makes two rules of one host the same.
-fn identity(route: &Route) -> (PathKind, &str) {
-    (route.path.kind(), route.path.significant())
+/// What the objects say of the backends that their routes lead to.
+fn claims(members: &[Member<'_>], routes: &[Route], attachments: Vec<Attachment>) -> Box<[UpstreamClaim]> {
+    let mut claims: Vec<UpstreamClaim> = Vec::new();
+    let key_of = |object| members.iter().find(|member| member.key.object == object);
+    for member in members {
+        let Some(settings) = &member.draft.intent.upstream else { continue };
+        for route in routes.iter().filter(|route| route.origin.object == member.key.object) {
+            let Target::Backend(backend) = &route.target else { continue };
+            let is_known = |claim: &UpstreamClaim| claim.key == *member.key && claim.backend == *backend;
+            if !claims.iter().any(is_known) {
+                claims.push(UpstreamClaim {
+                    key: member.key.clone(),
+                    backend: Arc::clone(backend),
+                    what: Claimed::Settings(Arc::clone(settings)),
+                });
+            }
+        }
+    }
+    for attachment in attachments {
+        let Some(member) = key_of(Arc::clone(&attachment.origin.object)) else { continue };
+        if let Some(settings) = &member.draft.intent.upstream {
+            claims.push(UpstreamClaim {
+                key: member.key.clone(),
+                backend: Arc::clone(&attachment.canary),
+                what: Claimed::CanarySettings(Arc::clone(settings)),
+            });
+        }
+        claims.push(UpstreamClaim {
+            key: member.key.clone(),
+            backend: Arc::clone(&attachment.primary),
+            what: Claimed::Canary(attachment),
+        });
+    }
+    claims.into()
 }
 
 fn reason(winner: &ConflictKey, loser: &ConflictKey) -> ShadowReason {
@@ -62,6 +181,8 @@ fn reason(winner: &ConflictKey, loser: &ConflictKey) -> ShadowReason {
         ShadowReason::EarlierInObject
     } else if winner.is_older_than(loser) {
         ShadowReason::Older
+    } else if winner.descends() {
+        ShadowReason::GreaterName
     } else {
         ShadowReason::LesserName
     }
@@ -77,4 +198,31 @@ fn duplicate(pattern: &HostPattern, loser: &Route, winner: &Route, reason: Shado
     };
     Diagnostic::new(code, Some(Arc::clone(&loser.origin.object)), loser.origin.field.clone(), message)
         .with_related(winner.origin.clone(), format!("this one answers because {}", reason.as_str()))
+}
+
+/// Where a member names its host.
+fn field(member: &Member<'_>) -> FieldPath {
+    match member.part.rules.first() {
+        Some(rule) => FieldPath::text(format!("spec.rules[{rule}].host")),
+        None => FieldPath::named("spec"),
+    }
+}
+
+fn mixed(pattern: &HostPattern, member: &Member<'_>, first: &Member<'_>) -> Diagnostic {
+    let (ours, theirs) = (first.dialect.name(), member.dialect.name());
+    let message = format!(
+        "host `{pattern}` is read as {ours} because of `{}`, this Ingress as {theirs}",
+        first.key.object.path()
+    );
+    Diagnostic::new(Code::MixedDialects, Some(Arc::clone(&member.key.object)), field(member), message)
+        .with_help("give each host to one ingress class")
+}
+
+fn orphan(pattern: &HostPattern, member: &Member<'_>, out: &mut Vec<Diagnostic>) {
+    let Intent { .. } = member.draft.intent;
+    let message = format!("canary of host `{pattern}`, which no other Ingress has");
+    out.push(
+        Diagnostic::new(Code::CanaryWithoutPrimary, Some(Arc::clone(&member.key.object)), field(member), message)
+            .with_help("a canary takes requests from an ordinary Ingress with the same host, path and pathType"),
+    );
 }

@@ -1,8 +1,7 @@
 //! What a controller is told by its flags.
 
-use std::sync::Arc;
-
-use crate::dialect::{Dialect, Kubernetes};
+use crate::dialect::Dialects;
+use crate::object::ObjectRef;
 use crate::policy::BackendRef;
 
 /// The deprecated annotation that names a class, still honoured where the field is absent.
@@ -13,20 +12,32 @@ pub(super) const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 #[non_exhaustive]
 pub struct Options {
     /// How claimed Ingresses are read.
-    pub dialect: Arc<dyn Dialect>,
+    pub dialects: Dialects,
     /// Which Ingresses are claimed.
     pub classes: ClassSelection,
-    /// The controller's default backend, used when no Ingress brings one.
+    /// The controller's default backend, used when no Ingress brings one (`--default-backend-service`).
     pub default_backend: Option<BackendRef>,
+    /// The ConfigMap with the controller's settings (`--configmap`).
+    pub config_map: Option<ObjectRef>,
+    /// Whether Ingresses with a default backend are left out where it would take names that no host has
+    /// (`--disable-catch-all`).
+    pub disable_catch_all: bool,
     /// Secret input to the hash functions of the indices. A process that compiles other people's objects draws one at its
     /// start, so that nobody can choose names that collide.
     pub hash_seed: u64,
 }
 
 impl Default for Options {
-    /// Every Ingress is claimed and read as plain Kubernetes; no default backend.
+    /// Every Ingress is claimed and read as its class says; no default backend.
     fn default() -> Self {
-        Self { dialect: Arc::new(Kubernetes), classes: ClassSelection::All, default_backend: None, hash_seed: 0 }
+        Self {
+            dialects: Dialects::default(),
+            classes: ClassSelection::All,
+            default_backend: None,
+            config_map: None,
+            disable_catch_all: false,
+            hash_seed: 0,
+        }
     }
 }
 

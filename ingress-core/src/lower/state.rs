@@ -6,6 +6,8 @@
 //! same code with everything changed.
 
 mod backends;
+mod certificates;
+mod hosts;
 mod seeded;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,14 +18,15 @@ use self::backends::Backends;
 pub(crate) use self::seeded::SeededState;
 use super::class::Classes;
 use super::conflict::ConflictKey;
-use super::merge::{self, Member};
+use super::merge::Merged;
 use super::options::Options;
 use super::read::{self, Contribution};
-use super::tls::{self, TlsMember};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::dialect::{Dialects, Intent, TieBreak};
 use crate::host::HostPattern;
 use crate::model::{Inputs, JournalPosition};
 use crate::object::{Kind, ObjectRef, Origin};
+use crate::path::PathPolicy;
 use crate::policy::{Backend, CertificateEntry, DefaultBackend, RouteTable, Target, VirtualHost};
 
 /// What an update did, for whoever keeps indices over the result.
@@ -37,11 +40,14 @@ pub(crate) struct Changes {
     pub(crate) backends: BTreeMap<BackendId, Option<Arc<Backend>>>,
     /// Whether the default backend differs.
     pub(crate) default_backend: bool,
+    /// Whether backends that no route names, but a filter or a canary does, are others.
+    pub(crate) side_backends: bool,
 }
 
 impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
-        self.hosts.is_empty() && self.certificates.is_empty() && self.backends.is_empty() && !self.default_backend
+        let nothing = self.hosts.is_empty() && self.certificates.is_empty() && self.backends.is_empty();
+        nothing && !self.default_backend && !self.side_backends
     }
 }
 
@@ -49,6 +55,7 @@ impl Changes {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
     Classes,
+    Config,
     Object(Arc<ObjectRef>),
     Host(HostPattern),
     Certificate(HostPattern),
@@ -66,7 +73,7 @@ struct Reading {
 #[derive(Debug, Default)]
 struct HostState {
     members: Vec<ConflictKey>,
-    merged: Option<Arc<VirtualHost>>,
+    merged: Option<Merged>,
     /// Whether it waits to be merged again.
     is_dirty: bool,
 }
@@ -81,14 +88,29 @@ struct CertificateState {
 #[derive(Debug)]
 pub(crate) struct State {
     options: Options,
+    /// The dialects with the settings of the controller's ConfigMap.
+    dialects: Dialects,
     position: Option<JournalPosition>,
     classes: Classes,
+    /// What an Ingress wants that wants nothing.
+    nothing: Intent,
     readings: HashMap<Arc<ObjectRef>, Reading, SeededState>,
     hosts: HashMap<HostPattern, HostState, SeededState>,
     certificates: HashMap<HostPattern, CertificateState, SeededState>,
     /// The TLS names whose entries name a Secret, and the objects with those entries, by that Secret.
     secret_users: HashMap<ObjectRef, BTreeSet<(HostPattern, Arc<ObjectRef>)>, SeededState>,
     had_secrets: bool,
+    /// The Ingresses whose annotations name an object, by that object.
+    askers: HashMap<ObjectRef, BTreeSet<Arc<ObjectRef>>, SeededState>,
+    /// Which kinds of objects that annotations name there were.
+    had_named: (bool, bool, bool),
+    had_nodes: bool,
+    /// An object that sorts before all that have a name, to begin a range of aliases with.
+    first_object: Arc<ObjectRef>,
+    /// Hosts with other names, and those names.
+    aliases: BTreeSet<(HostPattern, HostPattern, Arc<ObjectRef>)>,
+    /// The load balancers that Ingresses name.
+    load_balancers: BTreeMap<Arc<ObjectRef>, Box<str>>,
     default_members: BTreeSet<ConflictKey>,
     default_backend: Option<Arc<DefaultBackend>>,
     backends: Backends,
@@ -109,13 +131,21 @@ impl State {
     pub(crate) fn new(options: Options) -> Self {
         let hasher = SeededState::new(options.hash_seed);
         Self {
+            dialects: options.dialects.clone(),
             position: None,
             classes: Classes::default(),
+            nothing: Intent::default(),
             readings: HashMap::with_hasher(hasher),
             hosts: HashMap::with_hasher(hasher),
             certificates: HashMap::with_hasher(hasher),
             secret_users: HashMap::with_hasher(hasher),
             had_secrets: false,
+            askers: HashMap::with_hasher(hasher),
+            had_named: (false, false, false),
+            had_nodes: false,
+            first_object: Arc::new(ObjectRef::new(Kind::Ingress, Arc::<str>::from(""), "")),
+            aliases: BTreeSet::new(),
+            load_balancers: BTreeMap::new(),
             default_members: BTreeSet::new(),
             default_backend: None,
             backends: Backends::new(hasher),
@@ -131,26 +161,12 @@ impl State {
         let mut dirty = Dirty::default();
         let mut changes = Changes::default();
         match known {
-            Some(changed) => {
-                if changed.iter().any(|object| object.kind == Kind::IngressClass) && self.read_classes(inputs) {
-                    self.read_all(inputs, &mut dirty);
-                }
-                for object in changed {
-                    match object.kind {
-                        Kind::Ingress => self.read_one(object, inputs, &mut dirty),
-                        Kind::Secret => {
-                            let users = self.secret_users.get(object).into_iter().flatten();
-                            dirty.certificates.extend(users.map(|(pattern, _)| pattern.clone()));
-                        }
-                        Kind::Service | Kind::EndpointSlice | Kind::Endpoints => self.backends.touch(object, inputs),
-                        Kind::IngressClass => {}
-                    }
-                }
-            }
+            Some(changed) => self.update_changed(&changed, inputs, &mut dirty),
             None => {
                 let ingresses = inputs.ingresses().len();
                 self.readings.reserve(ingresses.saturating_sub(self.readings.len()));
                 self.hosts.reserve(ingresses.saturating_sub(self.hosts.len()));
+                self.configure(inputs);
                 self.read_classes(inputs);
                 self.read_all(inputs, &mut dirty);
                 // These may be other inputs than last time, with other Services and Secrets.
@@ -163,24 +179,89 @@ impl State {
             dirty.certificates.extend(self.certificates.keys().cloned());
         }
         self.position = Some(inputs.journal().position());
-        for pattern in dirty.hosts {
-            self.merge_host(pattern, inputs, &mut changes);
-        }
-        for pattern in dirty.certificates {
-            self.choose_certificate(pattern, inputs, &mut changes);
-        }
+        self.merge_hosts(dirty.hosts, inputs, &mut changes);
+        self.choose_certificates(dirty.certificates, inputs, &mut changes);
         // The controller's own default backend is in force before any Ingress brings one.
         if dirty.default_backend || (self.default_backend.is_none() && self.options.default_backend.is_some()) {
             self.choose_default_backend(inputs, &mut changes);
         }
         self.resolve_backends(inputs, &mut changes);
+        changes.side_backends = self.backends.take_side_changed();
         changes
+    }
+
+    /// Does again what these changed objects had a part in.
+    fn update_changed(&mut self, changed: &BTreeSet<&ObjectRef>, inputs: &Inputs, dirty: &mut Dirty) {
+        let config = self.options.config_map.clone();
+        let reconfigured = changed.iter().any(|object| Some(*object) == config.as_ref());
+        if reconfigured {
+            self.configure(inputs);
+        }
+        let has_classes = changed.iter().any(|object| object.kind == Kind::IngressClass);
+        if (has_classes && self.read_classes(inputs)) || reconfigured {
+            self.read_all(inputs, dirty);
+        }
+        let mut again: BTreeSet<Arc<ObjectRef>> = BTreeSet::new();
+        for object in changed {
+            again.extend(self.askers.get(*object).into_iter().flatten().cloned());
+            match object.kind {
+                Kind::Ingress => self.read_one(object, inputs, dirty),
+                Kind::Secret => {
+                    let users = self.secret_users.get(*object).into_iter().flatten();
+                    dirty.certificates.extend(users.map(|(pattern, _)| pattern.clone()));
+                }
+                Kind::Service | Kind::EndpointSlice | Kind::Endpoints => self.backends.touch(object, inputs),
+                // Which nodes there are matters to every Service that is reached through them.
+                Kind::Node => self.backends.touch_all(),
+                Kind::IngressClass | Kind::ConfigMap => {}
+            }
+        }
+        let has_named = (inputs.has_secrets(), inputs.has_config_maps(), inputs.has_services());
+        if self.had_named != has_named {
+            again.extend(self.askers.values().flatten().cloned());
+        }
+        for object in again {
+            self.read_one(&object, inputs, dirty);
+        }
+    }
+
+    /// Gives the dialects the settings of the controller's ConfigMap.
+    fn configure(&mut self, inputs: &Inputs) {
+        let Some(name) = self.options.config_map.clone() else { return };
+        let mut out = Vec::new();
+        match inputs.config_map(&name) {
+            Some(settings) => {
+                let mut heard: Vec<(&'static str, Arc<dyn crate::dialect::Dialect>)> = Vec::new();
+                self.dialects = self.options.dialects.map(|dialect| {
+                    // A dialect that is bound twice reports once.
+                    if let Some((_, configured)) = heard.iter().find(|(name, _)| *name == dialect.name()) {
+                        return Arc::clone(configured);
+                    }
+                    let configured = dialect.configured(settings, &mut out).unwrap_or_else(|| Arc::clone(dialect));
+                    heard.push((dialect.name(), Arc::clone(&configured)));
+                    configured
+                });
+            }
+            None => {
+                self.dialects = self.options.dialects.clone();
+                let message = format!("ConfigMap `{}` is not in the input; defaults are used", name.path());
+                out.push(Diagnostic::new(
+                    Code::ConfigmapNotFound,
+                    None,
+                    crate::object::FieldPath::named("--configmap"),
+                    message,
+                ));
+            }
+        }
+        self.report(Source::Config, out);
     }
 
     /// The whole table, in a form to print and compare.
     pub(crate) fn table(&self) -> RouteTable {
-        let merged =
-            self.hosts.iter().filter_map(|(pattern, host)| Some((pattern.clone(), Arc::clone(host.merged.as_ref()?))));
+        let merged = self
+            .hosts
+            .iter()
+            .filter_map(|(pattern, host)| Some((pattern.clone(), Arc::clone(&host.merged.as_ref()?.host))));
         let chosen = self
             .certificates
             .iter()
@@ -190,6 +271,7 @@ impl State {
             default_backend: self.default_backend.clone(),
             certificates: chosen.collect(),
             backends: self.backends.all(),
+            path_policy: self.path_policy(),
         }
     }
 
@@ -201,6 +283,15 @@ impl State {
 
     pub(crate) fn default_backend(&self) -> Option<&Arc<DefaultBackend>> {
         self.default_backend.as_ref()
+    }
+
+    /// How the paths of requests for unknown hosts are made canonical.
+    pub(crate) fn path_policy(&self) -> PathPolicy {
+        self.dialects.of(None, None).semantics().path_policy
+    }
+
+    pub(crate) fn load_balancers(&self) -> &BTreeMap<Arc<ObjectRef>, Box<str>> {
+        &self.load_balancers
     }
 
     pub(crate) fn backends(&self) -> &Backends {
@@ -236,10 +327,16 @@ impl State {
             self.report(Source::Object(object), Vec::new());
         }
         let Some((object, ingress)) = inputs.ingress_entry(object) else { return };
-        let key = ConflictKey::new(object, ingress);
-        let mut contribution = read::read(object, ingress, &self.classes, &self.options);
+        let mut contribution = read::read(object, ingress, &self.classes, &self.options, &self.dialects, inputs);
+        let semantics = contribution.dialect.as_ref().map(|dialect| dialect.semantics());
+        let tie_break = semantics.map_or(TieBreak::Ascending, |semantics| semantics.tie_break);
+        let key = ConflictKey::new(object, ingress, tie_break);
         self.report(Source::Object(Arc::clone(object)), std::mem::take(&mut contribution.diagnostics));
-        for (pattern, _) in &contribution.hosts {
+        for (pattern, part) in &contribution.hosts {
+            if let Some(other) = part.other.as_deref() {
+                let hosts = other.alias_of.iter().chain(&other.www_of);
+                self.aliases.extend(hosts.map(|host| (host.clone(), pattern.clone(), Arc::clone(object))));
+            }
             let host = self.hosts.entry(pattern.clone()).or_default();
             enter(&mut host.members, &key);
             if !std::mem::replace(&mut host.is_dirty, true) {
@@ -253,6 +350,12 @@ impl State {
         for (secret, pattern) in &contribution.secrets {
             self.secret_users.entry(secret.clone()).or_default().insert((pattern.clone(), Arc::clone(object)));
         }
+        for asked in &contribution.asked {
+            self.askers.entry(asked.clone()).or_default().insert(Arc::clone(object));
+        }
+        if let Some(name) = contribution.intent.as_deref().and_then(|intent| intent.load_balancer.clone()) {
+            self.load_balancers.insert(Arc::clone(object), name);
+        }
         if contribution.has_default_backend {
             self.default_members.insert(key.clone());
             dirty.default_backend = true;
@@ -262,7 +365,12 @@ impl State {
 
     /// Takes an Ingress out of everything that it took part in.
     fn leave(&mut self, old: &Reading, dirty: &mut Dirty) {
-        for (pattern, _) in &old.contribution.hosts {
+        for (pattern, part) in &old.contribution.hosts {
+            if let Some(other) = part.other.as_deref() {
+                for host in other.alias_of.iter().chain(&other.www_of) {
+                    self.aliases.remove(&(host.clone(), pattern.clone(), Arc::clone(&old.key.object)));
+                }
+            }
             let Some(host) = self.hosts.get_mut(pattern) else { continue };
             host.members.retain(|member| *member != old.key);
             if !std::mem::replace(&mut host.is_dirty, true) {
@@ -283,87 +391,37 @@ impl State {
                 }
             }
         }
+        for asked in &old.contribution.asked {
+            if let Some(askers) = self.askers.get_mut(asked) {
+                askers.remove(&old.key.object);
+                if askers.is_empty() {
+                    self.askers.remove(asked);
+                }
+            }
+        }
+        self.load_balancers.remove(&old.key.object);
         if self.default_members.remove(&old.key) {
             dirty.default_backend = true;
         }
     }
 
-    fn merge_host(&mut self, pattern: HostPattern, inputs: &Inputs, changes: &mut Changes) {
-        let Some(state) = self.hosts.get_mut(&pattern) else { return };
-        state.is_dirty = false;
-        let mut out = Vec::new();
-        let members: Vec<Member<'_>> = state
-            .members
-            .iter()
-            .filter_map(|key| {
-                let rules = self.readings.get(&key.object)?.contribution.rules_of(&pattern)?;
-                Some(Member { key, ingress: read::ingress_of(inputs, key)?, rules })
-            })
-            .collect();
-        let policy = self.options.dialect.semantics().path_policy;
-        let merged = (!members.is_empty()).then(|| merge::host(pattern.clone(), policy, &members, &mut out));
-        let before = state.merged.clone();
-        self.report(Source::Host(pattern.clone()), out);
-        let Some(merged) = merged else {
-            self.hosts.remove(&pattern);
-            if let Some(before) = before {
-                self.backends.replace_host(&pattern, Some(&before), None);
-                changes.hosts.push((pattern, None));
-            }
-            return;
-        };
-        if before.as_deref() == Some(&merged) {
-            return;
-        }
-        let merged = Arc::new(merged);
-        self.backends.replace_host(&pattern, before.as_deref(), Some(&merged));
-        if let Some(state) = self.hosts.get_mut(&pattern) {
-            state.merged = Some(Arc::clone(&merged));
-        }
-        changes.hosts.push((pattern, Some(merged)));
-    }
-
-    fn choose_certificate(&mut self, pattern: HostPattern, inputs: &Inputs, changes: &mut Changes) {
-        let Some(state) = self.certificates.get(&pattern) else { return };
-        let mut out = Vec::new();
-        let members: Vec<TlsMember<'_>> = state
-            .members
-            .iter()
-            .filter_map(|key| {
-                let place = *self.readings.get(&key.object)?.contribution.tls.get(&pattern)?;
-                Some(TlsMember { key, ingress: read::ingress_of(inputs, key)?, place })
-            })
-            .collect();
-        let chosen = tls::certificate(&pattern, &members, inputs, &mut out);
-        let before = state.chosen.clone();
-        self.report(Source::Certificate(pattern.clone()), out);
-        if chosen.is_none() {
-            self.certificates.remove(&pattern);
-            if before.is_some() {
-                changes.certificates.insert(pattern, None);
-            }
-            return;
-        }
-        if before.as_deref() == chosen.as_ref() {
-            return;
-        }
-        let chosen = chosen.map(Arc::new);
-        if let Some(state) = self.certificates.get_mut(&pattern) {
-            state.chosen.clone_from(&chosen);
-        }
-        changes.certificates.insert(pattern, chosen);
-    }
-
     fn choose_default_backend(&mut self, inputs: &Inputs, changes: &mut Changes) {
-        let path_policy = self.options.dialect.semantics().path_policy;
+        let mut path_policy = self.path_policy();
         let mut out = Vec::new();
         let mut chosen: Option<(Target, Origin)> = None;
+        let nowhere = read::Part::default();
         for key in &self.default_members {
-            let Some((target, origin)) =
-                read::ingress_of(inputs, key).and_then(|it| read::default_target(&key.object, it))
-            else {
+            let Some(contribution) = self.readings.get(&key.object).map(|reading| &reading.contribution) else {
                 continue;
             };
+            let Some(semantics) = contribution.dialect.as_ref().map(|dialect| dialect.semantics()) else { continue };
+            let Some(ingress) = read::ingress_of(inputs, key) else { continue };
+            let member = contribution.member(key, ingress, &nowhere, &self.nothing);
+            let Some((target, origin)) = read::default_target(&member, &semantics) else { continue };
+            let target = read::intended(member.intent, target);
+            if chosen.is_none() {
+                path_policy = semantics.path_policy;
+            }
             match &chosen {
                 None => chosen = Some((target, origin)),
                 Some((_, winner)) => out.push(
@@ -396,8 +454,13 @@ impl State {
     }
 
     fn resolve_backends(&mut self, inputs: &Inputs, changes: &mut Changes) {
+        if self.had_nodes != inputs.has_nodes() {
+            self.had_nodes = inputs.has_nodes();
+            self.backends.touch_all();
+        }
+        self.had_named = (inputs.has_secrets(), inputs.has_config_maps(), inputs.has_services());
         let hosts = &self.hosts;
-        let routes_of = |pattern: &HostPattern| hosts.get(pattern).and_then(|host| host.merged.clone());
+        let routes_of = |pattern: &HostPattern| Some(Arc::clone(&hosts.get(pattern)?.merged.as_ref()?.host));
         let default = self.default_backend.clone();
         let resolved = self.backends.resolve(inputs, &routes_of, default.as_deref(), &mut changes.backends);
         for (id, findings) in resolved {

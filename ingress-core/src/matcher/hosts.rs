@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Named, Names, Program};
-use crate::host::{HostPattern, NameKey, without_first_label};
+use super::{Named, Names, Program, Programs};
+use crate::host::{HostPattern, NameKey, behind_one_label, without_first_label};
 use crate::lower::BackendId;
-use crate::policy::VirtualHost;
+use crate::policy::{Route, VirtualHost};
 
 /// A host with the numbers of its backends.
 #[derive(Debug)]
@@ -13,6 +13,42 @@ pub(crate) struct HostEntry {
     pub(crate) host: Arc<VirtualHost>,
     /// One per route; [`BackendId::NONE`] where the route does not lead to a backend.
     pub(crate) backends: Box<[BackendId]>,
+    /// Whether there is more to see to than the routes.
+    pub(crate) is_special: bool,
+    /// Where plain text and TLS have different routes: those of each.
+    split: Option<Box<[Split; 2]>>,
+}
+
+/// The routes for one kind of connection.
+#[derive(Debug)]
+struct Split {
+    program: Program,
+    /// The place in the host of each route.
+    places: Box<[usize]>,
+}
+
+impl HostEntry {
+    pub(crate) fn new(host: Arc<VirtualHost>, backends: Box<[BackendId]>, programs: &Programs) -> Self {
+        let split = host.is_split().then(|| {
+            Box::new([false, true].map(|tls| {
+                let routes = host.routes().iter().enumerate().filter(|(_, route)| route.schemes.contains(tls));
+                let (places, routes): (Vec<usize>, Vec<Route>) = routes.map(|(at, route)| (at, route.clone())).unzip();
+                Split { program: programs.make(&routes), places: places.into() }
+            }))
+        });
+        Self { is_special: split.is_some() || host.settings().is_some(), host, backends, split }
+    }
+
+    /// The place of the route that takes a path on one kind of connection. The program is that of the whole host.
+    pub(crate) fn find(&self, program: &Program, path: &[u8], tls: bool) -> Option<usize> {
+        match self.split.as_deref() {
+            None => program.find(path),
+            Some([plain, secure]) => {
+                let split = if tls { secure } else { plain };
+                split.places.get(split.program.find(path)?).copied()
+            }
+        }
+    }
 }
 
 /// A host ready to be matched. The program stands beside the entry so that finding a route does not need the entry.
@@ -25,8 +61,8 @@ pub(crate) struct Bound {
 impl Named for Bound {
     fn name(&self) -> &str {
         match self.entry.host.pattern() {
-            HostPattern::Any => "",
-            HostPattern::Wildcard(name) | HostPattern::Exact(name) => name.as_str(),
+            HostPattern::Any | HostPattern::Regex(_) | HostPattern::Stem(_) => "",
+            HostPattern::Wildcard(name) | HostPattern::Suffix(name) | HostPattern::Exact(name) => name.as_str(),
         }
     }
 }
@@ -35,14 +71,19 @@ impl Named for Bound {
 #[derive(Clone, Debug)]
 pub(crate) struct Hosts {
     exact: Names<Bound>,
-    /// Under the name that follows `*.`.
+    /// Under the name that follows `*.`, with any number of labels in front.
+    suffix: Names<Bound>,
+    /// The same, with one label in front.
     wildcard: Names<Bound>,
+    /// Stems and expressions, few, in order of preference.
+    other: Arc<[Bound]>,
     any: Option<Bound>,
 }
 
 impl Hosts {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { exact: Names::new(seed), wildcard: Names::new(seed), any: None }
+        let names = || Names::new(seed);
+        Self { exact: names(), suffix: names(), wildcard: names(), other: Arc::new([]), any: None }
     }
 
     /// The host that takes a request for the name with this key; the name itself is asked for only if it must be taken apart.
@@ -54,39 +95,74 @@ impl Hosts {
     /// Apart, so that the usual case stays small.
     #[inline(never)]
     fn find_inexact(&self, name: &str) -> Option<&Bound> {
-        if !self.wildcard.is_empty()
-            && let Some(rest) = without_first_label(name)
-            && let Some(bound) = self.wildcard.get(&NameKey::new(rest))
-        {
-            return Some(bound);
-        }
-        self.any.as_ref()
+        self.inexact(name).next()
+    }
+
+    /// All hosts that take requests for a name, most preferred first.
+    pub(crate) fn candidates(&self, key: &NameKey, name: &str) -> impl Iterator<Item = &Bound> {
+        self.exact.get(key).into_iter().chain(self.inexact(name))
+    }
+
+    fn inexact(&self, name: &str) -> impl Iterator<Item = &Bound> {
+        let parent = |name: &str| without_first_label(name).map(str::len);
+        let suffix_of = |length: usize| name.get(name.len() - length..).unwrap_or_default();
+        // Only of a table that holds something is it worth while to take the name apart.
+        let first = (!self.suffix.is_empty()).then(|| parent(name)).flatten();
+        let parents = std::iter::successors(first, move |length| parent(suffix_of(*length)));
+        let suffixes = parents.filter_map(move |length| self.suffix.get(&NameKey::new(suffix_of(length))));
+        let rest = (!self.wildcard.is_empty()).then(|| behind_one_label(name)).flatten();
+        let wildcard = rest.and_then(|rest| self.wildcard.get(&NameKey::new(rest)));
+        let is_stem = |bound: &&Bound| matches!(bound.entry.host.pattern(), HostPattern::Stem(_));
+        let matching = move |bound: &&Bound| bound.entry.host.pattern().matches(name);
+        let stems = self.other.iter().filter(is_stem).filter(matching);
+        let regexes = self.other.iter().filter(move |bound| !is_stem(bound)).filter(matching);
+        suffixes.chain(stems).chain(wildcard).chain(regexes).chain(&self.any)
     }
 
     /// All hosts, in no order that means anything.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Bound> {
-        self.exact.values().chain(self.wildcard.values()).chain(&self.any)
+        let names = self.exact.values().chain(self.suffix.values()).chain(self.wildcard.values());
+        names.chain(&*self.other).chain(&self.any)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.exact.len() + self.wildcard.len() + usize::from(self.any.is_some())
+        let names = self.exact.len() + self.suffix.len() + self.wildcard.len();
+        names + self.other.len() + usize::from(self.any.is_some())
     }
 
     /// Bytes of the slots, without what they point at.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.exact.heap_bytes() + self.wildcard.heap_bytes()
+        self.exact.heap_bytes() + self.suffix.heap_bytes() + self.wildcard.heap_bytes()
     }
 
     /// The hosts with some of them replaced or, with none, taken away.
     pub(crate) fn with(&self, changes: Vec<(HostPattern, Option<Bound>)>) -> Self {
-        let (mut exact, mut wildcard, mut any) = (Vec::new(), Vec::new(), self.any.clone());
+        let (mut exact, mut suffix, mut wildcard) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut other, mut any) = (Vec::new(), self.any.clone());
         for (pattern, bound) in changes {
             match pattern {
                 HostPattern::Any => any = bound,
                 HostPattern::Exact(name) => exact.push((NameKey::new(name.as_str()), bound)),
+                HostPattern::Suffix(name) => suffix.push((NameKey::new(name.as_str()), bound)),
                 HostPattern::Wildcard(name) => wildcard.push((NameKey::new(name.as_str()), bound)),
+                HostPattern::Regex(_) | HostPattern::Stem(_) => other.push((pattern, bound)),
             }
         }
-        Self { exact: self.exact.with(exact), wildcard: self.wildcard.with(wildcard), any }
+        Self {
+            exact: self.exact.with(exact),
+            suffix: self.suffix.with(suffix),
+            wildcard: self.wildcard.with(wildcard),
+            other: if other.is_empty() { Arc::clone(&self.other) } else { replaced(&self.other, other) },
+            any,
+        }
     }
+}
+
+/// The hosts of this kind with some of them replaced or taken away, in order of preference.
+fn replaced(before: &[Bound], changes: Vec<(HostPattern, Option<Bound>)>) -> Arc<[Bound]> {
+    let is_changed = |bound: &Bound| changes.iter().any(|(pattern, _)| pattern == bound.entry.host.pattern());
+    let mut kept: Vec<Bound> = before.iter().filter(|bound| !is_changed(bound)).cloned().collect();
+    kept.extend(changes.into_iter().filter_map(|(_, bound)| bound));
+    kept.sort_by(|a, b| b.entry.host.pattern().preference().cmp(&a.entry.host.pattern().preference()));
+    kept.into()
 }

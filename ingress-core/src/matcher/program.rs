@@ -64,6 +64,11 @@ impl Programs {
         Self { known: HashMap::with_hasher(hasher), hasher, seed, made_since_pruning: 0 }
     }
 
+    /// A program of its own for some routes.
+    pub(crate) fn make(&self, routes: &[Route]) -> Program {
+        Program::new(routes, self.seed)
+    }
+
     /// The program of a host.
     pub(crate) fn get(&mut self, host: &Arc<VirtualHost>) -> Arc<Program> {
         let mut hasher = self.hasher.build_hasher();

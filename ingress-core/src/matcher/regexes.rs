@@ -30,8 +30,7 @@ enum Engine {
 impl Regexes {
     /// Compiles expressions, which come with their places in order of preference; none if there are none.
     pub(super) fn new<'r>(regexes: impl Iterator<Item = (usize, &'r RegexPattern)>) -> Option<Self> {
-        let (places, texts): (Vec<usize>, Vec<String>) =
-            regexes.map(|(place, regex)| (place, regex.anchored())).unzip();
+        let (places, texts): (Vec<usize>, Vec<&str>) = regexes.map(|(place, regex)| (place, regex.anchored())).unzip();
         if texts.is_empty() {
             return None;
         }
@@ -61,7 +60,7 @@ impl Regexes {
     }
 }
 
-fn dense(texts: &[String]) -> Option<DFA<Vec<u32>>> {
+fn dense(texts: &[&str]) -> Option<DFA<Vec<u32>>> {
     let config = dense::Config::new()
         .match_kind(MatchKind::LeftmostFirst)
         .start_kind(StartKind::Anchored)
@@ -75,7 +74,7 @@ fn dense(texts: &[String]) -> Option<DFA<Vec<u32>>> {
         .ok()
 }
 
-fn lazy(texts: &[String]) -> Option<Regex> {
+fn lazy(texts: &[&str]) -> Option<Regex> {
     let config = Regex::config().utf8_empty(false).nfa_size_limit(None).hybrid_cache_capacity(32 << 20);
     Regex::builder().syntax(RegexPattern::syntax()).configure(config).build_many(texts).ok()
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::legacy::LegacyIngress;
-use super::{EndpointSlice, Endpoints, Ingress, IngressClass, Object, Service};
+use super::{ConfigMap, EndpointSlice, Endpoints, Ingress, IngressClass, Node, Object, Service};
 use crate::object::Kind;
 
 /// A wire form that [`decode`] reads.
@@ -24,6 +24,10 @@ pub enum WireKind {
     Endpoints,
     /// `v1` Secret, which only an adapter can read because [`super::Secret`] holds no key bytes.
     Secret,
+    /// `v1` ConfigMap.
+    ConfigMap,
+    /// `v1` Node.
+    Node,
 }
 
 impl WireKind {
@@ -37,6 +41,8 @@ impl WireKind {
             Self::EndpointSlice => Kind::EndpointSlice,
             Self::Endpoints => Kind::Endpoints,
             Self::Secret => Kind::Secret,
+            Self::ConfigMap => Kind::ConfigMap,
+            Self::Node => Kind::Node,
         }
     }
 }
@@ -81,6 +87,8 @@ pub fn recognise(api_version: &str, kind: &str) -> Recognition {
         ("", "Service") => (version == "v1").then_some(WireKind::Service),
         ("", "Endpoints") => (version == "v1").then_some(WireKind::Endpoints),
         ("", "Secret") => (version == "v1").then_some(WireKind::Secret),
+        ("", "ConfigMap") => (version == "v1").then_some(WireKind::ConfigMap),
+        ("", "Node") => (version == "v1").then_some(WireKind::Node),
         _ => None,
     };
     known.map_or(Recognition::Other, Recognition::Known)
@@ -109,6 +117,8 @@ pub fn decode<'de, D: Deserializer<'de>>(wire: WireKind, deserializer: D) -> Res
         WireKind::Service => Object::Service(Service::deserialize(deserializer)?),
         WireKind::EndpointSlice => Object::EndpointSlice(EndpointSlice::deserialize(deserializer)?),
         WireKind::Endpoints => Object::Endpoints(Endpoints::deserialize(deserializer)?),
+        WireKind::ConfigMap => Object::ConfigMap(ConfigMap::deserialize(deserializer)?),
+        WireKind::Node => Object::Node(Node::deserialize(deserializer)?),
         WireKind::Secret => {
             return Err(serde::de::Error::custom("a Secret is decoded by the adapter that holds its key"));
         }

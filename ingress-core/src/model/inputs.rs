@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::{EndpointSlice, Endpoints, Ingress, IngressClass, Object, Secret, Service};
+use super::{ConfigMap, EndpointSlice, Endpoints, Ingress, IngressClass, Node, Object, Secret, Service};
 use crate::object::{Kind, ObjectRef};
 
 /// How many changes are remembered; a reader that is further behind starts from scratch.
@@ -31,6 +31,8 @@ pub struct Inputs {
     slices: BTreeMap<Arc<ObjectRef>, Arc<EndpointSlice>>,
     endpoints: BTreeMap<Arc<ObjectRef>, Arc<Endpoints>>,
     secrets: BTreeMap<Arc<ObjectRef>, Arc<Secret>>,
+    config_maps: BTreeMap<Arc<ObjectRef>, Arc<ConfigMap>>,
+    nodes: BTreeMap<Arc<ObjectRef>, Arc<Node>>,
     /// The slices of each Service.
     slices_of: BTreeMap<ObjectRef, BTreeSet<Arc<ObjectRef>>>,
     namespaces: BTreeSet<Arc<str>>,
@@ -55,6 +57,8 @@ impl Inputs {
             Object::Service(object) => replace(&mut self.services, &reference, object),
             Object::Endpoints(object) => replace(&mut self.endpoints, &reference, object),
             Object::Secret(object) => replace(&mut self.secrets, &reference, object),
+            Object::ConfigMap(object) => replace(&mut self.config_maps, &reference, object),
+            Object::Node(object) => replace(&mut self.nodes, &reference, object),
             Object::EndpointSlice(object) => {
                 let existed = self.remove_slice(&reference);
                 if let Some(service) = object.service_name() {
@@ -78,6 +82,8 @@ impl Inputs {
             Kind::EndpointSlice => self.remove_slice(reference),
             Kind::Endpoints => self.endpoints.remove(reference).is_some(),
             Kind::Secret => self.secrets.remove(reference).is_some(),
+            Kind::ConfigMap => self.config_maps.remove(reference).is_some(),
+            Kind::Node => self.nodes.remove(reference).is_some(),
         };
         if existed {
             self.journal.record(Arc::new(reference.clone()));
@@ -94,6 +100,8 @@ impl Inputs {
             + self.slices.len()
             + self.endpoints.len()
             + self.secrets.len()
+            + self.config_maps.len()
+            + self.nodes.len()
     }
 
     /// Whether there are none.
@@ -164,6 +172,29 @@ impl Inputs {
     #[must_use]
     pub fn has_secrets(&self) -> bool {
         !self.secrets.is_empty()
+    }
+
+    /// The ConfigMap with this identity.
+    #[must_use]
+    pub fn config_map(&self, reference: &ObjectRef) -> Option<&Arc<ConfigMap>> {
+        self.config_maps.get(reference)
+    }
+
+    /// Whether there is any ConfigMap, so that a missing one means something.
+    #[must_use]
+    pub fn has_config_maps(&self) -> bool {
+        !self.config_maps.is_empty()
+    }
+
+    /// The Nodes in order of their names.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&Arc<ObjectRef>, &Arc<Node>)> {
+        self.nodes.iter()
+    }
+
+    /// Whether there is any Node, so that a missing one means something.
+    #[must_use]
+    pub fn has_nodes(&self) -> bool {
+        !self.nodes.is_empty()
     }
 
     /// The Service that a slice with this identity belongs to.

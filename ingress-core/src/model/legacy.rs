@@ -3,10 +3,9 @@
 //! The conversion is the API server's: `backend` becomes `defaultBackend`, the type of `servicePort` decides whether it is
 //! a number or a name, and an absent `pathType` becomes `ImplementationSpecific`.
 
-use std::fmt;
+use serde::Deserialize;
 
-use serde::{Deserialize, Deserializer, de};
-
+use super::int_or_string::IntOrString;
 use super::metadata::null_default;
 use super::{
     HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressRule, IngressServiceBackend, IngressSpec,
@@ -113,41 +112,5 @@ impl From<LegacyBackend> for IngressBackend {
             },
         });
         Self { service, resource }
-    }
-}
-
-/// Kubernetes' `IntOrString`: the type of the scalar decides, so `80` and `"80"` are two things.
-enum IntOrString {
-    Int(i32),
-    String(Box<str>),
-}
-
-impl<'de> Deserialize<'de> for IntOrString {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(IntOrStringVisitor)
-    }
-}
-
-struct IntOrStringVisitor;
-
-impl de::Visitor<'_> for IntOrStringVisitor {
-    type Value = IntOrString;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an integer or a string")
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<IntOrString, E> {
-        let out_of_range = |_| E::invalid_value(de::Unexpected::Signed(number), &"a 32-bit integer");
-        i32::try_from(number).map(IntOrString::Int).map_err(out_of_range)
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<IntOrString, E> {
-        let out_of_range = |_| E::invalid_value(de::Unexpected::Unsigned(number), &"a 32-bit integer");
-        i32::try_from(number).map(IntOrString::Int).map_err(out_of_range)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<IntOrString, E> {
-        Ok(IntOrString::String(text.into()))
     }
 }

@@ -61,7 +61,7 @@ where
 }
 
 /// Reads a map in which `null`, for the whole or for a value, is empty.
-fn null_values<'de, D>(deserializer: D) -> Result<BTreeMap<Box<str>, Box<str>>, D::Error>
+pub(super) fn null_values<'de, D>(deserializer: D) -> Result<BTreeMap<Box<str>, Box<str>>, D::Error>
 where
     D: Deserializer<'de>,
 {

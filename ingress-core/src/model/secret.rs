@@ -1,12 +1,14 @@
-//! Secret, reduced to what certificate selection needs. Key bytes never enter the engine.
+//! Secret, reduced to what routing needs: which keys it has and what its certificate is for. Key bytes never enter the engine.
 //!
-//! An adapter reads the PEM data and says here what it found.
+//! An adapter reads the data and says here what it found.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::Metadata;
 
-/// A Secret as certificate selection sees it.
+/// A Secret as routing sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
 pub struct Secret {
@@ -14,6 +16,24 @@ pub struct Secret {
     pub metadata: Metadata,
     /// What the adapter found in `tls.crt` and `tls.key`.
     pub certificate: CertificateState,
+    /// The names of the keys in `data` and `stringData`, never their values.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub keys: BTreeSet<Box<str>>,
+    /// The certificate as a cloud knows it, if the Secret has a key for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<CloudCertificate>,
+}
+
+/// Identifiers of certificates that a cloud keeps. They are not secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
+pub struct CloudCertificate {
+    /// The certificates to serve, such as one for each algorithm; none if the Secret does not say it legibly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Box<str>>,
+    /// The certificate authority that clients' certificates must come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<Box<str>>,
 }
 
 /// Whether a Secret can serve TLS.

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// How a request path is made canonical.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum PathPolicy {
     /// RFC 3986 6.2.2: unreserved characters are decoded, other escapes upper-cased, dot segments resolved; runs of slashes
     /// are merged, bytes beyond ASCII escaped. Reserved characters stay encoded, so `%2F` is data. What a decoding backend could climb with is refused.
+    #[default]
     Rfc3986,
     /// nginx's algorithm (ngx_http_parse_complex_uri with merge_slashes): everything is decoded once, decoded slashes and
     /// dots count.
@@ -195,6 +196,24 @@ fn hides_dot_segment(segment: &[u8]) -> bool {
         return true;
     }
     decoded.split(|byte| matches!(byte, b'/' | b'\\')).any(|piece| name_of(piece) == b"..")
+}
+
+/// Escapes a path as nginx does before it sends one that it has changed (`ngx_escape_uri`).
+pub(crate) fn escaped(path: &str) -> Box<str> {
+    escape(path.as_bytes()).into_iter().map(char::from).collect::<String>().into()
+}
+
+/// The same for bytes; what is returned is ASCII.
+pub(crate) fn escape(path: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len());
+    for byte in path {
+        if *byte <= 0x20 || *byte >= 0x7f || b"\"#%?<>\\^`{|}".contains(byte) {
+            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        } else {
+            out.push(*byte);
+        }
+    }
+    out
 }
 
 /// RFC 3986 5.2.4 on a path that begins with `/`, with runs of slashes as one. A final dot segment leaves a final slash.

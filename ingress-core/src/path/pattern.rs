@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use regex_automata::meta::Regex;
+use super::RegexPattern;
 
 /// The path of a rule with its way of matching. Matching is case-sensitive except where a regex says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,7 +71,7 @@ impl PathPattern {
                 let rest = path.strip_prefix(self.significant().as_bytes());
                 rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
             }
-            Self::Regex(regex) => regex.compile().is_ok_and(|compiled| compiled.is_match(path)),
+            Self::Regex(regex) => regex.matches(path),
         }
     }
 }
@@ -114,86 +114,6 @@ impl fmt::Display for PathKind {
         f.write_str(self.as_str())
     }
 }
-
-/// A regular expression over the bytes of a path, known to compile within a bounded size.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RegexPattern {
-    text: Box<str>,
-    case_insensitive: bool,
-}
-
-impl RegexPattern {
-    /// The size that one compiled expression may have, in bytes.
-    const SIZE_LIMIT: usize = 256 << 10;
-
-    /// Checks an expression. It is tied to the beginning of the path, with or without a `^`, and may stop anywhere.
-    ///
-    /// ```
-    /// use ingress_core::path::{PathPattern, RegexPattern};
-    ///
-    /// let regex = RegexPattern::new("/v[0-9]+/", false)?;
-    /// assert!(PathPattern::Regex(regex).matches(b"/v2/users"));
-    /// assert!(RegexPattern::new("(?=look-ahead)", false).is_err());
-    /// # Ok::<(), ingress_core::path::InvalidRegex>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidRegex`] for an expression that is malformed, too large, or uses what no linear-time engine has.
-    pub fn new(text: &str, case_insensitive: bool) -> Result<Self, InvalidRegex> {
-        let invalid = |message: String| InvalidRegex { message: message.into() };
-        // By itself first: an unbalanced `)` must not end the group that ties the expression to the beginning.
-        let alone = regex_automata::util::syntax::parse_with(text, &Self::syntax());
-        alone.map_err(|error| invalid(error.to_string()))?;
-        let regex = Self { text: text.into(), case_insensitive };
-        regex.compile().map_err(|error| invalid(error.to_string()))?;
-        Ok(regex)
-    }
-
-    /// The expression as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Whether ASCII letters match in either case.
-    #[must_use]
-    pub fn is_case_insensitive(&self) -> bool {
-        self.case_insensitive
-    }
-
-    /// The expression with what ties it to the beginning.
-    pub(crate) fn anchored(&self) -> String {
-        let flag = if self.case_insensitive { "i" } else { "" };
-        format!("^(?{flag}:{})", self.text)
-    }
-
-    /// Bytes, not Unicode: a path need not be UTF-8, and nginx matches bytes too.
-    pub(crate) fn syntax() -> regex_automata::util::syntax::Config {
-        regex_automata::util::syntax::Config::new().unicode(false).utf8(false).nest_limit(50)
-    }
-
-    fn compile(&self) -> Result<Regex, Box<regex_automata::meta::BuildError>> {
-        let config = Regex::config().utf8_empty(false).nfa_size_limit(Some(Self::SIZE_LIMIT));
-        Regex::builder().syntax(Self::syntax()).configure(config).build(&self.anchored()).map_err(Box::new)
-    }
-}
-
-/// Why an expression cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct InvalidRegex {
-    /// What the regex compiler said.
-    pub message: Box<str>,
-}
-
-impl fmt::Display for InvalidRegex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for InvalidRegex {}
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::UpstreamPolicy;
+
 /// A Service port as a rule names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "an identity is complete by definition")]
@@ -14,6 +16,31 @@ pub struct BackendRef {
     pub service: Arc<str>,
     /// The port as written.
     pub port: PortRef,
+    /// What of the Service is dialled.
+    pub reach: Reach,
+}
+
+impl BackendRef {
+    /// A Service port whose ready endpoints are dialled.
+    #[must_use]
+    pub fn new(namespace: Arc<str>, service: Arc<str>, port: PortRef) -> Self {
+        Self { namespace, service, port, reach: Reach::Endpoints }
+    }
+}
+
+/// What of a Service is dialled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "an adapter that ignored a variant would dial the wrong place")]
+pub enum Reach {
+    /// The ready endpoints behind the Service port.
+    #[default]
+    Endpoints,
+    /// The same, and the port may be written as the Service's `targetPort` too.
+    EndpointsByTargetPort,
+    /// The Service's own address.
+    ClusterIp,
+    /// The Service's `nodePort` on the ready nodes; the endpoints where no Node is known.
+    NodePort,
 }
 
 impl fmt::Display for BackendRef {
@@ -54,13 +81,15 @@ pub struct Backend {
     pub port: PortRef,
     /// Whether requests can go there.
     pub availability: Availability,
+    /// What the Ingresses that route there say for all of its requests.
+    pub policy: Option<Arc<UpstreamPolicy>>,
 }
 
 impl Backend {
     /// A backend of which nothing is known but its name; it counts as up.
     #[must_use]
     pub fn assumed(reference: Arc<BackendRef>) -> Self {
-        Self { port: reference.port.clone(), reference, availability: Availability::Assumed }
+        Self { port: reference.port.clone(), reference, availability: Availability::Assumed, policy: None }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one ordering of rules. Sorting, matching and explaining all use it.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use crate::host::{HostPattern, HostRank};
@@ -34,6 +35,8 @@ pub struct Precedence<'r> {
     pub text: &'r str,
     /// A regex that minds the case beats one that does not.
     pub case_sensitive: bool,
+    /// Of expressions with one text the first that was written, where the dialect keeps several.
+    pub first: Reverse<u32>,
 }
 
 impl<'r> Precedence<'r> {
@@ -47,6 +50,7 @@ impl<'r> Precedence<'r> {
             kind: path.kind(),
             text: path.as_str(),
             case_sensitive: !matches!(path, PathPattern::Regex(regex) if regex.is_case_insensitive()),
+            first: Reverse(if let PathPattern::Regex(regex) = path { regex.order() } else { 0 }),
         }
     }
 
@@ -59,8 +63,10 @@ impl<'r> Precedence<'r> {
             Some(PrecedenceField::Length)
         } else if self.kind != other.kind {
             Some(PrecedenceField::Type)
-        } else if self != other {
+        } else if self.text != other.text || self.case_sensitive != other.case_sensitive {
             Some(PrecedenceField::Text)
+        } else if self != other {
+            Some(PrecedenceField::Age)
         } else {
             None
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BackendRef, Precedence};
+use super::{BackendRef, HostSettings, Precedence, Redirect, RoutePolicy};
 use crate::host::HostPattern;
 use crate::object::Origin;
 use crate::path::{PathPattern, PathPolicy};
@@ -17,6 +17,71 @@ pub struct Route {
     pub target: Target,
     /// Where it was written.
     pub origin: Origin,
+    /// The connections whose requests it takes.
+    pub schemes: Schemes,
+    /// What is done with requests on their way; none does nothing.
+    pub policy: Option<Arc<RoutePolicy>>,
+}
+
+impl Route {
+    /// A route for all connections that does nothing with its requests but send them on.
+    #[must_use]
+    pub fn new(path: PathPattern, target: Target, origin: Origin) -> Self {
+        Self { path, target, origin, schemes: Schemes::All, policy: None }
+    }
+
+    /// Whether no path of the object's rules is behind it, but the object's or the host's default.
+    #[must_use]
+    pub fn is_implicit(&self) -> bool {
+        let field = self.origin.field.to_string();
+        field == "spec.defaultBackend" || field.ends_with("].host")
+    }
+}
+
+/// Connections by their protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third protocol")]
+pub enum Schemes {
+    /// Both.
+    #[default]
+    All,
+    /// Plain text.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Schemes {
+    /// Whether connections of this kind are meant.
+    #[must_use]
+    pub fn contains(self, tls: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Http => !tls,
+            Self::Https => tls,
+        }
+    }
+
+    /// Whether some connection is among both.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        [false, true].iter().any(|tls| self.contains(*tls) && other.contains(*tls))
+    }
+
+    /// What is left of these without others; none if nothing is.
+    pub(crate) fn without(self, others: impl Iterator<Item = Self>) -> Option<Self> {
+        let (mut plain, mut tls) = (self.contains(false), self.contains(true));
+        for other in others {
+            plain &= !other.contains(false);
+            tls &= !other.contains(true);
+        }
+        match (plain, tls) {
+            (true, true) => Some(Self::All),
+            (true, false) => Some(Self::Http),
+            (false, true) => Some(Self::Https),
+            (false, false) => None,
+        }
+    }
 }
 
 /// What becomes of a request.
@@ -31,16 +96,6 @@ pub enum Target {
     Respond(FixedResponse),
     /// The rule asks for something that cannot be honoured, so it answers with an error instead of doing half of it.
     Invalid(FixedResponse),
-}
-
-/// A redirect to a fixed place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a record; a new field must break an adapter that would ignore it")]
-pub struct Redirect {
-    /// A status of the 300s.
-    pub status: u16,
-    /// The `Location` header.
-    pub location: Box<str>,
 }
 
 /// An answer that needs no backend.
@@ -73,8 +128,14 @@ pub enum ShadowReason {
     Older,
     /// The objects are of one age and the winner's name is the lesser.
     LesserName,
+    /// The objects are of one age and the winner's name is the greater, as ingress-nginx sorts.
+    GreaterName,
     /// Both are in one object and the winner stands first.
     EarlierInObject,
+    /// The winner comes first in the order of the objects and of their rules.
+    Earlier,
+    /// The winner is the default backend of an Ingress without rules.
+    CatchAll,
 }
 
 impl ShadowReason {
@@ -84,7 +145,10 @@ impl ShadowReason {
         match self {
             Self::Older => "its object is older",
             Self::LesserName => "its object comes first by namespace and name",
+            Self::GreaterName => "its object comes last by namespace and name",
             Self::EarlierInObject => "it stands first in the object",
+            Self::Earlier => "it comes first in the order of the objects",
+            Self::CatchAll => "it is the default backend of an Ingress without rules",
         }
     }
 }
@@ -94,8 +158,10 @@ impl ShadowReason {
 pub struct VirtualHost {
     pattern: HostPattern,
     path_policy: PathPolicy,
+    is_split: bool,
     routes: Box<[Route]>,
     shadowed: Box<[Shadowed]>,
+    settings: Option<Box<HostSettings>>,
 }
 
 impl VirtualHost {
@@ -103,8 +169,26 @@ impl VirtualHost {
     #[must_use]
     pub fn new(pattern: HostPattern, path_policy: PathPolicy, mut routes: Vec<Route>, shadowed: Vec<Shadowed>) -> Self {
         routes.sort_by(|a, b| Precedence::new(&pattern, &b.path).cmp(&Precedence::new(&pattern, &a.path)));
-        routes.dedup_by(|later, earlier| later.path == earlier.path);
-        Self { pattern, path_policy, routes: routes.into(), shadowed: shadowed.into() }
+        routes.dedup_by(|later, earlier| {
+            later.path == earlier.path && (later.schemes == earlier.schemes || earlier.schemes == Schemes::All)
+        });
+        let is_split = routes.iter().any(|route| route.schemes != Schemes::All);
+        Self { pattern, path_policy, is_split, routes: routes.into(), shadowed: shadowed.into(), settings: None }
+    }
+
+    /// The host with settings.
+    #[must_use]
+    pub fn with_settings(mut self, settings: HostSettings) -> Self {
+        self.settings = (settings != HostSettings::default()).then(|| Box::new(settings));
+        self
+    }
+
+    /// The host under another name.
+    #[must_use]
+    pub fn alias(&self, pattern: HostPattern) -> Self {
+        let mut settings = self.settings.as_deref().cloned().unwrap_or_default();
+        settings.alias_of = Some(self.pattern.clone());
+        Self { pattern, settings: Some(Box::new(settings)), ..self.clone() }
     }
 
     /// The requests' host.
@@ -123,6 +207,24 @@ impl VirtualHost {
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// What the host has beside its routes.
+    #[must_use]
+    pub fn settings(&self) -> Option<&HostSettings> {
+        self.settings.as_deref()
+    }
+
+    /// Whether plain-text and TLS connections have different routes.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        self.is_split
+    }
+
+    /// Whether the host is there for connections of this kind: one of its routes is, or it has none at all.
+    #[must_use]
+    pub fn serves(&self, tls: bool) -> bool {
+        !self.is_split || self.routes.iter().any(|route| route.schemes.contains(tls))
     }
 
     /// The rules that lost to one that is the same.

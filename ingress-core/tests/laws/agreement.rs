@@ -86,13 +86,10 @@ proptest! {
 #[test]
 fn a_path_of_64_kib_is_a_path() {
     let long = format!("/{}", "a".repeat(u16::MAX.into()));
-    let route = |place, path| Route {
-        path,
-        target: Target::Respond(FixedResponse { status: 200, reason: "here" }),
-        origin: Origin {
-            object: ObjectRef::new(Kind::Ingress, "ns", "i").into(),
-            field: FieldPath::rule_path(0, place),
-        },
+    let route = |place, path| {
+        let object = ObjectRef::new(Kind::Ingress, "ns", "i").into();
+        let origin = Origin { object, field: FieldPath::rule_path(0, place) };
+        Route::new(path, Target::Respond(FixedResponse { status: 200, reason: "here" }), origin)
     };
     let routes = vec![route(0, PathPattern::Prefix("/".into())), route(1, PathPattern::Exact(long.as_str().into()))];
     let host = VirtualHost::new(HostPattern::Any, PathPolicy::Rfc3986, routes, Vec::new());

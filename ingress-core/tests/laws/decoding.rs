@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Deserializer, Value, json};
 
 use super::cases;
-use super::objects::{class, endpoints, ingress, service, slice};
+use super::objects::{class, config_map, endpoints, ingress, node, service, slice};
 
 fn decoded(wire: WireKind, text: &str) -> Object {
     decode(wire, &mut Deserializer::from_str(text)).unwrap()
@@ -55,6 +55,8 @@ proptest! {
         service in service(),
         slice in slice(),
         endpoints in endpoints(),
+        config_map in config_map(),
+        node in node(),
     ) {
         prop_assert_eq!(decoded(WireKind::Ingress, &printed(&ingress)), Object::Ingress(ingress.clone()));
         prop_assert_eq!(decoded(WireKind::LegacyIngress, &legacy(&ingress).to_string()), Object::Ingress(ingress));
@@ -62,6 +64,8 @@ proptest! {
         prop_assert_eq!(decoded(WireKind::Service, &printed(&service)), Object::Service(service));
         prop_assert_eq!(decoded(WireKind::EndpointSlice, &printed(&slice)), Object::EndpointSlice(slice));
         prop_assert_eq!(decoded(WireKind::Endpoints, &printed(&endpoints)), Object::Endpoints(endpoints));
+        prop_assert_eq!(decoded(WireKind::ConfigMap, &printed(&config_map)), Object::ConfigMap(config_map));
+        prop_assert_eq!(decoded(WireKind::Node, &printed(&node)), Object::Node(node));
     }
 
     /// The years that RFC 3339 can write.

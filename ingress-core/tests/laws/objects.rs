@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ingress_core::diagnostic::Diagnostic;
-use ingress_core::dialect::{Dialect, Kubernetes, Semantics};
+use ingress_core::dialect::{Dialects, Kubernetes, Nginx, Tke};
 use ingress_core::lower::{ClassSelection, ControllerClass, Options};
 use ingress_core::model::{
-    CertificateState, EndpointConditions, EndpointPort, EndpointSlice, EndpointSubset, Endpoints, HttpIngressPath,
-    HttpIngressRule, Ingress, IngressBackend, IngressClass, IngressClassParameters, IngressClassSpec, IngressRule,
-    IngressServiceBackend, IngressSpec, IngressTls, Metadata, Object, ResourceRef, Secret, Service, ServiceBackendPort,
-    ServicePort, ServiceSpec, SliceEndpoint, SubsetAddress, Timestamp,
+    CertificateState, CloudCertificate, ConfigMap, EndpointConditions, EndpointPort, EndpointSlice, EndpointSubset,
+    Endpoints, HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressClass, IngressClassParameters,
+    IngressClassSpec, IngressRule, IngressServiceBackend, IngressSpec, IngressTls, Metadata, Node, Object, ResourceRef,
+    Secret, Service, ServiceBackendPort, ServicePort, ServiceSpec, SliceEndpoint, SubsetAddress, TargetPort, Timestamp,
 };
-use ingress_core::object::ObjectRef;
-use ingress_core::path::PathPolicy;
+use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::{BackendRef, PortRef};
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
@@ -86,6 +84,36 @@ pub(super) fn tls() -> impl Strategy<Value = IngressTls> {
 }
 
 /// Mostly valid: one broken field spoils the whole object, so few are broken.
+/// What one object may say about hosts, backends and other objects that others name too.
+const ANNOTATIONS: &[(&str, &str)] = &[
+    ("nginx.ingress.kubernetes.io/use-regex", "true"),
+    ("nginx.ingress.kubernetes.io/rewrite-target", "/$1"),
+    ("nginx.ingress.kubernetes.io/app-root", "/x"),
+    ("nginx.ingress.kubernetes.io/permanent-redirect", "/elsewhere"),
+    ("nginx.ingress.kubernetes.io/server-alias", "alias.example, *.b, ~^x, a.b"),
+    ("nginx.ingress.kubernetes.io/server-alias", "d.a.b"),
+    ("nginx.ingress.kubernetes.io/from-to-www-redirect", "true"),
+    ("nginx.ingress.kubernetes.io/canary", "true"),
+    ("nginx.ingress.kubernetes.io/canary-weight", "50"),
+    ("nginx.ingress.kubernetes.io/affinity", "cookie"),
+    ("nginx.ingress.kubernetes.io/load-balance", "ewma"),
+    ("nginx.ingress.kubernetes.io/upstream-hash-by", "$request_uri"),
+    ("nginx.ingress.kubernetes.io/default-backend", "s3"),
+    ("nginx.ingress.kubernetes.io/service-upstream", "true"),
+    ("nginx.ingress.kubernetes.io/whitelist-source-range", "10.0.0.0/8"),
+    ("nginx.ingress.kubernetes.io/whitelist-source-range", "nowhere"),
+    ("nginx.ingress.kubernetes.io/auth-type", "basic"),
+    ("nginx.ingress.kubernetes.io/auth-secret", "t1"),
+    ("nginx.ingress.kubernetes.io/custom-headers", "ns1/m1"),
+    ("nginx.ingress.kubernetes.io/auth-tls-secret", "ns1/t1"),
+    ("nginx.ingress.kubernetes.io/ssl-passthrough", "true"),
+    ("nginx.ingress.kubernetes.io/permanent-redirect-code", "x"),
+    ("kubernetes.io/ingress.rule-mix", "true"),
+    ("kubernetes.io/ingress.http-rules", r#"[{"path": "/", "backend": {"serviceName": "s1", "servicePort": 80}}]"#),
+    ("ingress.cloud.tencent.com/auto-rewrite", "true"),
+    ("ingress.cloud.tencent.com/direct-access", "true"),
+];
+
 pub(super) fn ingress() -> impl Strategy<Value = Ingress> {
     let parts = (
         metadata(&["i1", "i2", "i3", "i4"]),
@@ -95,9 +123,11 @@ pub(super) fn ingress() -> impl Strategy<Value = Ingress> {
         vec(rule(), 1..4),
         weighted(0.4, vec(tls(), 1..3)),
         0..40_u8,
+        vec(select(ANNOTATIONS), 0..3),
     );
-    parts.prop_map(|(mut metadata, class, annotation, default_backend, mut rules, tls, broken)| {
+    parts.prop_map(|(mut metadata, class, annotation, default_backend, mut rules, tls, broken, annotations)| {
         metadata.annotations = map("kubernetes.io/ingress.class", annotation);
+        metadata.annotations.extend(annotations.into_iter().map(|(key, value)| (key.into(), value.into())));
         if broken == 0 {
             metadata.annotations.insert("x.ingress.kubernetes.io/y".into(), "z".into());
         }
@@ -132,13 +162,32 @@ fn protocol() -> impl Strategy<Value = Box<str>> {
 }
 
 pub(super) fn service() -> impl Strategy<Value = Service> {
-    let port = (text(&["http", "other", ""]), select(&[80, 80, 81, 0, 70_000][..]), protocol());
-    let ports = vec(port.prop_map(|(name, port, protocol)| ServicePort { name, port, protocol }), 0..3);
-    (metadata(&["s1", "s2", "s3"]), text(&["", "", "", "ExternalName"]), text(&["db.example.", "", "-"]), ports)
-        .prop_map(|(metadata, service_type, external_name, ports)| Service {
-            metadata,
-            spec: ServiceSpec { service_type, external_name, ports },
-        })
+    let target = prop_oneof![
+        select(&[8_080, 0][..]).prop_map(TargetPort::Number),
+        text(&["http", "80"]).prop_map(TargetPort::Name),
+    ];
+    let node_port = of(select(&[30_080, -1][..]));
+    let port = (text(&["http", "other", ""]), select(&[80, 80, 81, 0, 70_000][..]), protocol(), of(target), node_port);
+    let port = port.prop_map(|(name, port, protocol, target_port, node_port)| ServicePort {
+        name,
+        port,
+        protocol,
+        target_port,
+        node_port,
+    });
+    let spec = (
+        text(&["", "", "", "ExternalName"]),
+        text(&["db.example.", "", "-"]),
+        text(&["", "None", "10.96.0.1"]),
+        vec(port, 0..3),
+    );
+    let spec = spec.prop_map(|(service_type, external_name, cluster_ip, ports)| ServiceSpec {
+        service_type,
+        external_name,
+        cluster_ip,
+        ports,
+    });
+    (metadata(&["s1", "s2", "s3"]), spec).prop_map(|(metadata, spec)| Service { metadata, spec })
 }
 
 fn endpoint_ports() -> impl Strategy<Value = Vec<EndpointPort>> {
@@ -172,7 +221,25 @@ fn secret() -> impl Strategy<Value = Secret> {
         3 => names.prop_map(|dns_names| CertificateState::Usable { dns_names }),
         1 => Just(CertificateState::Unusable { reason: "has no `tls.key`".into() }),
     ];
-    (metadata(&["t1", "t2"]), certificate).prop_map(|(metadata, certificate)| Secret { metadata, certificate })
+    let keys = vec(text(&["tls.crt", "auth"]), 0..3).prop_map(|keys| keys.into_iter().collect());
+    let cloud = (vec(text(&["id1", "id2"]), 0..3), of(text(&["id3"])))
+        .prop_map(|(certificates, ca)| CloudCertificate { certificates, ca });
+    (metadata(&["t1", "t2"]), certificate, keys, weighted(0.2, cloud))
+        .prop_map(|(metadata, certificate, keys, cloud)| Secret { metadata, certificate, keys, cloud })
+}
+
+pub(super) fn config_map() -> impl Strategy<Value = ConfigMap> {
+    (metadata(&["m1", "m2"]), optional(&["true", "", "no"], 0.8))
+        .prop_map(|(metadata, value)| ConfigMap { metadata, data: map("ssl-redirect", value) })
+}
+
+pub(super) fn node() -> impl Strategy<Value = Node> {
+    (metadata(&["n1", "n2", "n3"]), vec(text(ADDRESSES), 0..3), any::<bool>()).prop_map(
+        |(mut metadata, addresses, ready)| {
+            metadata.namespace = Box::default();
+            Node { metadata, addresses, ready }
+        },
+    )
 }
 
 /// Any object.
@@ -184,6 +251,8 @@ pub(super) fn object() -> impl Strategy<Value = Object> {
         3 => slice().prop_map(Object::EndpointSlice),
         1 => endpoints().prop_map(Object::Endpoints),
         2 => secret().prop_map(Object::Secret),
+        1 => config_map().prop_map(Object::ConfigMap),
+        1 => node().prop_map(Object::Node),
     ]
 }
 
@@ -195,41 +264,27 @@ pub(super) fn world(most: usize) -> impl Strategy<Value = Vec<Object>> {
     })
 }
 
-/// The plain dialect with nginx's path policy.
-#[derive(Debug)]
-struct NginxPaths;
-
-impl Dialect for NginxPaths {
-    fn name(&self) -> &'static str {
-        "nginx-paths"
-    }
-
-    fn semantics(&self) -> Semantics {
-        let mut semantics = Kubernetes::default().semantics();
-        semantics.path_policy = PathPolicy::Nginx;
-        semantics
-    }
-
-    fn interpret(&self, _: &Arc<ObjectRef>, _: &Ingress, _: &mut Vec<Diagnostic>) {}
-}
-
 pub(super) fn options() -> impl Strategy<Value = Options> {
     let ours =
         (any::<bool>(), any::<bool>(), text(&["nginx", "c1"])).prop_map(|(watch_without_class, by_name, class)| {
             ControllerClass { ingress_class: class, watch_without_class, by_name, ..ControllerClass::default() }
         });
     let port = select(vec![PortRef::First, PortRef::Number(80), PortRef::Name("http".into())]);
-    (weighted(0.3, ours), weighted(0.3, port), any::<u64>(), prop::bool::weighted(0.2)).prop_map(
-        |(ours, port, seed, nginx)| {
+    (weighted(0.3, ours), weighted(0.3, port), any::<u64>(), 0..5_u8, any::<bool>()).prop_map(
+        |(ours, port, seed, dialect, flag)| {
             let mut options = Options::default();
             if let Some(ours) = ours {
                 options.classes = ClassSelection::Controller(ours);
             }
-            options.default_backend =
-                port.map(|port| BackendRef { namespace: "ns1".into(), service: "s1".into(), port });
+            options.default_backend = port.map(|port| BackendRef::new("ns1".into(), "s1".into(), port));
             options.hash_seed = seed;
-            if nginx {
-                options.dialect = Arc::new(NginxPaths);
+            options.disable_catch_all = flag;
+            options.config_map = flag.then(|| ObjectRef::new(Kind::ConfigMap, "ns1", "s1"));
+            match dialect {
+                0 => options.dialects = Dialects::only(Arc::new(Kubernetes::default())),
+                1 => options.dialects = Dialects::only(Arc::new(Nginx::new(flag))),
+                2 => options.dialects = Dialects::only(Arc::new(Tke::default())),
+                _ => {}
             }
             options
         },

@@ -46,10 +46,10 @@ proptest! {
         seeds in seeds(),
     ) {
         let object = Arc::new(ObjectRef::new(Kind::Ingress, "ns", "i"));
-        let routes = paths.iter().enumerate().map(|(i, path)| Route {
-            path: PathPattern::Prefix(PathPolicy::Rfc3986.canonical_escapes(path)),
-            target: Target::Respond(FixedResponse { status: 200, reason: "here" }),
-            origin: Origin { object: Arc::clone(&object), field: FieldPath::rule_path(0, i) },
+        let routes = paths.iter().enumerate().map(|(i, path)| {
+            let path = PathPattern::Prefix(PathPolicy::Rfc3986.canonical_escapes(path));
+            let origin = Origin { object: Arc::clone(&object), field: FieldPath::rule_path(0, i) };
+            Route::new(path, Target::Respond(FixedResponse { status: 200, reason: "here" }), origin)
         });
         let host = VirtualHost::new(HostPattern::Any, PathPolicy::Rfc3986, routes.collect(), Vec::new());
         let router = router(host.routes());

@@ -54,9 +54,11 @@ impl Seed {
             path = format!("{}{suffix}", route.path.as_str());
             if !keep_host {
                 host = match pattern {
-                    HostPattern::Any => host,
+                    HostPattern::Any | HostPattern::Regex(_) => host,
                     HostPattern::Exact(name) => Some(name.to_string()),
                     HostPattern::Wildcard(name) => Some(format!("w.{name}")),
+                    HostPattern::Suffix(name) => Some(format!("w.v.{name}")),
+                    HostPattern::Stem(name) => Some(format!("{name}.w")),
                 };
             }
         }

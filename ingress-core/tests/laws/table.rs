@@ -7,8 +7,8 @@ use ingress_core::host::HostPattern;
 use ingress_core::object::{FieldPath, Kind, ObjectRef, Origin};
 use ingress_core::path::{PathPattern, PathPolicy, RegexPattern};
 use ingress_core::policy::{
-    Availability, Backend, BackendRef, DefaultBackend, Endpoint, FixedResponse, PortRef, Redirect, Route, RouteTable,
-    ShadowReason, Shadowed, Target, VirtualHost,
+    Availability, Backend, BackendRef, DefaultBackend, Endpoint, FixedResponse, Location, PortRef, Redirect, Route,
+    RouteTable, ShadowReason, Shadowed, Target, VirtualHost,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -77,7 +77,7 @@ fn paths() -> impl Strategy<Value = Vec<PathPattern>> {
 
 pub(super) fn backend(number: usize) -> Arc<BackendRef> {
     let service = format!("s{number}").into();
-    Arc::new(BackendRef { namespace: "ns".into(), service, port: PortRef::Number(80) })
+    Arc::new(BackendRef::new("ns".into(), service, PortRef::Number(80)))
 }
 
 const BACKENDS: usize = 4;
@@ -85,7 +85,11 @@ const BACKENDS: usize = 4;
 fn target() -> impl Strategy<Value = Target> {
     prop_oneof![
         6 => (0..BACKENDS).prop_map(|number| Target::Backend(backend(number))),
-        1 => Just(Target::Redirect(Box::new(Redirect { status: 308, location: "https://example/".into() }))),
+        1 => Just(Target::Redirect(Box::new(Redirect {
+            status: 308,
+            location: Location::Constant("https://example/".into()),
+            reason: "elsewhere",
+        }))),
         1 => Just(Target::Respond(FixedResponse { status: 410, reason: "gone" })),
         1 => Just(Target::Invalid(FixedResponse { status: 500, reason: "cannot" })),
     ]
@@ -125,7 +129,7 @@ fn host() -> impl Strategy<Value = HostSpec> {
 fn build((number, (pattern, policy, routes, lost)): (usize, HostSpec)) -> (HostPattern, Arc<VirtualHost>) {
     let routes = routes.into_iter().enumerate();
     let mut routes: Vec<Route> =
-        routes.map(|(place, (path, target))| Route { path, target, origin: origin(number, place) }).collect();
+        routes.map(|(place, (path, target))| Route::new(path, target, origin(number, place))).collect();
     // Some rules lost against the first one.
     let mut shadowed = Vec::new();
     if let Some(winner) = routes.first().cloned() {
@@ -158,6 +162,7 @@ pub(super) fn route_table() -> impl Strategy<Value = RouteTable> {
             hosts: hosts.into_iter().enumerate().map(build).collect(),
             default_backend: default.map(Arc::new),
             certificates: BTreeMap::new(),
+            path_policy: PathPolicy::default(),
             backends,
         }
     })

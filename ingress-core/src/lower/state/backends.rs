@@ -7,6 +7,8 @@ use super::SeededState;
 use crate::diagnostic::Diagnostic;
 use crate::host::HostPattern;
 use crate::lower::backend;
+use crate::lower::claims::Claims;
+use crate::lower::merge::Merged;
 use crate::model::Inputs;
 use crate::object::{Kind, ObjectRef, Origin};
 use crate::policy::{Backend, BackendRef, DefaultBackend, Target, VirtualHost};
@@ -29,6 +31,8 @@ struct Entry {
     is_default: bool,
     /// Whether it waits to be resolved again.
     is_dirty: bool,
+    /// What objects say of all its requests.
+    claims: Option<Box<Claims>>,
 }
 
 /// The hosts with a route to a backend: nearly always one.
@@ -91,6 +95,9 @@ pub(crate) struct Backends {
     gone: Vec<BackendId>,
     had_services: bool,
     had_endpoints: bool,
+    /// Backends that filters and canaries name, and how many hosts they do so in.
+    side: BTreeMap<Arc<BackendRef>, usize>,
+    side_changed: bool,
 }
 
 impl Backends {
@@ -104,7 +111,19 @@ impl Backends {
             gone: Vec::new(),
             had_services: false,
             had_endpoints: false,
+            side: BTreeMap::new(),
+            side_changed: false,
         }
+    }
+
+    /// The backends that filters and canaries name, with their numbers.
+    pub(crate) fn side(&self) -> BTreeMap<Arc<BackendRef>, BackendId> {
+        self.side.keys().filter_map(|reference| Some((Arc::clone(reference), self.id(reference)?))).collect()
+    }
+
+    /// Whether those differ from when this was asked last.
+    pub(super) fn take_side_changed(&mut self) -> bool {
+        std::mem::take(&mut self.side_changed)
     }
 
     /// The number of a backend that some route names.
@@ -142,24 +161,49 @@ impl Backends {
     }
 
     /// Notes that a host's routes changed.
-    pub(super) fn replace_host(
-        &mut self,
-        pattern: &HostPattern,
-        before: Option<&VirtualHost>,
-        after: Option<&VirtualHost>,
-    ) {
+    pub(super) fn replace_host(&mut self, pattern: &HostPattern, before: Option<&Merged>, after: Option<&Merged>) {
         for reference in after.into_iter().flat_map(references) {
             self.name(reference, |entry| entry.hosts.insert(pattern));
         }
-        if before.is_none() {
-            return;
+        for reference in after.into_iter().flat_map(side_references) {
+            let count = self.side.entry(Arc::clone(reference)).or_default();
+            *count += 1;
+            self.side_changed |= *count == 1;
+        }
+        self.replace_claims(pattern, before, after);
+        let Some(before) = before else { return };
+        for reference in side_references(before) {
+            let Some(count) = self.side.get_mut(reference) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                self.side.remove(reference);
+                self.side_changed = true;
+            }
         }
         let kept: BTreeSet<&Arc<BackendRef>> = after.into_iter().flat_map(references).collect();
-        for reference in before.into_iter().flat_map(references).filter(|reference| !kept.contains(reference)) {
+        for reference in references(before).filter(|reference| !kept.contains(reference)) {
             let Some(entry) = self.entries.get_mut(reference) else { continue };
             entry.hosts.remove(pattern);
             entry.queue(reference, &mut self.dirty);
             self.drop_unused(reference);
+        }
+    }
+
+    /// Notes that what a host's objects say of backends changed.
+    fn replace_claims(&mut self, pattern: &HostPattern, before: Option<&Merged>, after: Option<&Merged>) {
+        for claim in before.into_iter().flat_map(|merged| &merged.claims) {
+            if let Some(entry) = self.entries.get_mut(&claim.backend)
+                && let Some(claims) = &mut entry.claims
+            {
+                claims.remove(pattern);
+                entry.queue(&claim.backend, &mut self.dirty);
+            }
+        }
+        for claim in after.into_iter().flat_map(|merged| &merged.claims) {
+            if let Some(entry) = self.entries.get_mut(&claim.backend) {
+                entry.claims.get_or_insert_default().insert(pattern, claim);
+                entry.queue(&claim.backend, &mut self.dirty);
+            }
         }
     }
 
@@ -201,7 +245,8 @@ impl Backends {
             let Some(entry) = self.entries.get_mut(&reference) else { continue };
             entry.is_dirty = false;
             let mut found = Vec::new();
-            let backend = backend::resolve(&reference, inputs, &mut found);
+            let mut backend = backend::resolve(&reference, inputs, &mut found);
+            backend.policy = entry.claims.as_deref().and_then(|claims| claims.policy(&reference, &mut found));
             if !backend.availability.is_up() {
                 let hosts: Vec<Arc<VirtualHost>> = entry.hosts.iter().filter_map(routes_of).collect();
                 let origins = hosts.iter().flat_map(|host| origins(host, &reference)).map(Some);
@@ -232,7 +277,14 @@ impl Backends {
                     self.next += 1;
                     id
                 });
-                place.insert(Entry { id, resolved: None, hosts: Users::None, is_default: false, is_dirty: false })
+                place.insert(Entry {
+                    id,
+                    resolved: None,
+                    hosts: Users::None,
+                    is_default: false,
+                    is_dirty: false,
+                    claims: None,
+                })
             }
         };
         by(entry);
@@ -258,11 +310,23 @@ impl Backends {
     }
 }
 
-fn references(host: &VirtualHost) -> impl Iterator<Item = &Arc<BackendRef>> {
-    host.routes().iter().filter_map(|route| match &route.target {
+/// The backends that a host names, by routes or otherwise.
+fn references(merged: &Merged) -> impl Iterator<Item = &Arc<BackendRef>> {
+    let routes = merged.host.routes().iter().filter_map(|route| match &route.target {
         Target::Backend(reference) => Some(reference),
         _ => None,
-    })
+    });
+    routes.chain(side_references(merged))
+}
+
+/// The backends that filters and canaries of a host name.
+fn side_references(merged: &Merged) -> impl Iterator<Item = &Arc<BackendRef>> {
+    let filters = merged.host.routes().iter().filter_map(|route| Some(&*route.policy.as_ref()?.filters));
+    let named = filters.flat_map(|filters| {
+        let errors = filters.errors.as_ref().and_then(|errors| errors.backend.as_ref());
+        filters.fallback.iter().chain(errors)
+    });
+    named.chain(merged.claims.iter().filter_map(|claim| claim.canary_backend()))
 }
 
 fn origins<'h>(host: &'h VirtualHost, wanted: &BackendRef) -> impl Iterator<Item = &'h Origin> {

@@ -1,0 +1,122 @@
+//! Certificates by the identifiers that a cloud gives them, from a directory or a file.
+//!
+//! In a directory the certificate `x` is `x.crt` or `x.pem`, with its key in `x.key` or in the same file. A file is a
+//! mapping in YAML or JSON from identifiers to PEM files, named from where it stands itself, or to lists of DNS names.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ingress_core::dialect::CertificateSource;
+use ingress_core::model::CertificateState;
+use ingress_core::object::{Kind, ObjectRef};
+use serde_json::json;
+
+use crate::input::{Limits, Manifests, Node, parse};
+
+/// The DNS names of certificates, by identifier.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DirectorySource {
+    names: BTreeMap<Box<str>, Vec<Box<str>>>,
+}
+
+impl DirectorySource {
+    /// Reads a directory, or a file with a mapping. What is in other files of a directory is left alone.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read or is no certificate with a key, fit for a person.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        if path.is_dir() { Self::directory(path) } else { Self::mapping(path) }
+    }
+
+    fn directory(path: &Path) -> Result<Self, String> {
+        let entries = fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
+        let files: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+        let mut files = files.map_err(|error| unreadable(path, &error))?;
+        // `.crt` comes before `.pem`, and the first counts.
+        files.sort();
+        let mut source = Self::default();
+        for file in files.iter().filter(|file| file.is_file()) {
+            let is_certificate = [Some("crt"), Some("pem")].contains(&file.extension().and_then(OsStr::to_str));
+            let id = file.file_stem().and_then(OsStr::to_str).filter(|_| is_certificate);
+            if let Some(id) = id.filter(|id| !source.names.contains_key(*id)) {
+                source.names.insert(id.into(), dns_names(id, file)?);
+            }
+        }
+        Ok(source)
+    }
+
+    fn mapping(path: &Path) -> Result<Self, String> {
+        let stream = parse(&read(path)?, &Limits::default());
+        if let Some(problem) = stream.problems.first() {
+            return Err(format!("cannot read `{}`: line {}: {}", path.display(), problem.span.line, problem.message));
+        }
+        let Some(entries) = stream.documents.first().and_then(|document| document.entries()) else {
+            return Err(format!("`{}` is not a mapping from certificate ids to files or names", path.display()));
+        };
+        let folder = path.parent().unwrap_or(path);
+        let mut source = Self::default();
+        for entry in entries {
+            let names = match (entry.node.as_str(), names(&entry.node)) {
+                (Some(file), _) => dns_names(&entry.key, &folder.join(file))?,
+                (None, Some(names)) => names,
+                (None, None) => {
+                    let (file, line) = (path.display(), entry.node.span.line);
+                    return Err(format!(
+                        "`{file}`, line {line}: `{}` is neither a file nor a list of names",
+                        entry.key
+                    ));
+                }
+            };
+            source.names.insert(entry.key.clone(), names);
+        }
+        Ok(source)
+    }
+}
+
+impl CertificateSource for DirectorySource {
+    fn dns_names(&self, id: &str) -> Option<Vec<Box<str>>> {
+        self.names.get(id).cloned()
+    }
+}
+
+fn names(node: &Node) -> Option<Vec<Box<str>>> {
+    node.items()?.iter().map(|item| item.as_str().map(Into::into)).collect()
+}
+
+/// The names that the certificate in a file is for. The file is read as the Secret that could be made of it.
+fn dns_names(id: &str, file: &Path) -> Result<Vec<Box<str>>, String> {
+    let certificate = read(file)?;
+    let beside = file.with_extension("key");
+    let key = if beside.is_file() { read(&beside)? } else { certificate.clone() };
+    let secret = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "certificate"},
+        "stringData": {"tls.crt": certificate, "tls.key": key},
+    });
+    let mut manifests = Manifests::default();
+    manifests.read(id, secret.to_string(), "default");
+    let state = manifests.inputs.secret(&ObjectRef::new(Kind::Secret, "default", "certificate"));
+    match state.map(|secret| &secret.certificate) {
+        Some(CertificateState::Usable { dns_names }) => Ok(dns_names.clone()),
+        Some(CertificateState::Unusable { reason }) => {
+            let reason = reason.replace("`tls.crt`", "certificate").replace("`tls.key`", "key");
+            Err(format!("certificate `{id}`: `{}` {reason}", file.display()))
+        }
+        _ => Err(format!("certificate `{id}`: `{}` cannot be read as a certificate", file.display())),
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot read `{}`: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! The order in which a request meets what stands between its host and its backend.
+//!
+//! It is that of nginx's phases as ingress-nginx fills them: redirects come before access lists, access lists before
+//! authentication.
+
+use std::sync::Arc;
+
+use super::{Decision, Forward, Matched, Redirected, Response, access, canary, client, reason, response};
+use crate::path::PathPolicy;
+use crate::policy::{Backend, BackendRef, HostSettings, Location, Route, RoutePolicy, Target, VirtualHost};
+use crate::request::RequestView;
+
+/// What a decision depends on beside host and route.
+pub(crate) trait World<'s> {
+    /// What is known of a backend.
+    fn backend(&self, reference: &Arc<BackendRef>) -> Option<&'s Backend>;
+    /// Whether a certificate is registered for a name, or for all names under its parent.
+    fn has_certificate(&self, host: &str) -> bool;
+}
+
+/// Where a request has got to.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'s> {
+    pub(crate) host: &'s Arc<VirtualHost>,
+    pub(crate) route: &'s Route,
+    /// What is known of the backend that the route names.
+    pub(crate) backend: Option<&'s Backend>,
+}
+
+impl<'s> Place<'s> {
+    fn matched(self) -> Matched<'s> {
+        Matched::Route { host: self.host, route: self.route }
+    }
+}
+
+/// What the host itself answers, before its routes are looked at.
+pub(crate) fn at_host<'s>(
+    host: &'s Arc<VirtualHost>,
+    settings: &'s HostSettings,
+    request: &RequestView<'_>,
+    path: &[u8],
+) -> Option<Decision<'s>> {
+    // A connection that is handed on as it is never shows its requests.
+    if settings.passthrough.is_some() && request.is_tls() {
+        return None;
+    }
+    if let Some(certificate) = &settings.client_certificate
+        && let Some((status, reason)) = access::client_certificate(certificate, host.pattern(), request)
+    {
+        let matched = Matched::Host { host, origin: &certificate.origin };
+        return Some(Decision::respond(status, reason, Some(matched)));
+    }
+    let app_root = settings.app_root.as_ref().filter(|_| path == b"/")?;
+    let matched = Matched::Host { host, origin: &app_root.origin };
+    Some(Decision::Redirect(Redirected { redirect: &app_root.redirect, matched }))
+}
+
+/// What becomes of a request that a route with a policy takes.
+pub(crate) fn at_route<'s>(
+    world: &impl World<'s>,
+    place: Place<'s>,
+    policy: &'s RoutePolicy,
+    request: &RequestView<'_>,
+) -> Decision<'s> {
+    let matched = place.matched();
+    let (filters, target, settings) = (&*policy.filters, &place.route.target, place.host.settings());
+    let respond = |status, reason| Decision::respond(status, reason, Some(matched));
+    if let Some(limit) = filters.body_limit
+        && request.declared_length().is_some_and(|length| length > limit)
+    {
+        return respond(413, reason::BODY_TOO_LARGE);
+    }
+    match target {
+        Target::Redirect(redirect) if matches!(redirect.location, Location::WithSlash { .. }) => {
+            return Decision::Redirect(Redirected { redirect, matched });
+        }
+        Target::Invalid(response) => {
+            let (status, reason) = (response.status, response.reason);
+            return Decision::Refuse(Response { status, reason, matched: Some(matched) });
+        }
+        _ => {}
+    }
+    if let Some(cors) = &filters.cors
+        && request.method() == "OPTIONS"
+        && response::is_allowed_origin(cors, request)
+    {
+        return respond(204, reason::CORS_PREFLIGHT);
+    }
+    if let Target::Redirect(redirect) = target {
+        return Decision::Redirect(Redirected { redirect, matched });
+    }
+    if let Some(tls) = &filters.tls_redirect
+        && !client::is_https(&filters.access.client, request)
+        && (tls.force || world.has_certificate(request.host()))
+    {
+        return Decision::Redirect(Redirected { redirect: &tls.redirect, matched });
+    }
+    let path_policy = place.host.path_policy();
+    let chosen = match target {
+        Target::Backend(_) => match choose(world, place.backend, policy, request) {
+            Some(chosen) => Some(chosen),
+            None => return respond(503, reason::NO_ENDPOINTS),
+        },
+        _ => None,
+    };
+    let refused = settings
+        .and_then(|settings| settings.client_certificate.as_ref())
+        .and_then(|certificate| access::without_tls(certificate, request))
+        .or_else(|| access::refuse(&filters.access, request));
+    if let Some((status, reason)) = refused {
+        return respond(status, reason);
+    }
+    match (chosen, target) {
+        (Some((backend, canary, is_fallback)), _) => Decision::Forward(Forward {
+            backend,
+            matched,
+            path_policy,
+            policy: Some(policy),
+            settings,
+            canary,
+            is_fallback,
+            is_passthrough: false,
+        }),
+        (None, Target::Respond(fixed)) => respond(fixed.status, fixed.reason),
+        // The other targets have been answered above.
+        (None, _) => respond(503, reason::NO_ENDPOINTS),
+    }
+}
+
+type Chosen<'s> = (&'s Backend, Option<(&'s crate::policy::Canary, super::CanaryBy)>, bool);
+
+/// The backend that a request goes to: the route's, its canary, or what stands in for it; none if none is up.
+fn choose<'s>(
+    world: &impl World<'s>,
+    primary: Option<&'s Backend>,
+    policy: &'s RoutePolicy,
+    request: &RequestView<'_>,
+) -> Option<Chosen<'s>> {
+    let is_up = |backend: &&Backend| backend.availability.is_up();
+    let Some(primary) = primary.filter(is_up) else {
+        let fallback = policy.filters.fallback.as_ref().and_then(|fallback| world.backend(fallback));
+        return fallback.filter(is_up).map(|backend| (backend, None, true));
+    };
+    if let Some(canary) = primary.policy.as_deref().and_then(|upstream| upstream.canary.as_ref())
+        && let Some(backend) = world.backend(&canary.backend).filter(is_up)
+        && let Some(by) = canary::takes(canary, primary, backend, request)
+    {
+        return Some((backend, Some((canary, by)), false));
+    }
+    Some((primary, None, false))
+}
+
+/// The route that TLS connections to a host are handed to as they are: that of `/`.
+pub(crate) fn passed_through(host: &VirtualHost, request: &RequestView<'_>) -> Option<usize> {
+    host.settings().filter(|settings| settings.passthrough.is_some() && request.is_tls())?;
+    host.routes().iter().position(|route| route.path.as_str() == "/")
+}
+
+/// What becomes of such a connection.
+pub(crate) fn pass_through(place: Place<'_>) -> Decision<'_> {
+    let matched = place.matched();
+    if let Some(decision) = super::fixed(&place.route.target, matched) {
+        return decision;
+    }
+    let Some(backend) = place.backend else { return Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)) };
+    match super::toward(backend, matched, PathPolicy::Nginx) {
+        Decision::Forward(forward) => Decision::Forward(Forward { is_passthrough: true, ..forward }),
+        other => other,
+    }
+}

@@ -1,0 +1,202 @@
+//! What the backend sees of a request.
+
+use std::borrow::Cow;
+
+use super::response::Header;
+use super::{Forward, client, template};
+use crate::path::PathPolicy;
+use crate::path::canonical::escape;
+use crate::policy::{Access, ClientAddress, Filters, LoadBalance, Protocol, UpstreamSettings};
+use crate::request::RequestView;
+
+impl<'s> Forward<'s> {
+    /// The request target that is sent upstream, for the request that was decided on.
+    ///
+    /// A rewrite replaces the path and keeps the query. Without one, nginx's path policy sends the target as it was received
+    /// and that of RFC 3986 the canonical path.
+    #[must_use]
+    pub fn upstream_target<'r>(&self, request: &'r RequestView<'_>) -> Cow<'r, [u8]> {
+        if let Some(rewrite) = self.policy.and_then(|policy| policy.rewrite.as_ref()) {
+            // Of a request that was forwarded the path was not refused.
+            let path = request.path(self.path_policy).unwrap_or(b"/");
+            let mut target = escape(&rewrite.apply(path));
+            if let Some(query) = request.query().filter(|query| !query.is_empty()) {
+                target.push(b'?');
+                target.extend_from_slice(query);
+            }
+            return Cow::Owned(target);
+        }
+        match self.path_policy {
+            PathPolicy::Nginx => Cow::Borrowed(request.raw_target()),
+            PathPolicy::Rfc3986 => request.canonical_target(self.path_policy).unwrap_or(Cow::Borrowed(b"/")),
+        }
+    }
+
+    /// The Host that the backend sees.
+    #[must_use]
+    pub fn upstream_host<'r>(&self, request: &RequestView<'r>) -> Cow<'r, [u8]>
+    where
+        's: 'r,
+    {
+        match self.filters().and_then(|filters| filters.upstream.vhost.as_deref()) {
+            Some(vhost) => Cow::Borrowed(vhost.as_bytes()),
+            None => Cow::Borrowed(request.authority()),
+        }
+    }
+
+    /// Headers that are set on the request, whatever the client sent under these names. Where the client sent no
+    /// `X-Request-ID` the adapter makes one.
+    #[must_use]
+    pub fn upstream_headers(&self, request: &RequestView<'_>) -> Vec<Header> {
+        let Some(filters) = self.filters() else { return Vec::new() };
+        let source = &*filters.access.client;
+        let scheme: &[u8] = if client::is_https(source, request) { b"https" } else { b"http" };
+        let port: &[u8] = if request.is_tls() { b"443" } else { b"80" };
+        let mut headers: Vec<Header> = Vec::new();
+        let mut set = |name: &str, value: &[u8]| headers.push((name.into(), value.to_vec()));
+        if let Some(address) = client::address(source, request) {
+            let address = address.to_string();
+            set("X-Real-IP", address.as_bytes());
+            set("X-Forwarded-For", address.as_bytes());
+        }
+        set("X-Forwarded-Host", client::forwarded(source, request, "x-forwarded-host").unwrap_or(request.authority()));
+        set("X-Forwarded-Port", client::forwarded(source, request, "x-forwarded-port").unwrap_or(port));
+        set("X-Forwarded-Proto", scheme);
+        set("X-Forwarded-Scheme", scheme);
+        set("X-Scheme", scheme);
+        for (name, from) in
+            [("X-Original-Forwarded-For", "x-forwarded-for"), ("X-Original-Forwarded-Host", "x-forwarded-host")]
+        {
+            if let Some(value) = request.header(from).next() {
+                set(name, value);
+            }
+        }
+        if let (Some(prefix), Some(rewrite)) =
+            (&filters.upstream.forwarded_prefix, self.policy.and_then(|it| it.rewrite.as_ref()))
+        {
+            let path = request.path(self.path_policy).unwrap_or(b"/");
+            set("X-Forwarded-Prefix", &rewrite.apply_to(prefix, path));
+        }
+        if let Some(id) = request.header("x-request-id").next().filter(|id| !id.is_empty()) {
+            set("X-Request-ID", id);
+        }
+        if self.is_fallback
+            && let super::Matched::Route { route, .. } = self.matched
+            && let crate::policy::Target::Backend(wanted) = &route.target
+        {
+            set("X-Code", b"503");
+            set("X-Format", request.header("accept").next().unwrap_or_default());
+            set("X-Namespace", wanted.namespace.as_bytes());
+            set("X-Ingress-Name", route.origin.object.name.as_bytes());
+            set("X-Service-Name", wanted.service.as_bytes());
+            set("X-Service-Port", wanted.port.to_string().as_bytes());
+        }
+        if let Some(value) = &filters.upstream.connection_header {
+            set("Connection", value.as_bytes());
+        }
+        for (name, value) in &filters.upstream.set_headers {
+            set(name, value.as_bytes());
+        }
+        if let Some(certificate) = self.settings.and_then(|settings| settings.client_certificate.as_ref())
+            && let Some(client) = request.conn().tls.as_ref().and_then(|tls| tls.client_certificate.as_ref())
+            && certificate.verify != crate::policy::VerifyClient::Off
+        {
+            set("ssl-client-verify", if client.is_verified { b"SUCCESS" } else { b"FAILED" });
+            set("ssl-client-subject-dn", client.subject.as_bytes());
+        }
+        headers
+    }
+
+    /// What is spoken with the backend.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        if self.is_passthrough {
+            return Protocol::TlsPassthrough;
+        }
+        self.filters().map_or(Protocol::Http, |filters| filters.upstream.protocol)
+    }
+
+    /// The text whose hash chooses the endpoint.
+    #[must_use]
+    pub fn hash_key(&self, request: &RequestView<'_>) -> Option<Vec<u8>> {
+        let sharing = self.sharing().filter(|sharing| sharing.affinity.is_none())?;
+        let hash = sharing.hash.as_ref()?;
+        Some(template::fill(&hash.key, self.client_source(), request))
+    }
+
+    /// The path that an affinity cookie is for.
+    #[must_use]
+    pub fn cookie_path(&self, affinity: &'s crate::policy::Affinity) -> &'s str {
+        match (&affinity.path, self.matched) {
+            (Some(path), _) => path,
+            // A cookie has no use for an expression.
+            (None, super::Matched::Route { route, .. }) if route.path.kind() != crate::path::PathKind::Regex => {
+                route.path.as_str()
+            }
+            (None, _) => "/",
+        }
+    }
+
+    /// How an endpoint is chosen where neither a cookie nor a hash does.
+    #[must_use]
+    pub fn load_balance(&self) -> LoadBalance {
+        let plain = |settings: &UpstreamSettings| settings.affinity.is_none() && settings.hash.is_none();
+        self.sharing()
+            .filter(|settings| plain(settings))
+            .map_or(LoadBalance::RoundRobin, |settings| settings.load_balance)
+    }
+
+    /// Where the copy of the request goes.
+    #[must_use]
+    pub fn mirror_target(&self, request: &RequestView<'_>) -> Option<Vec<u8>> {
+        let mirror = self.filters()?.mirror.as_ref()?;
+        Some(template::fill(&mirror.target, self.client_source(), request))
+    }
+
+    /// The URL that is asked whether the request may pass.
+    #[must_use]
+    pub fn auth_url(&self, request: &RequestView<'_>) -> Option<Vec<u8>> {
+        let external = self.filters()?.access.external.as_ref()?;
+        Some(template::fill(&external.url, self.client_source(), request))
+    }
+
+    /// Where a client that is not known is sent to sign in.
+    #[must_use]
+    pub fn signin_url(&self, request: &RequestView<'_>) -> Option<Vec<u8>> {
+        let external = self.filters()?.access.external.as_ref()?;
+        let signin = external.signin.as_ref()?;
+        let source = self.client_source();
+        let mut url = template::fill(signin, source, request);
+        let param = format!("{}=", external.signin_redirect_param);
+        let text = String::from_utf8_lossy(&url).into_owned();
+        let has_param = text.split(['?', '&']).skip(1).any(|pair| pair.starts_with(&param));
+        if !has_param {
+            url.push(if text.contains('?') { b'&' } else { b'?' });
+            let scheme = if client::is_https(source, request) { "https" } else { "http" };
+            url.extend_from_slice(format!("{param}{scheme}://{}", request.host()).as_bytes());
+            template::escape(request.raw_target(), &mut url);
+        }
+        Some(url)
+    }
+
+    /// The limits that count for this client; none if it is exempt.
+    #[must_use]
+    pub fn limits(&self, request: &RequestView<'_>) -> Option<&'s crate::policy::Limits> {
+        let limits = self.filters()?.limits.as_ref()?;
+        let address = client::address(self.client_source(), request);
+        let is_exempt = address.is_some_and(|address| limits.exempt.iter().any(|range| range.contains(address)));
+        (!is_exempt).then_some(limits)
+    }
+
+    /// The restrictions that are left for the adapter to check: a password, a question to another service.
+    #[must_use]
+    pub fn access(&self) -> Option<&'s Access> {
+        let access = &self.filters()?.access;
+        (access.basic.is_some() || access.external.is_some()).then_some(access)
+    }
+
+    fn client_source(&self) -> &'s ClientAddress {
+        const PEER: &ClientAddress = &ClientAddress::Peer;
+        self.filters().map_or(PEER, |filters: &Filters| &*filters.access.client)
+    }
+}

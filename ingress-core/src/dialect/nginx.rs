@@ -1,0 +1,129 @@
+//! Ingresses as ingress-nginx v1.15 reads them: one file per feature.
+//!
+//! [`interpret`](Dialect::interpret) reads the annotations of one object; `combine` does to a host what the annotations of
+//! one object do to all of its paths.
+
+mod access;
+mod auth;
+mod canary;
+mod client_certificate;
+mod combine;
+mod cors;
+mod grammar;
+mod headers;
+mod keys;
+mod limits;
+mod names;
+mod proxy;
+mod redirect;
+mod rewrite;
+mod settings;
+mod sharing;
+mod unknown;
+mod upstream_tls;
+
+use std::sync::Arc;
+
+use self::settings::Settings;
+use super::annotations::Annotations;
+use super::{
+    CertificateScope, ClassField, DefaultScope, Dialect, HostDraft, Intent, ResourceBackend, Role, Semantics, Subject,
+    TieBreak, TrailingSlash, WildcardDepth,
+};
+use crate::diagnostic::Diagnostic;
+use crate::model::ConfigMap;
+use crate::path::PathPolicy;
+use crate::policy::{Filters, Reach};
+
+/// What all annotations of the controller begin with.
+const PREFIX: &str = "nginx.ingress.kubernetes.io/";
+
+/// ingress-nginx v1.15.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Nginx {
+    settings: Arc<Settings>,
+    passthrough: bool,
+}
+
+impl Nginx {
+    /// The dialect of a controller that was started with `--enable-ssl-passthrough` or without.
+    #[must_use]
+    pub fn new(enable_ssl_passthrough: bool) -> Self {
+        Self { settings: Arc::default(), passthrough: enable_ssl_passthrough }
+    }
+}
+
+impl Dialect for Nginx {
+    fn name(&self) -> &'static str {
+        "ingress-nginx"
+    }
+
+    fn semantics(&self) -> Semantics {
+        Semantics {
+            path_policy: PathPolicy::Nginx,
+            tie_break: TieBreak::Descending,
+            wildcard_depth: WildcardDepth::One,
+            default_backend: DefaultScope::OwnHosts,
+            resource_backend: ResourceBackend::LeftOut,
+            certificates: CertificateScope::RuleHosts,
+            reach: Reach::EndpointsByTargetPort,
+            class_field: ClassField::Object,
+            trailing_slash: TrailingSlash::OwnRule,
+        }
+    }
+
+    fn interpret(&self, subject: &Subject<'_>, out: &mut Vec<Diagnostic>) -> Intent {
+        let settings = &*self.settings;
+        unknown::old_prefix(subject, out);
+        let mut annotations = Annotations::new(subject.object, subject.ingress, PREFIX, out);
+        let a = &mut annotations;
+        unknown::report(a);
+        let response = headers::response(a, settings, subject.cluster);
+        let filters = Filters {
+            body_limit: proxy::body_limit(a, settings),
+            cors: cors::read(a),
+            tls_redirect: redirect::to_tls(a, settings),
+            limits: limits::read(a, settings),
+            throttle: limits::throttle(a, settings),
+            access: access::read(a, settings, subject.cluster),
+            upstream: proxy::read(a, settings, subject.cluster),
+            response,
+            mirror: headers::mirror(a),
+            errors: headers::errors(a, settings, subject.cluster),
+            fallback: headers::fallback(a, subject.cluster),
+            observe: headers::observe(a, settings),
+        };
+        let role = canary::read(a).map_or(Role::Ordinary, |rule| Role::Canary(Arc::new(rule)));
+        let service_upstream = proxy::service_upstream(a, settings);
+        let redirect::Group { is_relative, redirect, www } = redirect::read(a, settings);
+        let mut intent = Intent {
+            role,
+            redirect,
+            relative_redirects: is_relative,
+            filters: Some(Arc::new(filters)),
+            rewrite_target: rewrite::target(a),
+            use_regex: rewrite::use_regex(a),
+            app_root: rewrite::app_root(a),
+            aliases: names::aliases(a),
+            www_redirect: www,
+            client_certificate: client_certificate::read(a, subject.cluster),
+            passthrough: names::passthrough(a, self.passthrough),
+            upstream: Some(Arc::new(sharing::read(a, settings))),
+            reach: service_upstream.then_some(Reach::ClusterIp),
+            ..Intent::default()
+        };
+        intent.is_dropped = annotations.is_dropped;
+        intent.refused = annotations.refused;
+        intent
+    }
+
+    fn combine(&self, draft: &mut HostDraft<'_>, out: &mut Vec<Diagnostic>) {
+        combine::host(draft, &self.settings, out);
+    }
+
+    fn configured(&self, settings: &ConfigMap, out: &mut Vec<Diagnostic>) -> Option<Arc<dyn Dialect>> {
+        let settings = unknown::settings(settings, out);
+        Some(Arc::new(Self { settings: Arc::new(settings), passthrough: self.passthrough }))
+    }
+}

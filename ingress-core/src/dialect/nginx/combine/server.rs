@@ -1,0 +1,65 @@
+//! Settings of a server that the annotations of its Ingresses make.
+
+use std::sync::Arc;
+
+use super::Members;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::dialect::{Aliases, DraftMember, HostDraft};
+use crate::object::{FieldPath, Origin};
+use crate::policy::{AppRoot, Precedence};
+
+/// Fills in the settings: of `app-root` that of the first location, of the others those of the oldest Ingress.
+pub(super) fn settings(draft: &mut HostDraft<'_>, of: &Members<'_>, out: &mut Vec<Diagnostic>) {
+    draft.settings.app_root = app_root(draft, of);
+    let members = draft.members;
+    let mut named: Option<(&DraftMember<'_>, &Aliases)> = None;
+    for member in members.iter().filter(|member| member.intent.is_ordinary()) {
+        if let Some(certificate) = &member.intent.client_certificate {
+            match &draft.settings.client_certificate {
+                None => draft.settings.client_certificate = Some(certificate.clone()),
+                Some(first) if first.secret == certificate.secret && first.namespace == certificate.namespace => {}
+                Some(first) => {
+                    let message =
+                        format!("host `{}` already asks for client certificates of another Secret", draft.pattern);
+                    out.push(conflict(annotation(member, "auth-tls-secret"), &first.origin, message));
+                }
+            }
+        }
+        if let Some(aliases) = member.intent.aliases.as_ref().filter(|_| !member.rules.is_empty()) {
+            match named {
+                None => named = Some((member, aliases)),
+                Some((_, first)) if first.patterns == aliases.patterns => {}
+                Some((first, _)) => {
+                    let message = format!("host `{}` already has the aliases of an older Ingress", draft.pattern);
+                    let winner = annotation(first, "server-alias");
+                    out.push(conflict(annotation(member, "server-alias"), &winner, message));
+                }
+            }
+        }
+        if member.intent.passthrough && draft.settings.passthrough.is_none() {
+            draft.settings.passthrough = Some(annotation(member, "ssl-passthrough"));
+        }
+    }
+}
+
+/// The controller writes one such answer per location; the first of them is given.
+fn app_root(draft: &HostDraft<'_>, of: &Members<'_>) -> Option<AppRoot> {
+    let wanting = draft.routes.iter().filter_map(|route| {
+        let (_, member) = of.of(route).filter(|(_, member)| !member.is_catch_all && route.policy.is_some())?;
+        let redirect = member.intent.app_root.as_ref()?;
+        Some((Precedence::new(draft.pattern, &route.path), &route.origin, redirect))
+    });
+    let (_, origin, redirect) = wanting.max_by(|(a, ..), (b, ..)| a.cmp(b))?;
+    let field = FieldPath::text(format!("metadata.annotations[{}app-root]", super::super::PREFIX));
+    Some(AppRoot { redirect: redirect.clone(), origin: Origin { object: Arc::clone(&origin.object), field } })
+}
+
+fn annotation(member: &DraftMember<'_>, key: &str) -> Origin {
+    let field = FieldPath::text(format!("metadata.annotations[{}{key}]", super::super::PREFIX));
+    Origin { object: Arc::clone(member.object), field }
+}
+
+fn conflict(loser: Origin, winner: &Origin, message: String) -> Diagnostic {
+    Diagnostic::new(Code::ServerSettingConflict, Some(loser.object), loser.field, message)
+        .with_related(winner.clone(), "this one counts, for all paths of the host")
+}
