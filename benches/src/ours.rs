@@ -105,7 +105,7 @@ fn decided(snapshot: &Snapshot, host: &str, path: &str) -> Option<RouteId> {
     let view = view(host, path).ok()?;
     match snapshot.decide(&view).matched()? {
         Matched::Route { route, .. } => route_id(route),
-        Matched::Default(_) => None,
+        Matched::Host { .. } | Matched::Default(_) => None,
     }
 }
 

@@ -26,7 +26,8 @@ impl Redirected<'_> {
             Location::Https { strip_slash, port } => {
                 let peer = ClientAddress::Peer;
                 let source = self.matched.filters().map_or(&peer, |filters| &*filters.access.client);
-                let named = client::forwarded(source, request, "x-forwarded-host").unwrap_or(request.authority());
+                let named =
+                    client::forwarded(source, request, "x-forwarded-host").unwrap_or_else(|| request.authority());
                 let mut location = [b"https://", without_port(named)].concat();
                 if let Some(port) = port {
                     location.extend_from_slice(format!(":{port}").as_bytes());

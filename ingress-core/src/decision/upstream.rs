@@ -59,7 +59,10 @@ impl<'s> Forward<'s> {
             set("X-Real-IP", address.as_bytes());
             set("X-Forwarded-For", address.as_bytes());
         }
-        set("X-Forwarded-Host", client::forwarded(source, request, "x-forwarded-host").unwrap_or(request.authority()));
+        set(
+            "X-Forwarded-Host",
+            client::forwarded(source, request, "x-forwarded-host").unwrap_or_else(|| request.authority()),
+        );
         set("X-Forwarded-Port", client::forwarded(source, request, "x-forwarded-port").unwrap_or(port));
         set("X-Forwarded-Proto", scheme);
         set("X-Forwarded-Scheme", scheme);

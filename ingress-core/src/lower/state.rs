@@ -180,7 +180,7 @@ impl State {
         }
         self.position = Some(inputs.journal().position());
         self.merge_hosts(dirty.hosts, inputs, &mut changes);
-        self.choose_certificates(dirty.certificates, inputs, &mut changes);
+        self.choose_certificates(&dirty.certificates, inputs, &mut changes);
         // The controller's own default backend is in force before any Ingress brings one.
         if dirty.default_backend || (self.default_backend.is_none() && self.options.default_backend.is_some()) {
             self.choose_default_backend(inputs, &mut changes);

@@ -59,7 +59,7 @@ impl RegexPattern {
     ///
     /// [`InvalidRegex`] for an expression that is malformed, too large, or uses what no linear-time engine has.
     pub fn nginx(text: &str) -> Result<Self, InvalidRegex> {
-        let expression = pcre::translate(text, true).map_err(InvalidRegex::unsupported)?.location();
+        let expression = pcre::translate(text, true).map_err(|why| InvalidRegex::unsupported(&why))?.location();
         Self::checked(text, expression, true)
     }
 
@@ -146,7 +146,7 @@ pub struct InvalidRegex {
 }
 
 impl InvalidRegex {
-    pub(super) fn unsupported(why: pcre::Unsupported) -> Self {
+    pub(super) fn unsupported(why: &pcre::Unsupported) -> Self {
         Self { message: why.to_string().into() }
     }
 }

@@ -34,7 +34,8 @@ impl Search {
     ///
     /// [`InvalidRegex`] says what is wrong with it, or what in it linear time does not allow.
     pub fn new(text: &str, case_insensitive: bool) -> Result<Self, InvalidRegex> {
-        let expression = pcre::translate(text, case_insensitive).map_err(InvalidRegex::unsupported)?.searching();
+        let expression =
+            pcre::translate(text, case_insensitive).map_err(|why| InvalidRegex::unsupported(&why))?.searching();
         let regex = Arc::new(RegexPattern::build(&expression)?);
         let before_break = match expression.contains(pcre::END) {
             true => Some(Arc::new(RegexPattern::build(&expression.replace(pcre::END, "(?m:$)"))?)),

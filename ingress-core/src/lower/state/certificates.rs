@@ -13,9 +13,14 @@ use crate::policy::CertificateEntry;
 
 impl State {
     /// Chooses certificates again, and those of the other names of their hosts.
-    pub(super) fn choose_certificates(&mut self, dirty: BTreeSet<HostPattern>, inputs: &Inputs, changes: &mut Changes) {
+    pub(super) fn choose_certificates(
+        &mut self,
+        dirty: &BTreeSet<HostPattern>,
+        inputs: &Inputs,
+        changes: &mut Changes,
+    ) {
         let mut all = dirty.clone();
-        for pattern in &dirty {
+        for pattern in dirty {
             let from = (pattern.clone(), HostPattern::Any, Arc::clone(&self.first_object));
             let aliases = self.aliases.range(from..).take_while(|(host, ..)| host == pattern);
             all.extend(aliases.map(|(_, alias, _)| alias.clone()));

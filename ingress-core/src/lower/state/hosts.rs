@@ -27,7 +27,7 @@ impl State {
                 derived.insert(HostPattern::Suffix(name.clone()));
             }
             match merged {
-                Some(merged) => self.set_host(pattern, Some(merged), changes),
+                Some(merged) => self.set_host(&pattern, Some(&merged), changes),
                 None => {
                     derived.insert(pattern);
                 }
@@ -37,7 +37,7 @@ impl State {
             let is_own = self.hosts.get(&pattern).is_some_and(|state| self.makes_host(state, &pattern));
             if !is_own {
                 let merged = self.derive_host(&pattern);
-                self.set_host(pattern, merged, changes);
+                self.set_host(&pattern, merged.as_ref(), changes);
             }
         }
     }
@@ -111,7 +111,7 @@ impl State {
             }
             let is_there = |host: &&HostPattern| self.hosts.get(host).is_some_and(|state| state.merged.is_some());
             let redirects = other.www_of.as_ref().filter(is_there);
-            www = www.or(redirects.map(|host| (host.clone(), reading)));
+            www = www.or_else(|| redirects.map(|host| (host.clone(), reading)));
         }
         let merged = match (chosen, www) {
             (Some((host, _)), _) => {
@@ -147,22 +147,22 @@ impl State {
     }
 
     /// Puts a merged host in force, or takes one away.
-    fn set_host(&mut self, pattern: HostPattern, merged: Option<Merged>, changes: &mut Changes) {
-        let Some(state) = self.hosts.get_mut(&pattern) else { return };
+    fn set_host(&mut self, pattern: &HostPattern, merged: Option<&Merged>, changes: &mut Changes) {
+        let Some(state) = self.hosts.get_mut(pattern) else { return };
         let before = state.merged.take();
-        if before == merged {
+        if before.as_ref() == merged {
             state.merged = before;
         } else {
-            state.merged.clone_from(&merged);
-            self.backends.replace_host(&pattern, before.as_ref(), merged.as_ref());
-            let host = merged.as_ref().map(|merged| Arc::clone(&merged.host));
+            state.merged = merged.cloned();
+            self.backends.replace_host(pattern, before.as_ref(), merged);
+            let host = merged.map(|merged| Arc::clone(&merged.host));
             if before.map(|before| before.host) != host {
                 changes.hosts.push((pattern.clone(), host));
             }
         }
-        if self.hosts.get(&pattern).is_some_and(|state| state.members.is_empty()) {
+        if self.hosts.get(pattern).is_some_and(|state| state.members.is_empty()) {
             self.report(Source::Host(pattern.clone()), Vec::new());
-            self.hosts.remove(&pattern);
+            self.hosts.remove(pattern);
         }
     }
 }
