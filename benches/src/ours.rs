@@ -58,6 +58,12 @@ impl Decide {
     pub fn new(workload: &Workload) -> Result<Self, Error> {
         Ok(Self(Snapshot::new(table(workload, Services::PerPath)?)))
     }
+
+    /// The decisions of a snapshot whose Services are named after the numbers of their routes.
+    #[must_use]
+    pub fn over(snapshot: Snapshot) -> Self {
+        Self(snapshot)
+    }
 }
 
 impl Matcher for Decide {

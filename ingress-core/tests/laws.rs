@@ -12,6 +12,7 @@ mod laws {
     mod text;
 
     mod agreement;
+    mod annotations;
     mod decoding;
     mod hostile;
     mod incremental;

@@ -7,6 +7,7 @@ mod building;
 mod hosts;
 mod lookups;
 mod memory;
+mod regexes;
 mod row;
 
 use std::alloc::System;
@@ -31,6 +32,7 @@ fn main() -> Result<(), Error> {
     }
     hosts::wildcards(&Row::print)?;
     hosts::many_prefixes(&Row::print)?;
+    regexes::many(&Row::print)?;
     for routes in [100_000, 1_000_000].into_iter().filter(|routes| *routes <= largest) {
         memory::snapshots(routes, &Row::print)?;
         building::from_scratch(routes, &Row::print)?;
