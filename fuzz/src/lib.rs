@@ -2,6 +2,7 @@
 //!
 //! A function panics when something is wrong and returns otherwise. How to run the targets is in the README beside this.
 
+mod annotations;
 mod requests;
 pub mod world;
 
@@ -88,6 +89,12 @@ pub fn yaml(bytes: &[u8]) {
     }
 }
 
+/// Lines: annotations, settings, paths, requests. Every dialect makes something of them, and nothing with a line break.
+pub fn annotations(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    annotations::Script::read(text).run();
+}
+
 /// A certificate and a key, separated by a zero byte; without one the same text is both.
 pub fn secret_pem(bytes: &[u8]) {
     let (certificate, key) = if bytes.contains(&0) { split(bytes, 0) } else { (bytes, bytes) };
@@ -124,7 +131,7 @@ fn questions(table: &RouteTable) -> Vec<(String, String)> {
         let host = match pattern {
             HostPattern::Any => "any".to_owned(),
             HostPattern::Exact(name) => name.to_string(),
-            HostPattern::Wildcard(name) | HostPattern::Suffix(name) => format!("w.{name}"),
+            HostPattern::Wildcard(name) | HostPattern::Suffix(name) | HostPattern::Deep(name) => format!("w.{name}"),
             HostPattern::Regex(regex) => regex.as_str().to_owned(),
             HostPattern::Stem(name) => format!("{name}.w"),
         };

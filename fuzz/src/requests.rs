@@ -1,5 +1,6 @@
 //! What must hold of every request.
 
+use ingress_core::decision::Decision;
 use ingress_core::path::PathPolicy;
 use ingress_core::policy::RouteTable;
 use ingress_core::reference;
@@ -8,13 +9,24 @@ use ingress_core::snapshot::Snapshot;
 
 /// Both evaluators, and both explanations, come to one decision.
 pub(crate) fn agree(table: &RouteTable, snapshot: &Snapshot, raw: &RawRequest<'_>) {
-    let conn = ConnInfo::default();
-    let Ok(view) = RequestView::from_raw(raw, &conn, 0) else { return };
+    agree_on(table, snapshot, raw, &ConnInfo::default(), |_, _| {});
+}
+
+/// The same on some connection; `also` is asked of the decision.
+pub(crate) fn agree_on(
+    table: &RouteTable,
+    snapshot: &Snapshot,
+    raw: &RawRequest<'_>,
+    conn: &ConnInfo,
+    also: impl FnOnce(&Decision<'_>, &RequestView<'_>),
+) {
+    let Ok(view) = RequestView::from_raw(raw, conn, 0) else { return };
     let expected = reference::decide(table, &view);
     assert_eq!(snapshot.decide(&view), expected);
     let explanation = snapshot.explain(&view);
     assert_eq!(explanation.decision, expected);
     let _ = explanation.to_string();
+    also(&expected, &view);
 }
 
 /// A request that is not refused has a host in the form of rules and canonical paths.

@@ -36,6 +36,11 @@ fn yaml() {
 }
 
 #[test]
+fn annotations() {
+    each_seed("annotations", fuzz::annotations);
+}
+
+#[test]
 fn secret_pem() {
     each_seed("secret_pem", fuzz::secret_pem);
 }

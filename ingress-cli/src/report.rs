@@ -252,6 +252,9 @@ pub struct UpstreamReport {
     /// Headers that are set, whatever the client sent under these names.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub headers: Map<String, Value>,
+    /// Headers that are taken from the client's, before those are set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub removed_headers: Vec<&'static str>,
 }
 
 /// The rule that decided.

@@ -52,14 +52,22 @@ pub struct Forward<'s> {
     pub path_policy: PathPolicy,
     /// What is done with the request on its way; none sends it on as it is.
     pub policy: Option<&'s RoutePolicy>,
-    /// What the host has beside its routes.
-    pub settings: Option<&'s HostSettings>,
-    /// The rule that chose the backend in place of the one that the route names.
-    pub canary: Option<(&'s Canary, CanaryBy)>,
-    /// Whether the backend stands in for the route's own, which has no endpoints.
-    pub is_fallback: bool,
-    /// Whether the TLS connection itself is handed on.
-    pub is_passthrough: bool,
+    /// How the backend was chosen.
+    pub via: Via<'s>,
+}
+
+/// How a backend was chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "an adapter that ignored a variant would misroute")]
+pub enum Via<'s> {
+    /// The route names it.
+    Route,
+    /// A canary takes the request in place of the backend that the route names.
+    Canary(&'s Canary, CanaryBy),
+    /// It stands in for the route's own, which has no endpoints.
+    Fallback,
+    /// The host hands TLS connections to it as they are.
+    Passthrough,
 }
 
 impl<'s> Forward<'s> {
@@ -73,6 +81,24 @@ impl<'s> Forward<'s> {
     #[must_use]
     pub fn filters(&self) -> Option<&'s Filters> {
         self.policy.map(|policy| &*policy.filters)
+    }
+
+    /// What the host has beside its routes.
+    #[must_use]
+    pub fn settings(&self) -> Option<&'s HostSettings> {
+        match self.matched {
+            Matched::Route { host, .. } | Matched::Host { host, .. } => host.settings(),
+            Matched::Default(_) => None,
+        }
+    }
+
+    /// The canary that takes the request, and by which rule.
+    #[must_use]
+    pub fn canary(&self) -> Option<(&'s Canary, CanaryBy)> {
+        match self.via {
+            Via::Canary(canary, by) => Some((canary, by)),
+            _ => None,
+        }
     }
 
     /// How the endpoints share their requests.
@@ -171,6 +197,7 @@ pub(crate) mod reason {
     pub(crate) const CERTIFICATE_MISSING: &str = "client-certificate-missing";
     pub(crate) const CERTIFICATE_INVALID: &str = "client-certificate-invalid";
     pub(crate) const CERTIFICATE_UNAUTHORIZED: &str = "client-certificate-unauthorized";
+    pub(crate) const HEADER_BLOCKED: &str = "header-blocked";
     pub(crate) const ADDRESS_DENIED: &str = "address-denied";
     pub(crate) const ADDRESS_NOT_ALLOWED: &str = "address-not-allowed";
     pub(crate) const ADDRESS_UNKNOWN: &str = "address-unknown";
@@ -215,16 +242,7 @@ impl<'s> Decision<'s> {
 #[inline]
 pub(crate) fn toward<'s>(backend: &'s Backend, matched: Matched<'s>, path_policy: PathPolicy) -> Decision<'s> {
     if backend.availability.is_up() {
-        Decision::Forward(Forward {
-            backend,
-            matched,
-            path_policy,
-            policy: None,
-            settings: None,
-            canary: None,
-            is_fallback: false,
-            is_passthrough: false,
-        })
+        Decision::Forward(Forward { backend, matched, path_policy, policy: None, via: Via::Route })
     } else {
         Decision::respond(503, reason::NO_ENDPOINTS, Some(matched))
     }

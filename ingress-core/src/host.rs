@@ -58,6 +58,9 @@ pub enum HostPattern {
     Any,
     /// An expression that is searched for in the name.
     Regex(HostRegex),
+    /// `*.name`: one or more labels in front of the name, where nothing more specific is. Of several, the longest name
+    /// counts.
+    Deep(HostName),
     /// `*.name`: exactly one non-empty label in front of the name.
     Wildcard(HostName),
     /// `name.*`: one or more labels behind the name. Of several, the longest name counts.
@@ -135,7 +138,7 @@ impl HostPattern {
                 let labels = host.strip_prefix(name.as_str()).and_then(|tail| tail.strip_prefix('.'));
                 labels.is_some_and(|labels| !labels.is_empty())
             }
-            Self::Suffix(name) => {
+            Self::Suffix(name) | Self::Deep(name) => {
                 let labels = host.strip_suffix(name.as_str()).and_then(|head| head.strip_suffix('.'));
                 labels.is_some_and(|labels| !labels.is_empty())
             }
@@ -146,7 +149,7 @@ impl HostPattern {
     /// The order in which patterns that take the same host are preferred, the greatest first.
     pub(crate) fn preference(&self) -> impl Ord + '_ {
         let length = match self {
-            Self::Suffix(name) | Self::Stem(name) => name.as_str().len(),
+            Self::Suffix(name) | Self::Stem(name) | Self::Deep(name) => name.as_str().len(),
             _ => 0,
         };
         let text = match self {
@@ -162,6 +165,7 @@ impl HostPattern {
         match self {
             Self::Any => HostRank::Any,
             Self::Regex(_) => HostRank::Regex,
+            Self::Deep(_) => HostRank::Deep,
             Self::Wildcard(_) => HostRank::Wildcard,
             Self::Stem(_) => HostRank::Stem,
             Self::Suffix(_) => HostRank::Suffix,
@@ -177,7 +181,7 @@ impl fmt::Display for HostPattern {
             Self::Any => f.write_str("*"),
             Self::Regex(regex) => write!(f, "~{}", regex.as_str()),
             Self::Stem(name) => write!(f, "{name}.*"),
-            Self::Wildcard(name) | Self::Suffix(name) => write!(f, "*.{name}"),
+            Self::Wildcard(name) | Self::Suffix(name) | Self::Deep(name) => write!(f, "*.{name}"),
             Self::Exact(name) => write!(f, "{name}"),
         }
     }
@@ -230,6 +234,8 @@ pub enum HostRank {
     Any,
     /// [`HostPattern::Regex`].
     Regex,
+    /// [`HostPattern::Deep`].
+    Deep,
     /// [`HostPattern::Wildcard`].
     Wildcard,
     /// [`HostPattern::Stem`].

@@ -20,9 +20,9 @@ use std::sync::Arc;
 pub use backend::{Availability, Backend, BackendRef, Endpoint, PortRef, Reach};
 pub use filter::{
     Access, AddressRange, BasicAuth, Buffering, Certificate, ClientAddress, Cors, CustomErrors, ExternalAuth, Filters,
-    HttpVersion, InvalidRange, InvalidTemplate, Limits, Mirror, Observe, OriginPattern, PasswordFile, Piece, Protocol,
-    ProxyRedirect, ResponseHeaders, Retries, RetryCondition, RoutePolicy, Satisfy, Template, Throttle, Timeouts,
-    TlsRedirect, TrustedHeader, Upstream, UpstreamTls, Variable,
+    HeaderValue, HttpVersion, InvalidRange, InvalidTemplate, Limits, Mirror, Observe, OriginPattern, PasswordFile,
+    Piece, Protocol, ProxyRedirect, ResponseHeaders, Retries, RetryCondition, RoutePolicy, Satisfy, Template, Throttle,
+    Timeouts, TlsRedirect, TrustedHeader, Upstream, UpstreamTls, Variable,
 };
 pub use precedence::{Precedence, PrecedenceField};
 pub use redirect::{Location, Redirect};

@@ -41,6 +41,10 @@ impl<'s, P: Parts> World<'s> for Seen<'s, P> {
         let wildcard = || HostPattern::for_certificate(&format!("*.{}", without_first_label(host)?)).ok();
         exact.is_ok_and(|exact| self.0.is_registered(&exact)) || wildcard().is_some_and(|it| self.0.is_registered(&it))
     }
+
+    fn handshake_host(&self, name: &str) -> Option<&'s Arc<VirtualHost>> {
+        most_specific(self.0, name, true)
+    }
 }
 
 impl Parts for RouteTable {
@@ -95,7 +99,7 @@ fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s
         if let Some(route) = decision::passed_through(host, request).and_then(|place| host.routes().get(place)) {
             return decision::pass_through(Place { host, route, backend: backend_of(parts, &route.target) });
         }
-        if let Some(decision) = decision::at_host(host, settings, request, path) {
+        if let Some(decision) = decision::at_host(&world, host, settings, request, path) {
             return decision;
         }
     }
@@ -115,7 +119,11 @@ fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s
 
 /// The most specific host that takes the request. It is final: if none of its paths matches, no other host is tried.
 fn choose_host<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Option<&'s Arc<VirtualHost>> {
-    let takes = |host: &&Arc<VirtualHost>| host.pattern().matches(request.host()) && host.serves(request.is_tls());
+    most_specific(parts, request.host(), request.is_tls())
+}
+
+fn most_specific<'s>(parts: &'s impl Parts, name: &str, tls: bool) -> Option<&'s Arc<VirtualHost>> {
+    let takes = |host: &&Arc<VirtualHost>| host.pattern().matches(name) && host.serves(tls);
     parts.hosts().into_iter().filter(takes).max_by(|a, b| a.pattern().preference().cmp(&b.pattern().preference()))
 }
 
@@ -252,7 +260,9 @@ fn steps_of_host<'s>(
 
 fn why_not_host(pattern: &HostPattern, host: &str) -> WhyNot {
     match pattern {
-        HostPattern::Wildcard(name) | HostPattern::Suffix(name) if host == name.as_str() => WhyNot::HostLacksLabel,
+        HostPattern::Wildcard(name) | HostPattern::Suffix(name) | HostPattern::Deep(name) if host == name.as_str() => {
+            WhyNot::HostLacksLabel
+        }
         HostPattern::Wildcard(name) if host.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with('.')) => {
             WhyNot::HostHasMoreLabels
         }

@@ -71,7 +71,7 @@ impl Snapshot {
             numbered.insert(BackendId(number), Some(backend));
         }
         let number_of = |reference: &Arc<BackendRef>| numbers.get(reference).copied();
-        let side = Arc::new(numbers.clone());
+        let side = Arc::new(named_beside(hosts.values(), numbered.values().flatten(), &number_of));
         let mut programs = Programs::new(0);
         let bound =
             hosts.into_values().map(|host| (host.pattern().clone(), Some(bind(&host, &mut programs, &number_of))));
@@ -153,7 +153,7 @@ impl Snapshot {
             if let Some((place, route)) = place.and_then(|place| Some((place, host.routes().get(place)?))) {
                 return decision::pass_through(Place { host, route, backend: backend(place) });
             }
-            if let Some(decision) = decision::at_host(host, settings, request, path) {
+            if let Some(decision) = decision::at_host(&self, host, settings, request, path) {
                 return decision;
             }
         }
@@ -271,6 +271,12 @@ impl<'s> World<'s> for &'s Snapshot {
     fn has_certificate(&self, host: &str) -> bool {
         self.certificates.is_registered(host)
     }
+
+    fn handshake_host(&self, name: &str) -> Option<&'s Arc<VirtualHost>> {
+        let key = NameKey::new(name);
+        let bound = self.hosts.candidates(&key, name).find(|bound| bound.entry.host.serves(true));
+        bound.map(|bound| &bound.entry.host)
+    }
 }
 
 impl Parts for Snapshot {
@@ -293,6 +299,19 @@ impl Parts for Snapshot {
     fn is_registered(&self, pattern: &HostPattern) -> bool {
         self.certificates.all().any(|named| named.pattern == *pattern)
     }
+}
+
+/// The numbers of the backends that filters and canaries name.
+fn named_beside<'t>(
+    hosts: impl Iterator<Item = &'t Arc<VirtualHost>>,
+    backends: impl Iterator<Item = &'t Arc<Backend>>,
+    number_of: &dyn Fn(&Arc<BackendRef>) -> Option<BackendId>,
+) -> BTreeMap<Arc<BackendRef>, BackendId> {
+    let filters = hosts.flat_map(|host| host.routes()).filter_map(|route| route.policy.as_deref());
+    let named = filters.flat_map(|policy| policy.filters.backends());
+    let canaries = backends.filter_map(|backend| backend.policy.as_deref()?.canary.as_ref());
+    let all = named.chain(canaries.map(|canary| &canary.backend));
+    all.filter_map(|reference| Some((Arc::clone(reference), number_of(reference)?))).collect()
 }
 
 /// Makes a host ready to be matched.

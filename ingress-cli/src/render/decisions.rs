@@ -40,7 +40,8 @@ fn one(decision: &DecisionReport, out: &mut String) -> std::fmt::Result {
         }
         ("redirect", Some(status)) => {
             let location = decision.location.as_deref().unwrap_or_default();
-            writeln!(out, "  {GOOD}redirect{GOOD:#} {status} to {location}")?;
+            let reason = decision.reason.unwrap_or_default();
+            writeln!(out, "  {GOOD}redirect{GOOD:#} {status} to {location}  {DIM}{reason}{DIM:#}")?;
         }
         (other, status) => {
             let style = if status.is_some_and(|status| status < 400) { GOOD } else { BAD };
@@ -61,6 +62,16 @@ fn one(decision: &DecisionReport, out: &mut String) -> std::fmt::Result {
     }
     if let Some(certificate) = &decision.certificate {
         writeln!(out, "  {DIM}TLS{DIM:#}      certificate {certificate}")?;
+    }
+    // What everybody has is in the JSON; here stands what somebody asked for.
+    for (key, value) in &decision.effects {
+        let is_usual = ["timeouts", "retries", "buffering", "body_limit", "response_headers"].contains(&key.as_str());
+        if !is_usual && *value != Value::from("HTTP") {
+            writeln!(out, "  {DIM}with{DIM:#}     {key} {value}")?;
+        }
+    }
+    for note in &decision.notes {
+        writeln!(out, "  {DIM}note{DIM:#}     {note}")?;
     }
     if let Some(steps) = &decision.explanation {
         for step in steps {

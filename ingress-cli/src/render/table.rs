@@ -19,7 +19,7 @@ const LISTED_ENDPOINTS: usize = 2;
 /// One line of paths.
 struct Row {
     path: String,
-    path_type: &'static str,
+    path_type: String,
     target: String,
     endpoints: String,
     is_down: bool,
@@ -78,7 +78,7 @@ impl Table {
         if let Some(default) = &report.default_backend {
             let row = Row {
                 path: "(otherwise)".to_owned(),
-                path_type: "",
+                path_type: String::new(),
                 target: target(&default.target),
                 endpoints: endpoints(&default.target, detail),
                 is_down: default.target.down.is_some(),
@@ -125,7 +125,7 @@ impl Table {
             for row in rows {
                 let cells = [
                     (&*format!("  {}", row.path), plain),
-                    (row.path_type, DIM),
+                    (&*row.path_type, DIM),
                     (&*row.target, plain),
                     (&*row.endpoints, if row.is_down { DOWN } else { DIM }),
                     (&*row.owner, DIM),
@@ -170,12 +170,17 @@ fn row(route: &RouteReport, detail: Detail) -> Row {
     };
     Row {
         path: route.path.clone().unwrap_or_else(|| "(no paths)".to_owned()),
-        path_type: route.path_type.unwrap_or_default(),
+        path_type: path_type(route),
         target: target(&route.target),
         endpoints: endpoints(&route.target, detail),
         is_down: route.target.down.is_some(),
         owner,
     }
+}
+
+fn path_type(route: &RouteReport) -> String {
+    let kind = route.path_type.unwrap_or_default();
+    route.target.scheme.map_or_else(|| kind.to_owned(), |scheme| format!("{kind} {scheme}"))
 }
 
 fn target(target: &TargetReport) -> String {

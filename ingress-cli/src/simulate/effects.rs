@@ -1,6 +1,6 @@
 //! What a dialect has done with a request that is forwarded, key by key as `docs/json.md` lists them.
 
-use ingress_core::decision::Forward;
+use ingress_core::decision::{Forward, Via};
 use ingress_core::policy::{
     Affinity, BasicAuth, ClientCertificate, CustomErrors, ExternalAuth, Filters, Limits, LoadBalance, Retries,
     RouteTable, Satisfy, UpstreamTls,
@@ -18,7 +18,7 @@ pub(super) fn of(forward: &Forward<'_>, view: &RequestView<'_>, table: &RouteTab
             effects.insert(key.to_owned(), value);
         }
     };
-    if forward.is_passthrough {
+    if forward.via == Via::Passthrough {
         set("protocol", Some(json!(forward.protocol().as_str())));
     }
     let Some(filters) = forward.filters() else { return effects };
@@ -44,11 +44,11 @@ pub(super) fn of(forward: &Forward<'_>, view: &RequestView<'_>, table: &RouteTab
     if let (Some(mirror), Some(target)) = (&filters.mirror, forward.mirror_target(view)) {
         set("mirror", Some(json!({"target": text(&target), "host": mirror.host, "body": mirror.body})));
     }
-    if let Some((canary, by)) = forward.canary {
+    if let Some((canary, by)) = forward.canary() {
         set("canary", Some(json!({"ingress": canary.origin.object.path(), "rule": by.as_str()})));
     }
     set("custom_errors", filters.errors.as_ref().map(|it| errors(it, table)));
-    set("fallback", forward.is_fallback.then(|| json!(true)));
+    set("fallback", (forward.via == Via::Fallback).then(|| json!(true)));
     if !filters.observe.access_log {
         set("access_log", Some(json!(false)));
     }
@@ -133,8 +133,8 @@ fn cors(forward: &Forward<'_>, view: &RequestView<'_>) -> Option<Value> {
 }
 
 fn auth(forward: &Forward<'_>, view: &RequestView<'_>) -> Option<Value> {
-    let access = forward.access();
-    let certificate = forward.settings.and_then(|settings| settings.client_certificate.as_ref());
+    let access = forward.access(view);
+    let certificate = forward.settings().and_then(|settings| settings.client_certificate.as_ref());
     let basic = access.and_then(|access| access.basic.as_ref());
     let external = access.and_then(|access| access.external.as_deref());
     if basic.is_none() && external.is_none() && certificate.is_none() {

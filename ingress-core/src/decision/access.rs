@@ -1,7 +1,6 @@
 //! Whether a client may pass.
 
-use super::{client, reason};
-use crate::host::HostPattern;
+use super::{World, client, reason};
 use crate::policy::{Access, ClientCertificate, Satisfy, VerifyClient};
 use crate::request::RequestView;
 
@@ -19,6 +18,16 @@ pub(super) fn refuse(access: &Access, request: &RequestView<'_>) -> Option<Refus
         (_, Verdict::Refused(why)) => Some((403, why)),
         (_, _) => credentials(access, request),
     }
+}
+
+/// Whether a header has a value that is not served.
+pub(super) fn is_blocked(access: &Access, request: &RequestView<'_>) -> bool {
+    access.blocked.iter().any(|(name, value)| request.header(name).any(|given| value.matches(given)))
+}
+
+/// Whether the address alone lets a client pass.
+pub(super) fn is_satisfied_by_address(access: &Access, request: &RequestView<'_>) -> bool {
+    access.satisfy == Satisfy::Any && access.has_lists() && matches!(by_address(access, request), Verdict::Allowed)
 }
 
 enum Verdict {
@@ -57,9 +66,9 @@ fn credentials(access: &Access, request: &RequestView<'_>) -> Option<Refusal> {
 }
 
 /// What is wrong with a client's certificate on a TLS connection.
-pub(super) fn client_certificate(
+pub(super) fn client_certificate<'s>(
+    world: &impl World<'s>,
     wanted: &ClientCertificate,
-    host: &HostPattern,
     request: &RequestView<'_>,
 ) -> Option<Refusal> {
     let tls = request.conn().tls.as_ref()?;
@@ -69,9 +78,12 @@ pub(super) fn client_certificate(
     if wanted.verify == VerifyClient::Off {
         return None;
     }
-    // The certificate was asked for in the handshake of another host, if at all.
-    let sni = tls.sni.as_deref().map(|sni| sni.strip_suffix('.').unwrap_or(sni).to_ascii_lowercase());
-    if !sni.is_some_and(|sni| host.matches(&sni) || sni == request.host()) {
+    // The certificate must have been checked as this host asks for, not as the host of the handshake does.
+    let sni = tls.sni.as_deref().unwrap_or_default();
+    let name = sni.strip_suffix('.').unwrap_or(sni).to_ascii_lowercase();
+    let settings = world.handshake_host(&name).and_then(|host| host.settings());
+    let checked = settings.and_then(|settings| settings.client_certificate.as_ref());
+    if !checked.is_some_and(|checked| checked.asks_the_same(wanted)) {
         return Some((421, reason::MISDIRECTED));
     }
     match (&tls.client_certificate, wanted.verify) {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Decision, Forward, Matched, Redirected, Response, access, canary, client, reason, response};
+use super::{Decision, Forward, Matched, Redirected, Response, Via, access, canary, client, reason, response};
 use crate::path::PathPolicy;
 use crate::policy::{Backend, BackendRef, HostSettings, Location, Route, RoutePolicy, Target, VirtualHost};
 use crate::request::RequestView;
@@ -16,6 +16,8 @@ pub(crate) trait World<'s> {
     fn backend(&self, reference: &Arc<BackendRef>) -> Option<&'s Backend>;
     /// Whether a certificate is registered for a name, or for all names under its parent.
     fn has_certificate(&self, host: &str) -> bool;
+    /// The host whose settings a TLS handshake for a name is made with; an empty name is none.
+    fn handshake_host(&self, name: &str) -> Option<&'s Arc<VirtualHost>>;
 }
 
 /// Where a request has got to.
@@ -35,6 +37,7 @@ impl<'s> Place<'s> {
 
 /// What the host itself answers, before its routes are looked at.
 pub(crate) fn at_host<'s>(
+    world: &impl World<'s>,
     host: &'s Arc<VirtualHost>,
     settings: &'s HostSettings,
     request: &RequestView<'_>,
@@ -45,7 +48,7 @@ pub(crate) fn at_host<'s>(
         return None;
     }
     if let Some(certificate) = &settings.client_certificate
-        && let Some((status, reason)) = access::client_certificate(certificate, host.pattern(), request)
+        && let Some((status, reason)) = access::client_certificate(world, certificate, request)
     {
         let matched = Matched::Host { host, origin: &certificate.origin };
         return Some(Decision::respond(status, reason, Some(matched)));
@@ -69,6 +72,9 @@ pub(crate) fn at_route<'s>(
         && request.declared_length().is_some_and(|length| length > limit)
     {
         return respond(413, reason::BODY_TOO_LARGE);
+    }
+    if access::is_blocked(&filters.access, request) {
+        return respond(403, reason::HEADER_BLOCKED);
     }
     match target {
         Target::Redirect(redirect) if matches!(redirect.location, Location::WithSlash { .. }) => {
@@ -111,23 +117,14 @@ pub(crate) fn at_route<'s>(
         return respond(status, reason);
     }
     match (chosen, target) {
-        (Some((backend, canary, is_fallback)), _) => Decision::Forward(Forward {
-            backend,
-            matched,
-            path_policy,
-            policy: Some(policy),
-            settings,
-            canary,
-            is_fallback,
-            is_passthrough: false,
-        }),
+        (Some((backend, via)), _) => {
+            Decision::Forward(Forward { backend, matched, path_policy, policy: Some(policy), via })
+        }
         (None, Target::Respond(fixed)) => respond(fixed.status, fixed.reason),
         // The other targets have been answered above.
         (None, _) => respond(503, reason::NO_ENDPOINTS),
     }
 }
-
-type Chosen<'s> = (&'s Backend, Option<(&'s crate::policy::Canary, super::CanaryBy)>, bool);
 
 /// The backend that a request goes to: the route's, its canary, or what stands in for it; none if none is up.
 fn choose<'s>(
@@ -135,19 +132,19 @@ fn choose<'s>(
     primary: Option<&'s Backend>,
     policy: &'s RoutePolicy,
     request: &RequestView<'_>,
-) -> Option<Chosen<'s>> {
+) -> Option<(&'s Backend, Via<'s>)> {
     let is_up = |backend: &&Backend| backend.availability.is_up();
     let Some(primary) = primary.filter(is_up) else {
         let fallback = policy.filters.fallback.as_ref().and_then(|fallback| world.backend(fallback));
-        return fallback.filter(is_up).map(|backend| (backend, None, true));
+        return fallback.filter(is_up).map(|backend| (backend, Via::Fallback));
     };
     if let Some(canary) = primary.policy.as_deref().and_then(|upstream| upstream.canary.as_ref())
         && let Some(backend) = world.backend(&canary.backend).filter(is_up)
         && let Some(by) = canary::takes(canary, primary, backend, request)
     {
-        return Some((backend, Some((canary, by)), false));
+        return Some((backend, Via::Canary(canary, by)));
     }
-    Some((primary, None, false))
+    Some((primary, Via::Route))
 }
 
 /// The route that TLS connections to a host are handed to as they are: that of `/`.
@@ -164,7 +161,7 @@ pub(crate) fn pass_through(place: Place<'_>) -> Decision<'_> {
     }
     let Some(backend) = place.backend else { return Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)) };
     match super::toward(backend, matched, PathPolicy::Nginx) {
-        Decision::Forward(forward) => Decision::Forward(Forward { is_passthrough: true, ..forward }),
+        Decision::Forward(forward) => Decision::Forward(Forward { via: Via::Passthrough, ..forward }),
         other => other,
     }
 }

@@ -56,8 +56,7 @@ pub(super) fn takes(
 
 /// Whether a client has got a cookie from the canary, or from the primary; none if from neither.
 fn bound_to(primary: &Backend, alternative: &Backend, request: &RequestView<'_>) -> Option<bool> {
-    let affinity = |backend: &Backend| backend.policy.as_deref()?.settings.affinity.clone();
-    let affinity = affinity(primary).filter(|affinity| affinity.sticky_canary)?;
+    let affinity = primary.policy.as_deref()?.settings.affinity.as_ref().filter(|affinity| affinity.sticky_canary)?;
     let value = cookie(request, affinity.cookie.as_bytes())?;
     let name = |backend: &Backend| {
         let reference = &backend.reference;

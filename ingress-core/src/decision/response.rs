@@ -1,6 +1,6 @@
 //! Headers of the answer.
 
-use super::Decision;
+use super::{Decision, Via};
 use crate::policy::{Cors, OriginPattern};
 use crate::request::RequestView;
 
@@ -12,6 +12,9 @@ impl Decision<'_> {
     #[must_use]
     pub fn response_headers(&self, request: &RequestView<'_>) -> Vec<Header> {
         let mut headers: Vec<Header> = Vec::new();
+        if matches!(self, Self::Forward(forward) if forward.via == Via::Passthrough) {
+            return headers;
+        }
         let Some(filters) = self.matched().and_then(|matched| matched.filters()) else { return headers };
         if let Some(hsts) = filters.response.hsts.as_ref().filter(|_| request.is_tls()) {
             headers.push(("Strict-Transport-Security".into(), hsts.as_bytes().to_vec()));

@@ -83,7 +83,7 @@ impl<'s> Forward<'s> {
         if let Some(id) = request.header("x-request-id").next().filter(|id| !id.is_empty()) {
             set("X-Request-ID", id);
         }
-        if self.is_fallback
+        if self.via == super::Via::Fallback
             && let super::Matched::Route { route, .. } = self.matched
             && let crate::policy::Target::Backend(wanted) = &route.target
         {
@@ -100,9 +100,9 @@ impl<'s> Forward<'s> {
         for (name, value) in &filters.upstream.set_headers {
             set(name, value.as_bytes());
         }
-        if let Some(certificate) = self.settings.and_then(|settings| settings.client_certificate.as_ref())
-            && let Some(client) = request.conn().tls.as_ref().and_then(|tls| tls.client_certificate.as_ref())
+        if let Some(certificate) = self.settings().and_then(|settings| settings.client_certificate.as_ref())
             && certificate.verify != crate::policy::VerifyClient::Off
+            && let Some(client) = request.conn().tls.as_ref().and_then(|tls| tls.client_certificate.as_ref())
         {
             set("ssl-client-verify", if client.is_verified { b"SUCCESS" } else { b"FAILED" });
             set("ssl-client-subject-dn", client.subject.as_bytes());
@@ -110,10 +110,25 @@ impl<'s> Forward<'s> {
         headers
     }
 
+    /// Headers that clients may have sent and backends must not see: what a proxy alone may say, and credentials that the
+    /// proxy has used. Those of [`upstream_headers`](Self::upstream_headers) are set afterwards.
+    #[must_use]
+    pub fn removed_headers(&self) -> Vec<&'static str> {
+        let Some(filters) = self.filters() else { return Vec::new() };
+        let mut removed = vec!["Proxy", "X-Original-Forwarded-For", "X-Original-Forwarded-Host"];
+        if filters.access.basic.is_some() {
+            removed.push("Authorization");
+        }
+        if self.settings().is_some_and(|settings| settings.client_certificate.is_some()) {
+            removed.extend(["ssl-client-verify", "ssl-client-subject-dn", "ssl-client-issuer-dn", "ssl-client-cert"]);
+        }
+        removed
+    }
+
     /// What is spoken with the backend.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
-        if self.is_passthrough {
+        if self.via == super::Via::Passthrough {
             return Protocol::TlsPassthrough;
         }
         self.filters().map_or(Protocol::Http, |filters| filters.upstream.protocol)
@@ -193,9 +208,10 @@ impl<'s> Forward<'s> {
 
     /// The restrictions that are left for the adapter to check: a password, a question to another service.
     #[must_use]
-    pub fn access(&self) -> Option<&'s Access> {
+    pub fn access(&self, request: &RequestView<'_>) -> Option<&'s Access> {
         let access = &self.filters()?.access;
-        (access.basic.is_some() || access.external.is_some()).then_some(access)
+        let asks = access.basic.is_some() || access.external.is_some();
+        (asks && !super::access::is_satisfied_by_address(access, request)).then_some(access)
     }
 
     fn client_source(&self) -> &'s ClientAddress {

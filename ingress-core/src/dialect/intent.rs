@@ -106,6 +106,12 @@ pub struct ExtraRoute {
 }
 
 impl Intent {
+    /// Whether it asks for something that only its own dialect can do to a host.
+    pub(crate) fn shapes_host(&self) -> bool {
+        let shapes_paths = self.use_regex || self.rewrite_target.is_some() || self.app_root.is_some();
+        shapes_paths || self.client_certificate.is_some() || self.passthrough || !self.is_ordinary()
+    }
+
     /// Whether it is an ordinary Ingress, with routes.
     #[must_use]
     pub fn is_ordinary(&self) -> bool {

@@ -19,8 +19,8 @@ use self::protocols::Protocols;
 use self::rules::Lists;
 use super::annotations::{Annotations, Bad};
 use super::{
-    CertificateScope, ClassField, DefaultScope, Dialect, Intent, ResourceBackend, Semantics, Subject, TieBreak,
-    TrailingSlash, WildcardDepth,
+    CertificateScope, ClassField, DefaultScope, Dialect, HostDraft, Intent, ResourceBackend, Semantics, Subject,
+    TieBreak, TrailingSlash, WildcardDepth,
 };
 use crate::diagnostic::Diagnostic;
 use crate::path::PathPolicy;
@@ -108,8 +108,14 @@ impl Dialect for Tke {
             load_balancer: load_balancer.map(Into::into),
             certificates: certificates.unresolved,
             resolved_certificates: certificates.resolved,
+            client_certificate: certificates.client,
             ..Intent::default()
         }
+    }
+
+    fn combine(&self, draft: &mut HostDraft<'_>, _: &mut Vec<Diagnostic>) {
+        let asked = draft.members.iter().find_map(|member| member.intent.client_certificate.as_ref());
+        draft.settings.client_certificate = asked.cloned();
     }
 }
 

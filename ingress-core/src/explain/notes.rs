@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::decision::{CanaryBy, Decision, Matched};
+use crate::decision::{CanaryBy, Decision, Matched, Via};
 use crate::host::HostPattern;
 use crate::object::Origin;
 use crate::path::PathKind;
@@ -55,9 +55,9 @@ impl<'s> Note<'s> {
             Decision::Forward(forward) => {
                 let rewrite = forward.policy.and_then(|policy| policy.rewrite.as_ref());
                 notes.extend(rewrite.map(Self::Rewrite));
-                notes.extend(forward.canary.map(|(canary, by)| Self::Canary(canary, by)));
-                notes.extend(forward.is_fallback.then_some(Self::Fallback));
-                notes.extend(forward.is_passthrough.then_some(Self::Passthrough));
+                notes.extend(forward.canary().map(|(canary, by)| Self::Canary(canary, by)));
+                notes.extend((forward.via == Via::Fallback).then_some(Self::Fallback));
+                notes.extend((forward.via == Via::Passthrough).then_some(Self::Passthrough));
             }
             Decision::Redirect(redirected) => {
                 let origin = match redirected.matched {
@@ -84,6 +84,7 @@ fn answer(reason: &str) -> Option<&'static str> {
         "client-certificate-missing" => "the host asks for a client certificate and the client has shown none",
         "client-certificate-invalid" => "the client's certificate is not good",
         "client-certificate-unauthorized" => "the client's certificate is not among those that may pass",
+        "header-blocked" => "the controller refuses this User-Agent or Referer (block-user-agents, block-referers)",
         "address-denied" => "the client's address is on the list of those that are refused",
         "address-not-allowed" => "the client's address is not on the list of those that may pass",
         "address-unknown" => "there is a list of addresses, and the client's is not known",

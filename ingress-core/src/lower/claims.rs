@@ -1,19 +1,25 @@
 //! What objects say of all requests to one backend.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::conflict::ConflictKey;
 use super::merge::{Claimed, UpstreamClaim};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::host::HostPattern;
 use crate::object::FieldPath;
 use crate::policy::{BackendRef, Canary, UpstreamPolicy, UpstreamSettings};
 
-/// The claims for a backend, with the hosts that they come from.
+/// The claims for a backend, in conflict order.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    claims: Vec<(HostPattern, UpstreamClaim)>,
+    claims: BTreeMap<Place, UpstreamClaim>,
+    /// The places of the claims that a host brought.
+    by_host: BTreeMap<HostPattern, Vec<Place>>,
 }
+
+/// The order of a claim: that of its object, then that of its host, then that in which the host brings it.
+type Place = (ConflictKey, HostPattern, usize);
 
 impl UpstreamClaim {
     /// The backend that takes a part of the requests.
@@ -27,13 +33,17 @@ impl UpstreamClaim {
 
 impl Claims {
     pub(super) fn insert(&mut self, pattern: &HostPattern, claim: &UpstreamClaim) {
-        self.claims.push((pattern.clone(), claim.clone()));
-        self.claims.sort_by(|(host, a), (other, b)| a.key.cmp(&b.key).then_with(|| host.cmp(other)));
+        let places = self.by_host.entry(pattern.clone()).or_default();
+        let place = (claim.key.clone(), pattern.clone(), places.len());
+        places.push(place.clone());
+        self.claims.insert(place, claim.clone());
     }
 
     /// Forgets what a host brought.
     pub(super) fn remove(&mut self, pattern: &HostPattern) {
-        self.claims.retain(|(host, _)| host != pattern);
+        for place in self.by_host.remove(pattern).into_iter().flatten() {
+            self.claims.remove(&place);
+        }
     }
 
     /// What counts: of settings and canaries those of the first object that brings any.
@@ -42,7 +52,7 @@ impl Claims {
         let mut canary: Option<(&UpstreamClaim, Canary)> = None;
         let mut affinity = None;
         let (mut told, mut served) = (BTreeSet::new(), BTreeSet::new());
-        for (_, claim) in &self.claims {
+        for claim in self.claims.values() {
             match &claim.what {
                 Claimed::Settings(theirs) | Claimed::CanarySettings(theirs) => {
                     if let (Some((first, _)), Claimed::Settings(_)) = (&settings, &claim.what)

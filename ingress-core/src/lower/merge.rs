@@ -3,16 +3,19 @@
 //! Rules with the same path and type are one rule: the first in conflict order answers, the others are kept as shadowed
 //! and reported at their own place. What annotations do to the host as a whole is the dialect's to say.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::conflict::ConflictKey;
 use super::read::{self, Part};
-use crate::diagnostic::{Code, Diagnostic};
-use crate::dialect::{Attachment, Dialect, DraftMember, HostDraft, Intent, TrailingSlash};
+use crate::diagnostic::{Code, Diagnostic, Effect, Severity};
+use crate::dialect::{Attachment, Dialect, DraftMember, HostDraft, TrailingSlash};
 use crate::host::HostPattern;
 use crate::object::FieldPath;
 use crate::path::PathKind;
-use crate::policy::{BackendRef, HostSettings, Route, ShadowReason, Shadowed, Target, UpstreamSettings, VirtualHost};
+use crate::policy::{
+    BackendRef, FixedResponse, HostSettings, Route, ShadowReason, Shadowed, Target, UpstreamSettings, VirtualHost,
+};
 
 /// An object's part in a host.
 pub(super) struct Member<'a> {
@@ -62,8 +65,13 @@ pub(super) fn host(
     };
     let dialect = first.dialect;
     let semantics = dialect.semantics();
+    let mut strangers = BTreeSet::new();
     for member in members.iter().filter(|member| member.dialect.name() != dialect.name()) {
-        out.push(mixed(pattern, member, first));
+        let needs_own = member.draft.intent.shapes_host();
+        if needs_own {
+            strangers.insert(&member.key.object);
+        }
+        out.push(mixed(pattern, member, first, needs_own));
     }
     let defaults: Vec<_> = members.iter().map(|it| read::default_target(&it.draft, &it.dialect.semantics())).collect();
     let drafts: Vec<DraftMember<'_>> = members
@@ -72,7 +80,11 @@ pub(super) fn host(
         .map(|(member, default)| DraftMember { default: default.as_ref().map(|(target, _)| target), ..member.draft })
         .collect();
     let slash_counts = semantics.trailing_slash == TrailingSlash::OwnRule;
-    let (routes, shadowed) = routes(pattern, members, &drafts, slash_counts, out);
+    let (mut routes, shadowed) = routes(pattern, members, &drafts, slash_counts, out);
+    // What an object asks of the whole host its own dialect would have done; without it the routes are closed.
+    for route in routes.iter_mut().filter(|route| strangers.contains(&route.origin.object)) {
+        route.target = Target::Invalid(FixedResponse { status: 503, reason: "mixed-dialects" });
+    }
     let mut draft = HostDraft {
         pattern,
         members: &drafts,
@@ -105,11 +117,7 @@ fn routes(
             .extend(read::extra_routes(&member.key.object, draft.intent, member.part).map(|route| (route, member.key)));
     }
     // Rules that are the same next to each other, the first in conflict order first.
-    let identity = |route: &'_ Route| -> (PathKind, Box<str>) {
-        let text = if slash_counts { route.path.as_str() } else { route.path.significant() };
-        (route.path.kind(), text.into())
-    };
-    written.sort_by_cached_key(|(route, _)| identity(route));
+    written.sort_by(|(a, _), (b, _)| identity(a, slash_counts).cmp(&identity(b, slash_counts)));
     let mut routes: Vec<Route> = Vec::with_capacity(written.len());
     let mut shadowed = Vec::new();
     // The rules that are the same as the last, each for connections that those before it leave.
@@ -118,7 +126,7 @@ fn routes(
         let is_same = winners
             .first()
             .and_then(|(place, _)| routes.get(*place))
-            .is_some_and(|it| identity(it) == identity(&route));
+            .is_some_and(|it| identity(it, slash_counts) == identity(&route, slash_counts));
         if !is_same {
             winners.clear();
         }
@@ -140,38 +148,36 @@ fn routes(
     (routes, shadowed)
 }
 
+/// What makes two rules of one host the same.
+fn identity(route: &Route, slash_counts: bool) -> (PathKind, &str) {
+    let text = if slash_counts { route.path.as_str() } else { route.path.significant() };
+    (route.path.kind(), text)
+}
+
 /// What the objects say of the backends that their routes lead to.
 fn claims(members: &[Member<'_>], routes: &[Route], attachments: Vec<Attachment>) -> Box<[UpstreamClaim]> {
+    let by_object: BTreeMap<_, _> = members.iter().map(|member| (&member.key.object, member)).collect();
     let mut claims: Vec<UpstreamClaim> = Vec::new();
-    let key_of = |object| members.iter().find(|member| member.key.object == object);
-    for member in members {
+    let mut known = BTreeSet::new();
+    for route in routes {
+        let Target::Backend(backend) = &route.target else { continue };
+        let Some(member) = by_object.get(&route.origin.object) else { continue };
         let Some(settings) = &member.draft.intent.upstream else { continue };
-        for route in routes.iter().filter(|route| route.origin.object == member.key.object) {
-            let Target::Backend(backend) = &route.target else { continue };
-            let is_known = |claim: &UpstreamClaim| claim.key == *member.key && claim.backend == *backend;
-            if !claims.iter().any(is_known) {
-                claims.push(UpstreamClaim {
-                    key: member.key.clone(),
-                    backend: Arc::clone(backend),
-                    what: Claimed::Settings(Arc::clone(settings)),
-                });
-            }
+        if known.insert((&route.origin.object, backend)) {
+            let what = Claimed::Settings(Arc::clone(settings));
+            claims.push(UpstreamClaim { key: member.key.clone(), backend: Arc::clone(backend), what });
         }
     }
-    for attachment in attachments {
-        let Some(member) = key_of(Arc::clone(&attachment.origin.object)) else { continue };
+    let backends: BTreeSet<&Arc<BackendRef>> = known.iter().map(|(_, backend)| *backend).collect();
+    // A canary of a route that is closed has nothing to take from.
+    for attachment in attachments.into_iter().filter(|attachment| backends.contains(&attachment.primary)) {
+        let Some(member) = by_object.get(&attachment.origin.object) else { continue };
         if let Some(settings) = &member.draft.intent.upstream {
-            claims.push(UpstreamClaim {
-                key: member.key.clone(),
-                backend: Arc::clone(&attachment.canary),
-                what: Claimed::CanarySettings(Arc::clone(settings)),
-            });
+            let what = Claimed::CanarySettings(Arc::clone(settings));
+            claims.push(UpstreamClaim { key: member.key.clone(), backend: Arc::clone(&attachment.canary), what });
         }
-        claims.push(UpstreamClaim {
-            key: member.key.clone(),
-            backend: Arc::clone(&attachment.primary),
-            what: Claimed::Canary(attachment),
-        });
+        let primary = Arc::clone(&attachment.primary);
+        claims.push(UpstreamClaim { key: member.key.clone(), backend: primary, what: Claimed::Canary(attachment) });
     }
     claims.into()
 }
@@ -208,7 +214,7 @@ fn field(member: &Member<'_>) -> FieldPath {
     }
 }
 
-fn mixed(pattern: &HostPattern, member: &Member<'_>, first: &Member<'_>) -> Diagnostic {
+fn mixed(pattern: &HostPattern, member: &Member<'_>, first: &Member<'_>, is_closed: bool) -> Diagnostic {
     let (ours, theirs) = (first.dialect.name(), member.dialect.name());
     let message = format!(
         "host `{pattern}` is read as {ours} because of `{}`, this Ingress as {theirs}",
@@ -216,10 +222,13 @@ fn mixed(pattern: &HostPattern, member: &Member<'_>, first: &Member<'_>) -> Diag
     );
     Diagnostic::new(Code::MixedDialects, Some(Arc::clone(&member.key.object)), field(member), message)
         .with_help("give each host to one ingress class")
+        .with_outcome(
+            if is_closed { Severity::Error } else { Severity::Warning },
+            if is_closed { Effect::RouteRefused } else { Effect::None },
+        )
 }
 
 fn orphan(pattern: &HostPattern, member: &Member<'_>, out: &mut Vec<Diagnostic>) {
-    let Intent { .. } = member.draft.intent;
     let message = format!("canary of host `{pattern}`, which no other Ingress has");
     out.push(
         Diagnostic::new(Code::CanaryWithoutPrimary, Some(Arc::clone(&member.key.object)), field(member), message)

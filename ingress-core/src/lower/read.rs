@@ -64,10 +64,6 @@ pub(super) struct OtherPart {
 }
 
 impl Part {
-    fn other(&mut self) -> &mut OtherPart {
-        self.other.get_or_insert_default()
-    }
-
     /// Whether the part makes a host, if its Ingress is no canary.
     pub(super) fn makes_host(&self) -> bool {
         let other = self.other.as_deref();
@@ -157,7 +153,7 @@ pub(super) fn read(
 fn rule_host(host: &str, semantics: &Semantics) -> Option<HostPattern> {
     // Validation has refused what is not a pattern.
     match (HostPattern::new(host).ok()?, semantics.wildcard_depth) {
-        (HostPattern::Wildcard(name), WildcardDepth::Any) => Some(HostPattern::Suffix(name)),
+        (HostPattern::Wildcard(name), WildcardDepth::Any) => Some(HostPattern::Deep(name)),
         (pattern, _) => Some(pattern),
     }
 }
@@ -170,12 +166,12 @@ fn take_part(
     intent: &Intent,
     semantics: &Semantics,
 ) {
-    let mut parts: BTreeMap<HostPattern, Part> = BTreeMap::new();
+    let mut parts: Vec<(HostPattern, Part)> = Vec::with_capacity(ingress.spec.rules.len());
     let out = &mut contribution.diagnostics;
     let is_literal = !intent.use_regex && intent.rewrite_target.is_none();
     for (i, rule) in ingress.spec.rules.iter().enumerate() {
         let Some(pattern) = rule_host(&rule.host, semantics) else { continue };
-        parts.entry(pattern).or_default().rules.push(i);
+        parts.push((pattern, Part { rules: vec![i], other: None }));
         let paths = rule.http.as_ref().map_or(&[][..], |http| &http.paths);
         for (j, path) in paths.iter().enumerate() {
             let field = || FieldPath::rule_path(i, j).join("backend.resource");
@@ -190,29 +186,55 @@ fn take_part(
             }
         }
     }
-    let own: Vec<HostPattern> = parts.keys().filter(|pattern| **pattern != HostPattern::Any).cloned().collect();
+    parts.sort_by(|(a, _), (b, _)| a.cmp(b));
+    parts.dedup_by(|(later, part), (earlier, all)| {
+        let is_same = later == earlier;
+        if is_same {
+            all.rules.append(&mut part.rules);
+        }
+        is_same
+    });
+    let more = other_parts(&parts, ingress, intent, semantics);
+    if more.is_empty() {
+        contribution.hosts = parts;
+        return;
+    }
+    let mut all: BTreeMap<HostPattern, Part> = parts.into_iter().collect();
+    for (pattern, other) in more {
+        all.entry(pattern).or_default().other = Some(Box::new(other));
+    }
+    contribution.hosts = all.into_iter().collect();
+}
+
+/// The parts in hosts that no rule names, or not for this.
+fn other_parts(
+    parts: &[(HostPattern, Part)],
+    ingress: &Ingress,
+    intent: &Intent,
+    semantics: &Semantics,
+) -> BTreeMap<HostPattern, OtherPart> {
+    let mut more: BTreeMap<HostPattern, OtherPart> = BTreeMap::new();
     if intent.is_ordinary() {
-        let hosts: Vec<HostPattern> = parts.keys().cloned().collect();
         for alias in intent.aliases.iter().flat_map(|aliases| &aliases.patterns) {
-            for host in hosts.iter().filter(|host| *host != alias) {
-                parts.entry(alias.clone()).or_default().other().alias_of.push(host.clone());
+            for (host, _) in parts.iter().filter(|(host, _)| host != alias) {
+                more.entry(alias.clone()).or_default().alias_of.push(host.clone());
             }
         }
         if intent.www_redirect.is_some() {
-            for host in &own {
+            for (host, _) in parts {
                 let Some(other) = other_form(host) else { continue };
-                parts.entry(other).or_default().other().www_of.get_or_insert_with(|| host.clone());
+                more.entry(other).or_default().www_of.get_or_insert_with(|| host.clone());
             }
         }
     }
     for (place, extra) in intent.extra.iter().enumerate() {
-        parts.entry(extra.host.clone()).or_default().other().extra.push(place);
+        more.entry(extra.host.clone()).or_default().extra.push(place);
     }
     let own_default = ingress.spec.default_backend.is_some() && semantics.default_backend == DefaultScope::OwnHosts;
     if own_default && ingress.spec.rules.is_empty() {
-        parts.entry(HostPattern::Any).or_default().other().is_catch_all = true;
+        more.entry(HostPattern::Any).or_default().is_catch_all = true;
     }
-    contribution.hosts = parts.into_iter().collect();
+    more
 }
 
 /// The name with `www.` in front, or without it.

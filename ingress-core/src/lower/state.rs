@@ -27,7 +27,7 @@ use crate::host::HostPattern;
 use crate::model::{Inputs, JournalPosition};
 use crate::object::{Kind, ObjectRef, Origin};
 use crate::path::PathPolicy;
-use crate::policy::{Backend, CertificateEntry, DefaultBackend, RouteTable, Target, VirtualHost};
+use crate::policy::{Backend, BackendRef, CertificateEntry, DefaultBackend, RouteTable, Target, VirtualHost};
 
 /// What an update did, for whoever keeps indices over the result.
 #[derive(Debug, Default)]
@@ -58,6 +58,7 @@ enum Source {
     Config,
     Object(Arc<ObjectRef>),
     Host(HostPattern),
+    Derived(HostPattern),
     Certificate(HostPattern),
     DefaultBackend,
     Backend(BackendId),
@@ -88,6 +89,8 @@ struct CertificateState {
 #[derive(Debug)]
 pub(crate) struct State {
     options: Options,
+    /// The controller's own default backend.
+    fallback: Option<Arc<BackendRef>>,
     /// The dialects with the settings of the controller's ConfigMap.
     dialects: Dialects,
     position: Option<JournalPosition>,
@@ -131,6 +134,7 @@ impl State {
     pub(crate) fn new(options: Options) -> Self {
         let hasher = SeededState::new(options.hash_seed);
         Self {
+            fallback: options.default_backend.clone().map(Arc::new),
             dialects: options.dialects.clone(),
             position: None,
             classes: Classes::default(),
@@ -180,9 +184,14 @@ impl State {
         }
         self.position = Some(inputs.journal().position());
         self.merge_hosts(dirty.hosts, inputs, &mut changes);
+        if !self.aliases.is_empty() {
+            // Whose certificate a name has may depend on whose name it is.
+            let changed = changes.hosts.iter().map(|(pattern, _)| pattern);
+            dirty.certificates.extend(changed.filter(|pattern| self.certificates.contains_key(pattern)).cloned());
+        }
         self.choose_certificates(&dirty.certificates, inputs, &mut changes);
         // The controller's own default backend is in force before any Ingress brings one.
-        if dirty.default_backend || (self.default_backend.is_none() && self.options.default_backend.is_some()) {
+        if dirty.default_backend || (self.default_backend.is_none() && self.fallback.is_some()) {
             self.choose_default_backend(inputs, &mut changes);
         }
         self.resolve_backends(inputs, &mut changes);
@@ -438,8 +447,8 @@ impl State {
         self.report(Source::DefaultBackend, out);
         let chosen = match chosen {
             Some((target, origin)) => Some(DefaultBackend { target, origin: Some(origin), path_policy }),
-            None => self.options.default_backend.as_ref().map(|reference| DefaultBackend {
-                target: Target::Backend(Arc::new(reference.clone())),
+            None => self.fallback.as_ref().map(|reference| DefaultBackend {
+                target: Target::Backend(Arc::clone(reference)),
                 origin: None,
                 path_policy,
             }),

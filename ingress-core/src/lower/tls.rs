@@ -56,7 +56,7 @@ pub(super) fn listed(
         }
         for (j, host) in entry.hosts.iter().enumerate() {
             let pattern = match (HostPattern::for_certificate(host), semantics.wildcard_depth) {
-                (Ok(HostPattern::Wildcard(name)), WildcardDepth::Any) => HostPattern::Suffix(name),
+                (Ok(HostPattern::Wildcard(name)), WildcardDepth::Any) => HostPattern::Deep(name),
                 (Ok(pattern), _) => pattern,
                 (Err(_), _) => continue,
             };
@@ -240,7 +240,9 @@ fn covers(name: &str, pattern: &HostPattern) -> bool {
     match (HostPattern::for_certificate(&name), pattern) {
         // Of a rule for every name it is the client that knows which one it means.
         (_, HostPattern::Any) => true,
-        (Ok(HostPattern::Wildcard(covered)), HostPattern::Suffix(suffix)) => covered == *suffix,
+        (Ok(HostPattern::Wildcard(covered)), HostPattern::Suffix(suffix) | HostPattern::Deep(suffix)) => {
+            covered == *suffix
+        }
         (Ok(covered), pattern) if covered == *pattern => true,
         (Ok(covered @ HostPattern::Wildcard(_)), HostPattern::Exact(host)) => covered.matches(host.as_str()),
         _ => false,

@@ -62,7 +62,10 @@ impl Named for Bound {
     fn name(&self) -> &str {
         match self.entry.host.pattern() {
             HostPattern::Any | HostPattern::Regex(_) | HostPattern::Stem(_) => "",
-            HostPattern::Wildcard(name) | HostPattern::Suffix(name) | HostPattern::Exact(name) => name.as_str(),
+            HostPattern::Deep(name)
+            | HostPattern::Wildcard(name)
+            | HostPattern::Suffix(name)
+            | HostPattern::Exact(name) => name.as_str(),
         }
     }
 }
@@ -75,6 +78,8 @@ pub(crate) struct Hosts {
     suffix: Names<Bound>,
     /// The same, with one label in front.
     wildcard: Names<Bound>,
+    /// The same as the first, less preferred than the second.
+    deep: Names<Bound>,
     /// Stems and expressions, few, in order of preference.
     other: Arc<[Bound]>,
     any: Option<Bound>,
@@ -83,7 +88,7 @@ pub(crate) struct Hosts {
 impl Hosts {
     pub(crate) fn new(seed: u64) -> Self {
         let names = || Names::new(seed);
-        Self { exact: names(), suffix: names(), wildcard: names(), other: Arc::new([]), any: None }
+        Self { exact: names(), suffix: names(), wildcard: names(), deep: names(), other: Arc::new([]), any: None }
     }
 
     /// The host that takes a request for the name with this key; the name itself is asked for only if it must be taken apart.
@@ -104,46 +109,43 @@ impl Hosts {
     }
 
     fn inexact(&self, name: &str) -> impl Iterator<Item = &Bound> {
-        let parent = |name: &str| without_first_label(name).map(str::len);
-        let suffix_of = |length: usize| name.get(name.len() - length..).unwrap_or_default();
-        // Only of a table that holds something is it worth while to take the name apart.
-        let first = (!self.suffix.is_empty()).then(|| parent(name)).flatten();
-        let parents = std::iter::successors(first, move |length| parent(suffix_of(*length)));
-        let suffixes = parents.filter_map(move |length| self.suffix.get(&NameKey::new(suffix_of(length))));
+        let suffixes = parents(&self.suffix, name);
         let rest = (!self.wildcard.is_empty()).then(|| behind_one_label(name)).flatten();
         let wildcard = rest.and_then(|rest| self.wildcard.get(&NameKey::new(rest)));
         let is_stem = |bound: &&Bound| matches!(bound.entry.host.pattern(), HostPattern::Stem(_));
         let matching = move |bound: &&Bound| bound.entry.host.pattern().matches(name);
         let stems = self.other.iter().filter(is_stem).filter(matching);
         let regexes = self.other.iter().filter(move |bound| !is_stem(bound)).filter(matching);
-        suffixes.chain(stems).chain(wildcard).chain(regexes).chain(&self.any)
+        suffixes.chain(stems).chain(wildcard).chain(parents(&self.deep, name)).chain(regexes).chain(&self.any)
     }
 
     /// All hosts, in no order that means anything.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Bound> {
-        let names = self.exact.values().chain(self.suffix.values()).chain(self.wildcard.values());
+        let names =
+            self.exact.values().chain(self.suffix.values()).chain(self.wildcard.values()).chain(self.deep.values());
         names.chain(&*self.other).chain(&self.any)
     }
 
     pub(crate) fn len(&self) -> usize {
-        let names = self.exact.len() + self.suffix.len() + self.wildcard.len();
+        let names = self.exact.len() + self.suffix.len() + self.wildcard.len() + self.deep.len();
         names + self.other.len() + usize::from(self.any.is_some())
     }
 
     /// Bytes of the slots, without what they point at.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.exact.heap_bytes() + self.suffix.heap_bytes() + self.wildcard.heap_bytes()
+        [&self.exact, &self.suffix, &self.wildcard, &self.deep].map(Names::heap_bytes).iter().sum()
     }
 
     /// The hosts with some of them replaced or, with none, taken away.
     pub(crate) fn with(&self, changes: Vec<(HostPattern, Option<Bound>)>) -> Self {
-        let (mut exact, mut suffix, mut wildcard) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut exact, mut suffix, mut wildcard, mut deep) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut other, mut any) = (Vec::new(), self.any.clone());
         for (pattern, bound) in changes {
             match pattern {
                 HostPattern::Any => any = bound,
                 HostPattern::Exact(name) => exact.push((NameKey::new(name.as_str()), bound)),
                 HostPattern::Suffix(name) => suffix.push((NameKey::new(name.as_str()), bound)),
+                HostPattern::Deep(name) => deep.push((NameKey::new(name.as_str()), bound)),
                 HostPattern::Wildcard(name) => wildcard.push((NameKey::new(name.as_str()), bound)),
                 HostPattern::Regex(_) | HostPattern::Stem(_) => other.push((pattern, bound)),
             }
@@ -152,10 +154,18 @@ impl Hosts {
             exact: self.exact.with(exact),
             suffix: self.suffix.with(suffix),
             wildcard: self.wildcard.with(wildcard),
+            deep: self.deep.with(deep),
             other: if other.is_empty() { Arc::clone(&self.other) } else { replaced(&self.other, other) },
             any,
         }
     }
+}
+
+/// What stands under the names that a name is below, the nearest first.
+fn parents<'t>(table: &'t Names<Bound>, name: &str) -> impl Iterator<Item = &'t Bound> {
+    // Only where a table holds something is it worth while to take the name apart.
+    let first = (!table.is_empty()).then(|| without_first_label(name)).flatten();
+    std::iter::successors(first, |name| without_first_label(name)).filter_map(|name| table.get(&NameKey::new(name)))
 }
 
 /// The hosts of this kind with some of them replaced or taken away, in order of preference.

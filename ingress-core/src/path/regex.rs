@@ -7,11 +7,15 @@ use regex_automata::meta::Regex;
 use super::pcre;
 
 /// A regular expression over the bytes of a path, known to compile within a bounded size.
+// In a box, so that the many paths that are none stay small.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RegexPattern {
+pub struct RegexPattern(Box<Expression>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Expression {
     text: Box<str>,
     /// What is compiled, with what ties it to the beginning.
-    expression: Box<str>,
+    compiled: Box<str>,
     case_insensitive: bool,
     /// Which of several with one text comes first.
     order: u32,
@@ -70,18 +74,21 @@ impl RegexPattern {
     }
 
     /// The same expression, shown as another text, and preferred to others of that text with a greater number.
-    pub(crate) fn with_text(self, text: &str, order: u32) -> Self {
-        Self { text: text.into(), order, ..self }
+    pub(crate) fn with_text(mut self, text: &str, order: u32) -> Self {
+        self.0.text = text.into();
+        self.0.order = order;
+        self
     }
 
     /// Which of several with one text comes first: the one with the least number.
     pub(crate) fn order(&self) -> u32 {
-        self.order
+        self.0.order
     }
 
     /// In place of an expression that [`nginx`](Self::nginx) refuses: whatever begins like its text up to the first special
-    /// character. Where that is no more than the root, the text itself, so that neighbours are left in peace.
-    pub(crate) fn beginning_of(text: &str) -> Self {
+    /// character. Where that is no more than the root it is the text itself, so that neighbours are left in peace, unless
+    /// `all` says that nothing may get past it.
+    pub(crate) fn beginning_of(text: &str, all: bool) -> Self {
         let special = |c: char| "\\^$.|?*+()[]{}".contains(c);
         let end = text.find(special).unwrap_or(text.len());
         let (mut head, rest) = text.split_at_checked(end).unwrap_or((text, ""));
@@ -89,39 +96,46 @@ impl RegexPattern {
             head = head.get(..head.len().saturating_sub(1)).unwrap_or_default();
         }
         let escape = |text: &str| -> String { text.bytes().map(|byte| format!("\\x{byte:02x}")).collect() };
-        let expression = if head.len() > 1 && !text.contains('|') {
+        let is_alternative = text.contains('|');
+        let expression = if head.len() > 1 && !is_alternative {
             format!("^(?i:{})", escape(head))
+        } else if all {
+            "^".to_owned()
         } else {
             format!("^(?i:{})$", escape(text))
         };
-        Self { text: text.into(), expression: expression.into(), case_insensitive: true, order: 0 }
+        Self::of(text, expression, true)
+    }
+
+    fn of(text: &str, expression: String, case_insensitive: bool) -> Self {
+        Self(Box::new(Expression { text: text.into(), compiled: expression.into(), case_insensitive, order: 0 }))
     }
 
     fn checked(text: &str, expression: String, case_insensitive: bool) -> Result<Self, InvalidRegex> {
         Self::build(&expression)?;
-        Ok(Self { text: text.into(), expression: expression.into(), case_insensitive, order: 0 })
+        Ok(Self::of(text, expression, case_insensitive))
     }
 
     /// The expression as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// Whether ASCII letters match in either case.
     #[must_use]
     pub fn is_case_insensitive(&self) -> bool {
-        self.case_insensitive
+        self.0.case_insensitive
     }
 
     /// The expression with what ties it to the beginning.
     pub(crate) fn anchored(&self) -> &str {
-        &self.expression
+        &self.0.compiled
     }
 
     /// Whether the expression takes a path. It is compiled at each call.
     pub(super) fn matches(&self, path: &[u8]) -> bool {
-        Self::build(&self.expression).is_ok_and(|regex| regex.is_match(path))
+        Self::build(&self.0.compiled).is_ok_and(|regex| regex.is_match(path))
     }
 
     /// Bytes, not Unicode: a path need not be UTF-8, and nginx matches bytes too.

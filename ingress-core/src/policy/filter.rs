@@ -13,7 +13,7 @@ mod template;
 
 use std::sync::Arc;
 
-pub use access::{Access, ClientAddress, TrustedHeader};
+pub use access::{Access, ClientAddress, HeaderValue, TrustedHeader};
 pub use address::{AddressRange, InvalidRange};
 pub use auth::{BasicAuth, ExternalAuth, PasswordFile, Satisfy};
 pub use cors::{Cors, OriginPattern};
@@ -54,6 +54,14 @@ pub struct Filters {
     pub fallback: Option<Arc<BackendRef>>,
     /// What is recorded of requests.
     pub observe: Observe,
+}
+
+impl Filters {
+    /// The backends that the filters name.
+    pub fn backends(&self) -> impl Iterator<Item = &Arc<BackendRef>> {
+        let errors = self.errors.as_ref().and_then(|errors| errors.backend.as_ref());
+        self.fallback.iter().chain(errors)
+    }
 }
 
 /// The filters of one route. Those that depend on its path stand here, the others are shared by all paths of an Ingress.

@@ -56,6 +56,15 @@ pub struct ClientCertificate {
     pub origin: Origin,
 }
 
+impl ClientCertificate {
+    /// Whether a certificate that was checked for one is as good for the other.
+    #[must_use]
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        let authorities = (&self.namespace, &self.secret) == (&other.namespace, &other.secret);
+        authorities && (self.verify, self.depth, self.unusable) == (other.verify, other.depth, other.unusable)
+    }
+}
+
 /// When a request is refused for its certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "an adapter that ignored a variant would let anybody in")]

@@ -17,7 +17,10 @@ impl Named for NamedCertificate {
     fn name(&self) -> &str {
         match &self.pattern {
             HostPattern::Any | HostPattern::Regex(_) | HostPattern::Stem(_) => "",
-            HostPattern::Wildcard(name) | HostPattern::Suffix(name) | HostPattern::Exact(name) => name.as_str(),
+            HostPattern::Deep(name)
+            | HostPattern::Wildcard(name)
+            | HostPattern::Suffix(name)
+            | HostPattern::Exact(name) => name.as_str(),
         }
     }
 }
@@ -84,7 +87,7 @@ impl Certificates {
                     continue;
                 }
                 HostPattern::Exact(name) => (&mut exact, NameKey::new(name.as_str())),
-                HostPattern::Suffix(name) => (&mut suffix, NameKey::new(name.as_str())),
+                HostPattern::Suffix(name) | HostPattern::Deep(name) => (&mut suffix, NameKey::new(name.as_str())),
                 HostPattern::Wildcard(name) => (&mut wildcard, NameKey::new(name.as_str())),
             };
             list.push((key, entry.map(|entry| NamedCertificate { pattern, entry })));

@@ -57,7 +57,7 @@ impl Seed {
                     HostPattern::Any | HostPattern::Regex(_) => host,
                     HostPattern::Exact(name) => Some(name.to_string()),
                     HostPattern::Wildcard(name) => Some(format!("w.{name}")),
-                    HostPattern::Suffix(name) => Some(format!("w.v.{name}")),
+                    HostPattern::Suffix(name) | HostPattern::Deep(name) => Some(format!("w.v.{name}")),
                     HostPattern::Stem(name) => Some(format!("{name}.w")),
                 };
             }

@@ -36,7 +36,8 @@ pub(crate) fn many(report: &dyn Fn(&Row)) -> Result<(), Error> {
     check("decide", &matcher, &b)?;
     let time = |keys: &Keys| Ok::<f64, Error>(in_turn(&[&matcher], &keys.probes()?).into_iter().sum());
     let times = (time(&a)?, time(&b)?);
-    let row = |figure, case: &str, measured, unit, target| Row { figure, case: case.to_owned(), measured, unit, target };
+    let row =
+        |figure, case: &str, measured, unit, target| Row { figure, case: case.to_owned(), measured, unit, target };
     report(&row("decide on a host with 10 regex paths", "ingress-nginx", times.0, " ns", None));
     report(&row("decide on a host with 1,000 regex paths", "to one with 10", times.1 / times.0, "x", Some(3.0)));
     Ok(())

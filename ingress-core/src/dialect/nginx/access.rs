@@ -9,9 +9,10 @@ use super::super::annotations::{Annotations, Bad, shown};
 use super::super::cluster::Cluster;
 use super::auth;
 use super::settings::Settings;
-use super::settings::access::{Access as Lists, AddressList};
+use super::settings::access::{Access as Lists, AddressList, HeaderPattern};
 use super::settings::client::Client;
-use crate::policy::{Access, AddressRange, ClientAddress, Satisfy, TrustedHeader};
+use crate::path::Search;
+use crate::policy::{Access, AddressRange, ClientAddress, HeaderValue, Satisfy, TrustedHeader};
 
 const ALLOW: &str = "allowlist-source-range";
 const DENY: &str = "denylist-source-range";
@@ -24,6 +25,7 @@ pub(super) fn read(a: &mut Annotations<'_>, settings: &Settings, cluster: &Clust
     };
     Access {
         client: Arc::new(client(&settings.client)),
+        blocked: blocked(a, &settings.access),
         deny: denied(a, &settings.access),
         allow: allowed(a, &settings.access),
         basic: auth::basic(a, settings, cluster),
@@ -44,6 +46,26 @@ fn client(client: &Client) -> ClientAddress {
         trusted: client.trusted.iter().filter_map(range).collect(),
         forwarded: client.use_forwarded_headers,
     })
+}
+
+/// The values of headers that the controller serves nobody for.
+fn blocked(a: &mut Annotations<'_>, lists: &Lists) -> Box<[(Box<str>, HeaderValue)]> {
+    let agents = lists.blocked_user_agents.iter().map(|pattern| ("User-Agent", "block-user-agents", pattern));
+    let referers = lists.blocked_referers.iter().map(|pattern| ("Referer", "block-referers", pattern));
+    let mut blocked = Vec::new();
+    for (header, key, pattern) in agents.chain(referers) {
+        let value = match pattern {
+            HeaderPattern::Text(text) => Ok(HeaderValue::Text(text.clone())),
+            HeaderPattern::Regex(text) => Search::new(text, false).map(HeaderValue::Search),
+            HeaderPattern::RegexIgnoringCase(text) => Search::new(text, true).map(HeaderValue::Search),
+        };
+        match value {
+            Ok(value) => blocked.push((header.into(), value)),
+            // It was to keep somebody out, and nobody can tell whom.
+            Err(error) => a.bad(DENY, Bad::Refuse, format_args!("`{key}` of the controller: {error}")),
+        }
+    }
+    blocked.into()
 }
 
 fn denied(a: &mut Annotations<'_>, lists: &Lists) -> Box<[AddressRange]> {

@@ -2,8 +2,9 @@
 
 use super::grammar;
 use super::settings::Settings;
+use crate::diagnostic::Code;
 use crate::dialect::WwwRedirect;
-use crate::dialect::annotations::{Annotations, Bad};
+use crate::dialect::annotations::{Annotations, Bad, shown};
 use crate::policy::{Location, Redirect, TlsRedirect};
 
 /// `ssl-redirect`, `force-ssl-redirect`, `preserve-trailing-slash`, `use-port-in-redirects`.
@@ -50,7 +51,11 @@ pub(super) fn read(a: &mut Annotations<'_>, settings: &Settings) -> Group {
     if let Some(url) = temporal {
         if !is_http(url) {
             // The controller passes over the whole group then.
-            a.bad("temporal-redirect", Bad::Default, "must be an absolute URL of `http` or `https`");
+            let why = format!(
+                "`{}` is no absolute URL of `http` or `https`; the redirects of the Ingress are left out",
+                shown(url)
+            );
+            a.report(Code::AnnotationInvalid, "temporal-redirect", why);
             return Group { is_relative: relative, ..Group::default() };
         }
         let status = code(temporal_code, 300..=307, 302);
@@ -67,8 +72,12 @@ pub(super) fn read(a: &mut Annotations<'_>, settings: &Settings) -> Group {
         Some(_) => Location::OnHost(url.into()),
         None if is_http(url) => Location::Constant(url.into()),
         None => {
-            a.bad("permanent-redirect", Bad::Default, "must be a path, or a URL of `http` or `https`");
-            return Group::default();
+            let why = format!(
+                "`{}` is neither a path nor a URL of `http` or `https`; the redirects of the Ingress are left out",
+                shown(url)
+            );
+            a.report(Code::AnnotationInvalid, "permanent-redirect", why);
+            return Group { is_relative: relative, ..Group::default() };
         }
     };
     let redirect = Some(Redirect { status, location, reason: "permanent-redirect" });

@@ -11,7 +11,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::annotations::{Annotations, shown};
 use crate::dialect::{Lookup, Subject};
 use crate::model::{CertificateState, CloudCertificate, Ingress, Secret};
-use crate::object::FieldPath;
+use crate::object::{FieldPath, ObjectRef, Origin};
+use crate::policy::{ClientCertificate, VerifyClient};
 
 /// What became of the certificates of an object.
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ pub(super) struct Certificates {
     pub(super) unresolved: BTreeMap<usize, Box<str>>,
     /// The names of certificates that were found elsewhere, by TLS entry.
     pub(super) resolved: BTreeMap<usize, Vec<Box<str>>>,
+    /// What is asked of clients.
+    pub(super) client: Option<ClientCertificate>,
     /// The identifiers in Secrets.
     ids: Vec<Box<str>>,
 }
@@ -39,6 +42,25 @@ pub(super) fn of_secrets(
         let Lookup::Found(secret) = cluster.secret(&object.namespace, &entry.secret_name) else { continue };
         let Some(cloud) = secret.cloud.as_ref().filter(|_| secret.keys.contains(CERTIFICATE_ID)) else { continue };
         certificates.ids.extend(cloud.certificates.iter().cloned());
+        if let Some(authority) = &cloud.ca {
+            let client = client_certificate(object, i, secret);
+            if client.unusable {
+                let message = format!(
+                    "asks for client certificates of `{}`, an authority that is not here; TLS requests get 403",
+                    shown(authority)
+                );
+                out.push(
+                    Diagnostic::new(
+                        Code::ReferenceMissing,
+                        Some(Arc::clone(object)),
+                        client.origin.field.clone(),
+                        message,
+                    )
+                    .with_help("put the certificate of the authority into the Secret as `ca.crt`"),
+                );
+            }
+            certificates.client.get_or_insert(client);
+        }
         if matches!(secret.certificate, CertificateState::Usable { .. }) {
             continue;
         }
@@ -57,6 +79,21 @@ pub(super) fn of_secrets(
         }
     }
     certificates
+}
+
+/// What a Secret asks of clients, which only its own `ca.crt` lets anybody check.
+fn client_certificate(object: &Arc<ObjectRef>, entry: usize, secret: &Secret) -> ClientCertificate {
+    ClientCertificate {
+        namespace: Arc::clone(&object.namespace),
+        secret: secret.metadata.name.clone(),
+        verify: VerifyClient::On,
+        depth: 1,
+        error_page: None,
+        pass_to_upstream: false,
+        match_cn: None,
+        unusable: !secret.keys.contains("ca.crt"),
+        origin: Origin { object: Arc::clone(object), field: FieldPath::text(format!("spec.tls[{entry}].secretName")) },
+    }
 }
 
 impl Certificates {

@@ -322,10 +322,7 @@ fn references(merged: &Merged) -> impl Iterator<Item = &Arc<BackendRef>> {
 /// The backends that filters and canaries of a host name.
 fn side_references(merged: &Merged) -> impl Iterator<Item = &Arc<BackendRef>> {
     let filters = merged.host.routes().iter().filter_map(|route| Some(&*route.policy.as_ref()?.filters));
-    let named = filters.flat_map(|filters| {
-        let errors = filters.errors.as_ref().and_then(|errors| errors.backend.as_ref());
-        filters.fallback.iter().chain(errors)
-    });
+    let named = filters.flat_map(|filters| filters.backends());
     named.chain(merged.claims.iter().filter_map(|claim| claim.canary_backend()))
 }
 

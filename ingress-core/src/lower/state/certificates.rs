@@ -75,8 +75,12 @@ impl State {
 
     /// The certificate of the host that this is another name for, if it is good for this name too.
     fn alias_certificate(&self, pattern: &HostPattern, inputs: &Inputs) -> Option<CertificateEntry> {
-        let host = self.hosts.get(pattern)?.merged.as_ref()?;
-        // A name that has become a host of its own has its own certificate or none.
+        let state = self.hosts.get(pattern)?;
+        let host = state.merged.as_ref()?;
+        // A name that is a host of its own has its own certificate or none.
+        if self.makes_host(state, pattern) {
+            return None;
+        }
         let original = match host.host.settings().and_then(|settings| settings.alias_of.as_ref()) {
             Some(original) => original.clone(),
             None => self.redirected_from(pattern)?,

@@ -19,12 +19,15 @@ impl State {
         let mut derived = BTreeSet::new();
         for pattern in dirty {
             let merged = self.merge_host(&pattern, inputs);
-            let from = (pattern.clone(), HostPattern::Any, Arc::clone(&self.first_object));
-            let aliases = self.aliases.range(from..).take_while(|(host, ..)| *host == pattern);
-            derived.extend(aliases.map(|(_, alias, _)| alias.clone()));
+            if !self.aliases.is_empty() {
+                let from = (pattern.clone(), HostPattern::Any, Arc::clone(&self.first_object));
+                let aliases = self.aliases.range(from..).take_while(|(host, ..)| *host == pattern);
+                derived.extend(aliases.map(|(_, alias, _)| alias.clone()));
+            }
             if let HostPattern::Wildcard(name) = &pattern {
                 // An alias for the same names, at any depth, gives way to the host.
-                derived.insert(HostPattern::Suffix(name.clone()));
+                let alias = HostPattern::Suffix(name.clone());
+                derived.extend(self.hosts.contains_key(&alias).then_some(alias));
             }
             match merged {
                 Some(merged) => self.set_host(&pattern, Some(&merged), changes),
@@ -35,7 +38,9 @@ impl State {
         }
         for pattern in derived {
             let is_own = self.hosts.get(&pattern).is_some_and(|state| self.makes_host(state, &pattern));
-            if !is_own {
+            if is_own {
+                self.report(Source::Derived(pattern), Vec::new());
+            } else {
                 let merged = self.derive_host(&pattern);
                 self.set_host(&pattern, merged.as_ref(), changes);
             }
@@ -46,7 +51,6 @@ impl State {
         let state = self.hosts.get_mut(pattern)?;
         state.is_dirty = false;
         let mut out = Vec::new();
-        let default = self.options.default_backend.clone().map(Arc::new);
         let state = self.hosts.get(pattern)?;
         let members: Vec<Member<'_>> = state
             .members
@@ -62,7 +66,7 @@ impl State {
         let taking_part = |member: &&Member<'_>| !member.draft.rules.is_empty() || member.part.makes_host();
         let (ours, others): (Vec<Member<'_>>, Vec<Member<'_>>) =
             members.into_iter().partition(|member| taking_part(&member));
-        let merged = merge::host(pattern, &ours, default.as_ref(), &mut out);
+        let merged = merge::host(pattern, &ours, self.fallback.as_ref(), &mut out);
         if merged.is_some() {
             out.extend(others.iter().map(|member| name_taken(pattern, member)));
         }
@@ -71,7 +75,7 @@ impl State {
     }
 
     /// Whether some object makes this a host of its own.
-    fn makes_host(&self, state: &HostState, pattern: &HostPattern) -> bool {
+    pub(super) fn makes_host(&self, state: &HostState, pattern: &HostPattern) -> bool {
         let readings = state.members.iter().filter_map(|key| self.readings.get(&key.object));
         let mut parts = readings.filter(|it| is_ordinary(it)).filter_map(|it| it.contribution.part(pattern));
         parts.any(read::Part::makes_host)
@@ -90,7 +94,7 @@ impl State {
                 let message = format!("alias `{pattern}` has no effect: the name is a host of its own");
                 Diagnostic::new(Code::AliasConflict, Some(object), field, message)
             }));
-            self.report(Source::Host(pattern.clone()), out);
+            self.report(Source::Derived(pattern.clone()), out);
             return None;
         }
         // The first by the name of the host, as in the order of the server blocks.
@@ -116,7 +120,8 @@ impl State {
         let merged = match (chosen, www) {
             (Some((host, _)), _) => {
                 let original = self.hosts.get(host)?.merged.as_ref()?;
-                Some(Merged { host: Arc::new(original.host.alias(pattern.clone())), claims: original.claims.clone() })
+                // The backends are the original's, and so is what is said of them.
+                Some(Merged { host: Arc::new(original.host.alias(pattern.clone())), claims: Box::default() })
             }
             (None, Some((host, reading))) => www_host(pattern, &host, reading),
             (None, None) => None,
@@ -126,9 +131,7 @@ impl State {
                 out.push(alias_lost(pattern, host, reading, winner, by));
             }
         }
-        if !out.is_empty() || merged.is_some() {
-            self.report(Source::Host(pattern.clone()), out);
-        }
+        self.report(Source::Derived(pattern.clone()), out);
         merged
     }
 
@@ -162,6 +165,7 @@ impl State {
         }
         if self.hosts.get(pattern).is_some_and(|state| state.members.is_empty()) {
             self.report(Source::Host(pattern.clone()), Vec::new());
+            self.report(Source::Derived(pattern.clone()), Vec::new());
             self.hosts.remove(pattern);
         }
     }

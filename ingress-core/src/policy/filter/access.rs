@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{AddressRange, BasicAuth, ExternalAuth, Satisfy};
+use crate::path::Search;
 
 /// Restrictions on who is served.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,6 +11,8 @@ use super::{AddressRange, BasicAuth, ExternalAuth, Satisfy};
 pub struct Access {
     /// Whose address counts.
     pub client: Arc<ClientAddress>,
+    /// Headers whose values are refused, before anything else is looked at.
+    pub blocked: Box<[(Box<str>, HeaderValue)]>,
     /// Addresses that are refused, looked at before those that are allowed.
     pub deny: Box<[AddressRange]>,
     /// Addresses that are allowed; if there are any, all others are refused.
@@ -23,10 +26,37 @@ pub struct Access {
 }
 
 impl Access {
+    /// Whether anybody is kept out.
+    #[must_use]
+    pub fn restricts(&self) -> bool {
+        self.has_lists() || self.basic.is_some() || self.external.is_some()
+    }
+
     /// Whether the address has any influence.
     #[must_use]
     pub fn has_lists(&self) -> bool {
         !self.deny.is_empty() || !self.allow.is_empty()
+    }
+}
+
+/// A value of a header, whole or by an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the two ways in which nginx's maps compare")]
+pub enum HeaderValue {
+    /// The whole value, without regard to case.
+    Text(Box<str>),
+    /// Found anywhere in the value.
+    Search(Search),
+}
+
+impl HeaderValue {
+    /// Whether a value is meant.
+    #[must_use]
+    pub fn matches(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Text(text) => value.eq_ignore_ascii_case(text.as_bytes()),
+            Self::Search(search) => search.is_match(value),
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::HostDraft;
 use crate::dialect::nginx::settings::Settings;
 use crate::path::{PathPattern, canonical};
-use crate::policy::{Filters, Location, Redirect, Route, RoutePolicy, Satisfy, ShadowReason, Shadowed, Target};
+use crate::policy::{
+    Filters, Location, Redirect, Route, RoutePolicy, Satisfy, Schemes, ShadowReason, Shadowed, Target,
+};
 
 /// Takes restrictions from the paths that the settings leave out of them.
 pub(super) fn exempt(draft: &mut HostDraft<'_>, settings: &Settings) {
@@ -66,15 +68,16 @@ pub(super) fn with_slash(draft: &mut HostDraft<'_>, members: &Members<'_>, out: 
 fn drop_twins(draft: &mut HostDraft<'_>, members: &Members<'_>, out: &mut Vec<Diagnostic>) {
     let mut routes = std::mem::take(&mut draft.routes);
     routes.sort_by_cached_key(|route| members.order(route));
-    let mut first: BTreeMap<Box<str>, usize> = BTreeMap::new();
+    let mut first: BTreeMap<(Box<str>, Schemes), usize> = BTreeMap::new();
     for route in routes {
         let PathPattern::Prefix(text) = &route.path else {
             draft.routes.push(route);
             continue;
         };
-        let winner = first.get(route.path.significant()).and_then(|place| draft.routes.get(*place));
+        let key = (route.path.significant().into(), route.schemes);
+        let winner = first.get(&key).and_then(|place| draft.routes.get(*place));
         let Some(winner) = winner.filter(|_| &**text != "/") else {
-            first.insert(route.path.significant().into(), draft.routes.len());
+            first.insert(key, draft.routes.len());
             draft.routes.push(route);
             continue;
         };

@@ -97,7 +97,10 @@ fn location(route: &Route, expression: &Expression, order: u32, out: &mut Vec<Di
         Err(error) => {
             out.push(report(Code::RegexUnsupported, format!("{error}; requests that begin like it get 503")));
             location.target = Target::Invalid(UNSUPPORTED);
-            RegexPattern::beginning_of(&text)
+            // What is guarded must not be answered by another location.
+            let filters = route.policy.as_deref().map(|policy| &policy.filters);
+            let is_guarded = filters.is_some_and(|filters| filters.access.restricts());
+            RegexPattern::beginning_of(&text, is_guarded)
         }
     };
     location.path = PathPattern::Regex(pattern.with_text(shown, order));

@@ -1,27 +1,37 @@
 //! Settings of a server that the annotations of its Ingresses make.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Members;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Effect, Severity};
 use crate::dialect::{Aliases, DraftMember, HostDraft};
 use crate::object::{FieldPath, Origin};
-use crate::policy::{AppRoot, Precedence};
+use crate::policy::{AppRoot, ClientCertificate, FixedResponse, Precedence, Target, VerifyClient};
 
 /// Fills in the settings: of `app-root` that of the first location, of the others those of the oldest Ingress.
 pub(super) fn settings(draft: &mut HostDraft<'_>, of: &Members<'_>, out: &mut Vec<Diagnostic>) {
     draft.settings.app_root = app_root(draft, of);
     let members = draft.members;
+    // The server is made by the first Ingress that names the host.
+    let oldest = members.iter().find(|member| member.intent.is_ordinary() && !member.rules.is_empty());
+    let mut closed = BTreeSet::new();
     let mut named: Option<(&DraftMember<'_>, &Aliases)> = None;
     for member in members.iter().filter(|member| member.intent.is_ordinary()) {
         if let Some(certificate) = &member.intent.client_certificate {
             match &draft.settings.client_certificate {
                 None => draft.settings.client_certificate = Some(certificate.clone()),
-                Some(first) if first.secret == certificate.secret && first.namespace == certificate.namespace => {}
+                Some(first) if first.asks_the_same(certificate) && first.match_cn == certificate.match_cn => {}
                 Some(first) => {
-                    let message =
-                        format!("host `{}` already asks for client certificates of another Secret", draft.pattern);
-                    out.push(conflict(annotation(member, "auth-tls-secret"), &first.origin, message));
+                    let host = draft.pattern;
+                    let message = format!("host `{host}` already asks for client certificates in another way");
+                    let finding = conflict(annotation(member, "auth-tls-secret"), &first.origin, message);
+                    if is_weaker(first, certificate) {
+                        closed.insert(member.object);
+                        out.push(finding.with_outcome(Severity::Error, Effect::RouteRefused));
+                    } else {
+                        out.push(finding);
+                    }
                 }
             }
         }
@@ -36,10 +46,30 @@ pub(super) fn settings(draft: &mut HostDraft<'_>, of: &Members<'_>, out: &mut Ve
                 }
             }
         }
-        if member.intent.passthrough && draft.settings.passthrough.is_none() {
-            draft.settings.passthrough = Some(annotation(member, "ssl-passthrough"));
+        if member.intent.passthrough && !member.rules.is_empty() {
+            match oldest {
+                Some(oldest) if oldest.object != member.object => {
+                    let message =
+                        format!("host `{}` is another Ingress's, which does not pass TLS through", draft.pattern);
+                    out.push(conflict(
+                        annotation(member, "ssl-passthrough"),
+                        &annotation(oldest, "ssl-passthrough"),
+                        message,
+                    ));
+                }
+                _ => draft.settings.passthrough = Some(annotation(member, "ssl-passthrough")),
+            }
         }
     }
+    for route in draft.routes.iter_mut().filter(|route| closed.contains(&route.origin.object)) {
+        route.target = Target::Invalid(FixedResponse { status: 503, reason: "annotation-invalid" });
+    }
+}
+
+/// Whether what counts lets clients pass that the other would refuse, whoever vouches for them.
+fn is_weaker(counts: &ClientCertificate, other: &ClientCertificate) -> bool {
+    let is_strict = |it: &ClientCertificate| it.unusable || it.verify == VerifyClient::On;
+    (is_strict(other) && !is_strict(counts)) || (other.match_cn.is_some() && other.match_cn != counts.match_cn)
 }
 
 /// The controller writes one such answer per location; the first of them is given.
