@@ -23,7 +23,7 @@ fn push(variable: &Variable, source: &ClientAddress, request: &RequestView<'_>, 
         Variable::HttpHost => out.extend_from_slice(request.authority()),
         Variable::RequestUri => out.extend_from_slice(request.raw_target()),
         Variable::EscapedRequestUri => escape(request.raw_target(), out),
-        Variable::Uri => out.extend_from_slice(request.path(PathPolicy::Nginx).unwrap_or_default()),
+        Variable::Uri => out.extend(escape_controls(request.path(PathPolicy::Nginx).unwrap_or_default())),
         Variable::Args => out.extend_from_slice(request.query().unwrap_or_default()),
         Variable::Scheme => {
             out.extend_from_slice(if client::is_https(source, request) { b"https" } else { b"http" });
@@ -56,4 +56,17 @@ pub(super) fn escape(text: &[u8], out: &mut Vec<u8>) {
             out.extend_from_slice(format!("%{byte:02X}").as_bytes());
         }
     }
+}
+
+/// A decoded path may hold what would end a header or a request line.
+pub(super) fn escape_controls(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for byte in text {
+        if byte.is_ascii_control() {
+            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        } else {
+            out.push(*byte);
+        }
+    }
+    out
 }

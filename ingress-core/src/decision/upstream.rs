@@ -78,7 +78,7 @@ impl<'s> Forward<'s> {
             (&filters.upstream.forwarded_prefix, self.policy.and_then(|it| it.rewrite.as_ref()))
         {
             let path = request.path(self.path_policy).unwrap_or(b"/");
-            set("X-Forwarded-Prefix", &rewrite.apply_to(prefix, path));
+            set("X-Forwarded-Prefix", &template::escape_controls(&rewrite.apply_to(prefix, path)));
         }
         if let Some(id) = request.header("x-request-id").next().filter(|id| !id.is_empty()) {
             set("X-Request-ID", id);

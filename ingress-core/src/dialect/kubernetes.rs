@@ -45,12 +45,12 @@ impl Dialect for Kubernetes {
             let is_controller =
                 prefix.strip_suffix(CONTROLLER_PREFIX).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
             if is_controller {
-                out.push(Diagnostic::new(
-                    Code::AnnotationsWithoutEffect,
-                    Some(Arc::clone(object)),
-                    FieldPath::text(format!("metadata.annotations[{key}]")),
-                    format!("annotation `{key}` has no effect in the plain Kubernetes dialect"),
-                ));
+                let field = FieldPath::text(format!("metadata.annotations[{key}]"));
+                let message = format!("annotation `{key}` has no effect in the plain Kubernetes dialect");
+                out.push(
+                    Diagnostic::new(Code::AnnotationsWithoutEffect, Some(Arc::clone(object)), field, message)
+                        .with_help("name the class of the controller that reads it, or choose its dialect for all"),
+                );
             }
         }
         Intent::default()

@@ -1,4 +1,5 @@
-//! Annotations and the controller's settings, whatever stands in them: nothing fails, no door opens, nobody else notices.
+//! Annotations and the controller's settings, whatever stands in them: nothing fails, no door opens, nobody else
+//! notices.
 
 mod doors;
 mod texts;
@@ -278,7 +279,9 @@ proptest! {
                 let (one, other) = (before.decide(&view), after.decide(&view));
                 // Names that no host has are anybody's.
                 let is_at_home = match one.matched() {
-                    Some(Matched::Route { host, .. } | Matched::Host { host, .. }) => *host.pattern() != HostPattern::Any,
+                    Some(Matched::Route { host, .. } | Matched::Host { host, .. }) => {
+                        *host.pattern() != HostPattern::Any
+                    }
                     Some(Matched::Default(_)) | None => false,
                 };
                 if is_at_home {

@@ -10,7 +10,7 @@ use crate::lower::merge::{self, Member, Merged};
 use crate::lower::read;
 use crate::model::Inputs;
 use crate::object::{FieldPath, Origin};
-use crate::path::{PathPattern, PathPolicy};
+use crate::path::PathPattern;
 use crate::policy::{Location, Redirect, Route, Target, VirtualHost};
 
 impl State {
@@ -189,13 +189,14 @@ fn alias_field(reading: &Reading) -> Origin {
 
 /// The host that sends everything to its other form.
 fn www_host(pattern: &HostPattern, host: &HostPattern, reading: &Reading) -> Option<Merged> {
+    let policy = reading.contribution.dialect.as_ref()?.semantics().path_policy;
     let www = reading.contribution.intent.as_deref()?.www_redirect.as_ref()?;
     let redirect =
         Redirect { status: www.status, location: Location::OtherHost(host.to_string().into()), reason: "www-redirect" };
     let target = Target::Redirect(Box::new(redirect));
     let origin = Origin { object: Arc::clone(&reading.key.object), field: www.field.clone() };
     let route = Route::new(PathPattern::Prefix("/".into()), target, origin);
-    let host = VirtualHost::new(pattern.clone(), PathPolicy::Nginx, vec![route], Vec::new());
+    let host = VirtualHost::new(pattern.clone(), policy, vec![route], Vec::new());
     Some(Merged { host: Arc::new(host), claims: Box::default() })
 }
 

@@ -11,7 +11,7 @@ use crate::path::Search;
 pub struct Access {
     /// Whose address counts.
     pub client: Arc<ClientAddress>,
-    /// Headers whose values are refused, before anything else is looked at.
+    /// Headers whose values are refused, before the route's target is looked at.
     pub blocked: Box<[(Box<str>, HeaderValue)]>,
     /// Addresses that are refused, looked at before those that are allowed.
     pub deny: Box<[AddressRange]>,

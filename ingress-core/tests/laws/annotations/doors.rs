@@ -56,11 +56,11 @@ fn never(_: &Forward<'_>) -> bool {
 }
 
 fn with_password(forward: &Forward<'_>) -> bool {
-    forward.access().is_some_and(|access| access.basic.is_some())
+    forward.filters().is_some_and(|filters| filters.access.basic.is_some())
 }
 
 fn with_service(forward: &Forward<'_>) -> bool {
-    forward.access().is_some_and(|access| access.external.is_some())
+    forward.filters().is_some_and(|filters| filters.access.external.is_some())
 }
 
 fn with_verification(forward: &Forward<'_>) -> bool {
@@ -153,12 +153,16 @@ fn lists_of_headers_are_guards() {
     }
 }
 
-/// A guard whose value somebody has blanked out is not thereby dismissed.
+/// Keys whose blank value ingress-nginx takes for no value at all: whoever blanks them out asks for nothing.
+const UNSET_BY_BLANK: [&str; 6] =
+    ["auth-type", "auth-url", "auth-tls-secret", "auth-tls-match-cn", "proxy-ssl-secret", "proxy-ssl-verify"];
+
+/// Other guards whose value somebody has blanked out are not thereby dismissed.
 #[test]
 fn a_blank_value_opens_no_door() {
     let mut open = Vec::new();
     for (number, door) in doors().iter().enumerate() {
-        for (key, _) in door.annotations {
+        for (key, _) in door.annotations.iter().filter(|(key, _)| !UNSET_BY_BLANK.contains(key)) {
             open.extend(BLANK.iter().filter(|value| !stays_shut(door, key, value)).map(|value| (number, key, value)));
         }
     }
@@ -186,7 +190,12 @@ proptest! {
     }
 
     #[test]
-    fn no_setting_opens_a_door(number in 0..doors().len(), key in select(&SETTINGS[..]), own in any::<bool>(), value in hostile()) {
+    fn no_setting_opens_a_door(
+        number in 0..doors().len(),
+        key in select(&SETTINGS[..]),
+        own in any::<bool>(),
+        value in hostile(),
+    ) {
         let door = &doors()[number];
         let key = if own { door.settings.first().map_or(key, |(key, _)| key) } else { key };
         // Whoever may write this may name paths that nobody guards.

@@ -58,6 +58,10 @@ fn attach_one(
         Some(Target::Backend(primary)) if *primary == canary => {
             out.push(finding(&origin, "has the same backend as the rule that it is a canary of".to_owned()));
         }
+        // What everybody shares is nobody's to take requests from.
+        Some(Target::Backend(primary)) if draft.default_backend == Some(primary) => {
+            out.push(finding(&origin, "would be a canary of the controller's own default backend".to_owned()));
+        }
         Some(Target::Backend(primary)) => {
             let (primary, rule) = (Arc::clone(primary), Arc::clone(rule));
             draft.attachments.push(Attachment { primary, canary, rule, origin });

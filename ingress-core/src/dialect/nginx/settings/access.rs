@@ -127,8 +127,10 @@ pub(super) const KEYS: &[Key<Access>] = &[
 
 fn addresses(place: &mut AddressList, value: &str) -> Outcome {
     let outcome = set_each(&mut place.networks, value, "an address or a network", network);
-    place.is_complete = outcome.is_ok();
-    outcome
+    // Nothing between two commas is no address either.
+    let has_gap = !value.trim().is_empty() && value.split(',').any(|entry| entry.trim().is_empty());
+    place.is_complete = outcome.is_ok() && !has_gap;
+    if has_gap { outcome.and(Err("has an entry that is empty; what it keeps out stays out".into())) } else { outcome }
 }
 
 fn patterns(value: &str) -> Result<Box<[HeaderPattern]>, Box<str>> {
