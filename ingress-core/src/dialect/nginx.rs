@@ -79,6 +79,7 @@ impl Dialect for Nginx {
         let mut annotations = Annotations::new(subject.object, subject.ingress, PREFIX, out);
         let a = &mut annotations;
         unknown::report(a);
+        unknown::words(a, settings);
         let response = headers::response(a, settings, subject.cluster);
         let filters = Filters {
             body_limit: proxy::body_limit(a, settings),

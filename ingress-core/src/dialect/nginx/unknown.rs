@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::Subject;
-use super::super::annotations::{Annotations, shown};
+use super::super::annotations::{Annotations, Bad, shown};
 use super::super::nearest::nearest;
 use super::keys::{self, Standing};
 use super::settings::{Problem, ProblemKind, Settings};
@@ -113,7 +113,33 @@ pub(super) fn settings(map: &ConfigMap, out: &mut Vec<Diagnostic>) -> Settings {
             }
         }
     }));
+    for (key, what) in WITHOUT_READER.iter().filter(|(key, _)| map.data.contains_key(*key)) {
+        let field = FieldPath::text(format!("data[{key}]"));
+        out.push(Diagnostic::new(Code::ConfigmapKeyNotImplemented, Some(Arc::clone(&object)), field, *what));
+    }
     settings
+}
+
+/// Keys of the ConfigMap that are checked and that nothing reads.
+const WITHOUT_READER: [(&str, &str); 6] = [
+    ("annotations-risk-level", "snippets are refused whatever level is set, and no other annotation is"),
+    ("compute-full-forwarded-for", "backends are told the client's address alone"),
+    ("forwarded-host-header", "the host that a trusted proxy names is that of `X-Forwarded-Host`"),
+    ("limit-conn-zone-variable", "clients are told apart by their addresses"),
+    ("proxy-ssl-location-only", "TLS towards a backend is always as the path's own Ingress says"),
+    ("strict-validate-path-type", "it is a check of the admission webhook"),
+];
+
+/// Gives up an Ingress that has a word which the controller does not want in annotations.
+pub(super) fn words(a: &mut Annotations<'_>, settings: &Settings) {
+    let words = &settings.access.annotation_value_word_blocklist;
+    let keys: Vec<&str> = if words.is_empty() { Vec::new() } else { a.keys().collect() };
+    for key in keys {
+        let value = a.raw(key).unwrap_or_default();
+        if let Some(word) = words.iter().find(|word| !word.is_empty() && value.contains(&***word)) {
+            a.bad(key, Bad::Drop, format_args!("it has `{}`, a word on the controller's blocklist", shown(word)));
+        }
+    }
 }
 
 #[cfg(test)]

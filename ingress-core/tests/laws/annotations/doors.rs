@@ -70,7 +70,7 @@ fn with_verification(forward: &Forward<'_>) -> bool {
 fn doors() -> Vec<Door> {
     let ask = Ask::new("a.example", "/x");
     let door = |annotations, ask: &Ask, keeps| Door { annotations, settings: &[], ask: ask.clone(), keeps };
-    let known = Ask { headers: CREDENTIALS, ..ask.clone() };
+    let known = Ask { headers: CREDENTIALS, ..ask };
     let tls = |certificate| Ask { tls: Some(certificate), ..ask.clone() };
     let set = |settings, ask: &Ask, keeps| Door { annotations: &[], settings, ask: ask.clone(), keeps };
     let claims_to_be = Ask { headers: &[("X-Forwarded-For", b"203.0.113.9")], ..ask.clone() };
