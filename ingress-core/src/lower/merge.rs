@@ -96,7 +96,7 @@ pub(super) fn host(
     };
     dialect.combine(&mut draft, out);
     let HostDraft { routes, shadowed, settings, attachments, .. } = draft;
-    let claims = claims(members, &routes, attachments);
+    let claims = claims(members, &routes, default_backend, attachments);
     let host = VirtualHost::new(pattern.clone(), semantics.path_policy, routes, shadowed).with_settings(settings);
     Some(Merged { host: Arc::new(host), claims })
 }
@@ -155,12 +155,21 @@ fn identity(route: &Route, slash_counts: bool) -> (PathKind, &str) {
 }
 
 /// What the objects say of the backends that their routes lead to.
-fn claims(members: &[Member<'_>], routes: &[Route], attachments: Vec<Attachment>) -> Box<[UpstreamClaim]> {
+fn claims(
+    members: &[Member<'_>],
+    routes: &[Route],
+    default_backend: Option<&Arc<BackendRef>>,
+    attachments: Vec<Attachment>,
+) -> Box<[UpstreamClaim]> {
     let by_object: BTreeMap<_, _> = members.iter().map(|member| (&member.key.object, member)).collect();
     let mut claims: Vec<UpstreamClaim> = Vec::new();
     let mut known = BTreeSet::new();
     for route in routes {
         let Target::Backend(backend) = &route.target else { continue };
+        // Who lends a host its `/` has no say in what the controller's own backend does for everybody.
+        if default_backend == Some(backend) && route.is_implicit() {
+            continue;
+        }
         let Some(member) = by_object.get(&route.origin.object) else { continue };
         let Some(settings) = &member.draft.intent.upstream else { continue };
         if known.insert((&route.origin.object, backend)) {

@@ -130,7 +130,10 @@ fn addresses(place: &mut AddressList, value: &str) -> Outcome {
     // Nothing between two commas is no address either.
     let has_gap = !value.trim().is_empty() && value.split(',').any(|entry| entry.trim().is_empty());
     place.is_complete = outcome.is_ok() && !has_gap;
-    if has_gap { outcome.and(Err("has an entry that is empty; what it keeps out stays out".into())) } else { outcome }
+    match outcome {
+        Ok(()) if has_gap => Err("has an entry that is empty; what it keeps out stays out".into()),
+        outcome => outcome,
+    }
 }
 
 fn patterns(value: &str) -> Result<Box<[HeaderPattern]>, Box<str>> {
