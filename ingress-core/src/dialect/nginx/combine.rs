@@ -32,6 +32,9 @@ pub(super) struct Members<'d> {
     by_object: BTreeMap<&'d ObjectRef, (usize, &'d DraftMember<'d>)>,
 }
 
+/// Whether it is anything but the server's `/`, the age of the object, and the place in it.
+type Order = (bool, usize, FieldPath);
+
 impl<'d> Members<'d> {
     fn new(members: &'d [DraftMember<'d>]) -> Self {
         let numbered = members.iter().enumerate();
@@ -44,7 +47,7 @@ impl<'d> Members<'d> {
     }
 
     /// The order in which the controller puts locations together: a server's `/` first, then object by object.
-    fn order(&self, route: &Route) -> (bool, usize, FieldPath) {
+    fn order(&self, route: &Route) -> Order {
         let is_root = matches!(&route.path, PathPattern::Prefix(path) if &**path == "/");
         (!is_root, self.of(route).map_or(usize::MAX, |(age, _)| age), route.origin.field.clone())
     }

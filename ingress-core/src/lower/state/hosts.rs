@@ -143,9 +143,8 @@ impl State {
             intent.is_some_and(|intent| intent.aliases.is_some())
         };
         let mut readings = state.members.iter().filter_map(|key| self.readings.get(&key.object));
-        let first = readings.find(|other| {
-            is_ordinary(other) && other.contribution.part(host).is_some_and(read::Part::makes_host) && wants(other)
-        });
+        let names = |other: &&Reading| other.contribution.part(host).is_some_and(|part| !part.rules.is_empty());
+        let first = readings.find(|other| is_ordinary(other) && names(other) && wants(other));
         first.is_some_and(|first| first.key == reading.key)
     }
 

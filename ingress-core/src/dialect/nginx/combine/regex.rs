@@ -3,10 +3,10 @@
 //! One location with `use-regex`, or with a rewrite, makes every location of its server `~* "^<path>"`: without regard to
 //! case, tied to the beginning, whatever its type and whoever wrote it. They are tried by the length of their paths.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Members;
+use super::{Members, Order};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::HostDraft;
 use crate::object::{FieldPath, Origin};
@@ -26,7 +26,9 @@ struct Expression {
 pub(super) fn apply(draft: &mut HostDraft<'_>, members: &Members<'_>, out: &mut Vec<Diagnostic>) -> bool {
     let exact = draft.routes.iter().filter(|route| route.path.kind() == PathKind::Exact);
     let exact: BTreeSet<String> = exact.map(|route| route.path.as_str().to_owned()).collect();
-    let cause = draft.routes.iter().filter_map(|route| Some((members.order(route), cause(route, members, &exact)?)));
+    let unreached = unreached(draft, members);
+    let locations = draft.routes.iter().chain(unreached);
+    let cause = locations.filter_map(|route| Some((members.order(route), cause(route, members, &exact)?)));
     let Some((_, cause)) = cause.min_by(|(a, _), (b, _)| a.cmp(b)) else { return false };
     draft.settings.regex = Some(cause.clone());
     let mut routes = std::mem::take(&mut draft.routes);
@@ -44,6 +46,24 @@ pub(super) fn apply(draft: &mut HostDraft<'_>, members: &Members<'_>, out: &mut 
         draft.routes.push(location(&route, &expression, order, out));
     }
     true
+}
+
+/// Locations that the controller keeps although no request reaches them. It looks for a rule that is the same as far as the
+/// first of the same path; where that is of another type it finds none and adds one more.
+fn unreached<'d>(draft: &'d HostDraft<'_>, members: &Members<'_>) -> impl Iterator<Item = &'d Route> {
+    let mut first: BTreeMap<&str, (Order, PathKind)> = BTreeMap::new();
+    for route in &draft.routes {
+        let here = (members.order(route), route.path.kind());
+        let kept = first.entry(route.path.as_str()).or_insert_with(|| here.clone());
+        if here < *kept {
+            *kept = here;
+        }
+    }
+    draft
+        .shadowed
+        .iter()
+        .map(|shadowed| &shadowed.route)
+        .filter(move |route| first.get(route.path.as_str()).is_some_and(|(_, kind)| *kind != route.path.kind()))
 }
 
 /// The location that a path becomes.
