@@ -159,6 +159,16 @@ impl HostPattern {
         (self.rank(), length, std::cmp::Reverse(text))
     }
 
+    /// The name that the pattern is made of; empty where there is none.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Any | Self::Regex(_) => "",
+            Self::Deep(name) | Self::Wildcard(name) | Self::Stem(name) | Self::Suffix(name) | Self::Exact(name) => {
+                name.as_str()
+            }
+        }
+    }
+
     /// How specific the pattern is.
     #[must_use]
     pub fn rank(&self) -> HostRank {

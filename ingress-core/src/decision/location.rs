@@ -53,9 +53,7 @@ impl Redirected<'_> {
                         let to = to.trim_end_matches('/');
                         location.extend_from_slice(to.as_bytes());
                         // A rule for everything behind a slash may be asked for without it.
-                        if !rest.starts_with(b"/")
-                            && (to.is_empty() || !from.is_empty() && rest.is_empty() && to.is_empty())
-                        {
+                        if to.is_empty() && !rest.starts_with(b"/") {
                             location.push(b'/');
                         }
                         location.extend_from_slice(rest);

@@ -60,13 +60,7 @@ pub(crate) struct Bound {
 
 impl Named for Bound {
     fn name(&self) -> &str {
-        match self.entry.host.pattern() {
-            HostPattern::Any | HostPattern::Regex(_) | HostPattern::Stem(_) => "",
-            HostPattern::Deep(name)
-            | HostPattern::Wildcard(name)
-            | HostPattern::Suffix(name)
-            | HostPattern::Exact(name) => name.as_str(),
-        }
+        self.entry.host.pattern().name()
     }
 }
 

@@ -15,13 +15,7 @@ pub(crate) struct NamedCertificate {
 
 impl Named for NamedCertificate {
     fn name(&self) -> &str {
-        match &self.pattern {
-            HostPattern::Any | HostPattern::Regex(_) | HostPattern::Stem(_) => "",
-            HostPattern::Deep(name)
-            | HostPattern::Wildcard(name)
-            | HostPattern::Suffix(name)
-            | HostPattern::Exact(name) => name.as_str(),
-        }
+        self.pattern.name()
     }
 }
 
