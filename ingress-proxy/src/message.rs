@@ -1,0 +1,16 @@
+//! Messages that cannot be read in two ways.
+//!
+//! HTTP/1 and HTTP/2 heads end as the same values, checked by the same rules; whatever is sent on is written from them and
+//! never copied from the wire. Sources: RFC 9110, RFC 9112, RFC 9113.
+
+mod body;
+mod fields;
+mod head;
+mod known;
+mod outgoing;
+
+pub use self::body::{BodyError, Fill, Sink, Source};
+pub use self::fields::{Fields, InvalidField, is_field_value, is_token};
+pub use self::head::{Framing, Rejection, RequestHead, ResponseHead, Version};
+pub use self::known::Known;
+pub use self::outgoing::{BodyLength, EachField, OutgoingRequest, OutgoingResponse, Trailers};

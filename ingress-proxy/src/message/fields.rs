@@ -1,0 +1,162 @@
+//! Header and trailer fields that have been checked.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::Known;
+
+/// Fields in the order in which they came; reused from message to message, so that it does not allocate for long.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    /// Names and values, one behind the other; nothing else need be in it.
+    text: Vec<u8>,
+    list: Vec<Span>,
+}
+
+#[derive(Clone, Debug)]
+struct Span {
+    name: Range<u32>,
+    value: Range<u32>,
+    known: Known,
+}
+
+/// A field that no message may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidField {
+    /// The name is no token (RFC 9110 5.1).
+    Name,
+    /// The value has a byte that no value may have (RFC 9110 5.5).
+    Value,
+}
+
+impl fmt::Display for InvalidField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "field-name",
+            Self::Value => "field-value",
+        })
+    }
+}
+
+impl std::error::Error for InvalidField {}
+
+impl Fields {
+    /// Forgets all fields and keeps the memory.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.list.clear();
+    }
+
+    /// Adds a field. White space around the value must have been removed.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidField`] for what no message may have; nothing is added.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
+        if !is_token(name) {
+            return Err(InvalidField::Name);
+        }
+        if !is_field_value(value) {
+            return Err(InvalidField::Value);
+        }
+        self.push_checked(Known::of(name), name, value);
+        Ok(())
+    }
+
+    /// Adds a field whose bytes have been looked at.
+    pub(crate) fn push_checked(&mut self, known: Known, name: &[u8], value: &[u8]) {
+        let name = self.append(name);
+        let value = self.append(value);
+        self.list.push(Span { name, value, known });
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Range<u32> {
+        // A head has an upper bound far below 4 GiB.
+        let start = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        self.text.extend_from_slice(bytes);
+        start..u32::try_from(self.text.len()).unwrap_or(u32::MAX)
+    }
+
+    fn slice(&self, range: &Range<u32>) -> &[u8] {
+        self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+
+    /// How many fields there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The fields with their names as they were written.
+    pub fn iter(&self) -> impl Iterator<Item = (Known, &[u8], &[u8])> {
+        self.list.iter().map(|span| (span.known, self.slice(&span.name), self.slice(&span.value)))
+    }
+
+    /// The values of a field.
+    pub fn all(&self, known: Known) -> impl Iterator<Item = &[u8]> {
+        self.list.iter().filter(move |span| span.known == known).map(|span| self.slice(&span.value))
+    }
+
+    /// The first value of a field.
+    #[must_use]
+    pub fn first(&self, known: Known) -> Option<&[u8]> {
+        self.all(known).next()
+    }
+
+    /// The values of a field by any name, without regard to case.
+    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter().filter(move |(_, other, _)| other.eq_ignore_ascii_case(name.as_bytes())).map(|(_, _, value)| value)
+    }
+
+    /// Removes the fields for which the question is answered with yes.
+    pub fn remove_if(&mut self, mut question: impl FnMut(Known, &[u8], &[u8]) -> bool) {
+        let Self { text, list } = self;
+        let slice = |range: &Range<u32>| text.get(range.start as usize..range.end as usize).unwrap_or_default();
+        list.retain(|span| !question(span.known, slice(&span.name), slice(&span.value)));
+    }
+}
+
+/// Whether bytes are a token (RFC 9110 5.6.2).
+#[must_use]
+pub fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
+}
+
+/// Whether a byte may stand in a token.
+#[must_use]
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    const TABLE: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            let it = byte as u8;
+            let is_special = matches!(
+                it,
+                b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+            );
+            #[expect(
+                clippy::indexing_slicing,
+                reason = "the loop ends at the table's length; a constant cannot use `get_mut`"
+            )]
+            {
+                table[byte] = it.is_ascii_alphanumeric() || is_special;
+            }
+            byte += 1;
+        }
+        table
+    };
+    TABLE.get(byte as usize).copied().unwrap_or_default()
+}
+
+/// Whether bytes are a field value: visible characters, spaces, tabs and bytes above 0x7f (RFC 9110 5.5).
+#[must_use]
+pub fn is_field_value(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f))
+}

@@ -1,0 +1,168 @@
+//! Deadlines at the price of a store.
+//!
+//! A request sets several deadlines and reaches none of them as a rule. So a deadline is a number in a cell, and one task per
+//! worker looks at all cells some times per second; what is due is woken. Deadlines are kept to within [`TICK`].
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+/// How often deadlines are looked at.
+pub(super) const TICK: Duration = Duration::from_millis(50);
+
+const NEVER: u64 = u64::MAX;
+
+/// The clock of one worker. Clones are the same clock.
+#[derive(Clone, Debug)]
+pub struct Clock(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    started: Instant,
+    /// Milliseconds since the start, as of the last tick.
+    now: Cell<u64>,
+    slots: RefCell<Vec<Rc<Slot>>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    deadline: Cell<u64>,
+    waker: RefCell<Option<Waker>>,
+    is_used: Cell<bool>,
+}
+
+impl Clock {
+    /// A clock that has to be kept going with [`run`](Self::run).
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it reads the time")]
+    pub fn new() -> Self {
+        Self(Rc::new(Inner { started: Instant::now(), now: Cell::new(0), slots: RefCell::default() }))
+    }
+
+    /// Milliseconds since the worker started, not older than a tick.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.0.now.get()
+    }
+
+    /// A deadline that is not set yet.
+    #[must_use]
+    pub fn timer(&self) -> Timer {
+        let slot = Rc::new(Slot { deadline: Cell::new(NEVER), waker: RefCell::default(), is_used: Cell::new(true) });
+        self.0.slots.borrow_mut().push(Rc::clone(&slot));
+        Timer { clock: self.clone(), slot }
+    }
+
+    /// Looks at the time and wakes what is due.
+    pub fn tick(&self) {
+        let now = u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(NEVER - 1);
+        self.0.now.set(now);
+        self.0.slots.borrow_mut().retain(|slot| {
+            if slot.is_used.get()
+                && slot.deadline.get() <= now
+                && let Some(waker) = slot.waker.borrow_mut().take()
+            {
+                waker.wake();
+            }
+            slot.is_used.get()
+        });
+    }
+
+    /// Ticks for ever.
+    pub async fn run(self) {
+        let mut interval = tokio::time::interval(TICK);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            self.tick();
+        }
+    }
+}
+
+/// One deadline of one task.
+#[derive(Debug)]
+pub struct Timer {
+    clock: Clock,
+    slot: Rc<Slot>,
+}
+
+impl Timer {
+    /// Sets the deadline, in place of the one before.
+    pub fn set(&self, after: Duration) {
+        let after = u64::try_from(after.as_millis()).unwrap_or(NEVER);
+        // The time may be a tick old, and a deadline must not come too early.
+        self.slot.deadline.set(self.clock.now().saturating_add(after).saturating_add(1));
+    }
+
+    /// Takes the deadline away.
+    pub fn clear(&self) {
+        self.slot.deadline.set(NEVER);
+    }
+
+    /// Whether the deadline has passed; if not, the task is woken when it does.
+    pub fn is_due(&self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.slot.deadline.get();
+        if deadline <= self.clock.now() {
+            return true;
+        }
+        if deadline != NEVER {
+            let mut waker = self.slot.waker.borrow_mut();
+            if !waker.as_ref().is_some_and(|it| it.will_wake(cx.waker())) {
+                *waker = Some(cx.waker().clone());
+            }
+        }
+        false
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.slot.is_used.set(false);
+        self.slot.waker.borrow_mut().take();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_deadline_wakes_once_and_a_later_one_in_its_place_does_not() {
+        let clock = Clock::new();
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&count));
+        let mut cx = Context::from_waker(&waker);
+        let (soon, later) = (clock.timer(), clock.timer());
+        soon.set(Duration::ZERO);
+        later.set(Duration::from_secs(3600));
+        assert!(!soon.is_due(&mut cx) && !later.is_due(&mut cx));
+        std::thread::sleep(Duration::from_millis(5));
+        clock.tick();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(soon.is_due(&mut cx) && !later.is_due(&mut cx));
+        soon.clear();
+        assert!(!soon.is_due(&mut cx));
+        drop((soon, later));
+        clock.tick();
+        assert!(clock.0.slots.borrow().is_empty());
+    }
+}
