@@ -6,6 +6,7 @@
 mod locate;
 mod objects;
 mod parse;
+mod reading;
 mod scalar;
 mod secret;
 mod sources;
@@ -15,11 +16,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ingress_core::diagnostic::Diagnostic;
-use ingress_core::model::Inputs;
+use ingress_core::model::{Inputs, Object};
 use ingress_core::object::ObjectRef;
 
 pub use self::parse::{Limits, Problem, ProblemKind, Stream, parse};
-pub use self::sources::{ReadError, read_path, read_stdin};
+pub use self::reading::{Given, Reading};
+pub use self::secret::SecretData;
+pub use self::sources::{ReadError, is_manifest, manifest_files, read_path, read_stdin};
 pub use self::tree::{Entry, Node, Span, Value};
 
 /// A text that was read.
@@ -98,5 +101,24 @@ impl Manifests {
     pub fn place(&self, object: &ObjectRef, field: &str) -> Option<Place> {
         let written = self.written.get(object)?;
         Some(Place { source: written.source, span: locate::field(&written.node, field) })
+    }
+}
+
+impl objects::Taker for Manifests {
+    fn random_part(&self) -> String {
+        self.inputs.len().to_string()
+    }
+
+    fn finding(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    fn object(&mut self, object: Object, _: Option<SecretData>, source: usize, node: &Arc<Node>) {
+        let reference = object.reference();
+        if let Some(earlier) = self.written.get(&reference) {
+            self.findings.push(objects::duplicate(&reference, (earlier.source, &earlier.node), (source, node)));
+        }
+        self.inputs.insert(object);
+        self.written.insert(reference, Written { source, node: Arc::clone(node) });
     }
 }

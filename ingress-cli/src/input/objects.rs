@@ -9,7 +9,19 @@ use serde_path_to_error::{Path, Segment};
 
 use super::parse::{Problem, ProblemKind};
 use super::tree::{Node, Span};
-use super::{Finding, Manifests, Place, Written, locate, secret};
+use super::{Finding, Place, SecretData, locate, secret};
+
+/// Who takes what a text gives.
+pub(super) trait Taker {
+    /// Stands in for the random part of a name that the API server is to make up; another one after each object.
+    fn random_part(&self) -> String;
+
+    /// Takes a finding.
+    fn finding(&mut self, finding: Finding);
+
+    /// Takes an object, with the bytes of a Secret.
+    fn object(&mut self, object: Object, secret: Option<SecretData>, source: usize, node: &Arc<Node>);
+}
 
 /// The finding for a document that is not a tree.
 pub(super) fn unreadable(problem: Problem, source: usize) -> Finding {
@@ -29,13 +41,13 @@ pub(super) fn unreadable(problem: Problem, source: usize) -> Finding {
 }
 
 /// Reads a document, or an item of a list. Lists may be nested; how deep is bounded by the depth of the tree.
-pub(super) fn read_document(manifests: &mut Manifests, source: usize, node: &Arc<Node>, namespace: &str) {
+pub(super) fn read_document(taker: &mut impl Taker, source: usize, node: &Arc<Node>, namespace: &str) {
     let text = |key| node.get(key).and_then(|value| value.as_str());
     let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
         let message = "not a Kubernetes object: it has no `apiVersion` and `kind`";
         let diagnostic = Diagnostic::new(Code::NotAnObject, None, FieldPath::named(""), message);
         let span = locate::field(node, "");
-        manifests.findings.push(Finding { diagnostic, place: Place { source, span }, related: Vec::new() });
+        taker.finding(Finding { diagnostic, place: Place { source, span }, related: Vec::new() });
         return;
     };
     if let Some(item_kind) = kind.strip_suffix("List")
@@ -44,18 +56,18 @@ pub(super) fn read_document(manifests: &mut Manifests, source: usize, node: &Arc
         for item in items {
             // Items of a typed list need not repeat its kind.
             if item.get("kind").is_none() && !item_kind.is_empty() {
-                read_object(manifests, source, item, api_version, item_kind, namespace);
+                read_object(taker, source, item, api_version, item_kind, namespace);
             } else {
-                read_document(manifests, source, item, namespace);
+                read_document(taker, source, item, namespace);
             }
         }
         return;
     }
-    read_object(manifests, source, node, api_version, kind, namespace);
+    read_object(taker, source, node, api_version, kind, namespace);
 }
 
 fn read_object(
-    manifests: &mut Manifests,
+    taker: &mut impl Taker,
     source: usize,
     node: &Arc<Node>,
     api_version: &str,
@@ -67,16 +79,16 @@ fn read_object(
         Recognition::UnknownVersion(kind) => {
             let message = format!("{kind} has no version `{api_version}`; the object is ignored");
             let object = named(node, kind, namespace);
-            report(manifests, source, node, Code::UnknownApiVersion, object, "apiVersion", message, None);
+            report(taker, source, node, Code::UnknownApiVersion, object, "apiVersion", message, None);
             return;
         }
         _ => return,
     };
-    let mut object = match decode_node(wire, node) {
-        Ok(object) => object,
+    let (mut object, secret) = match decode_node(wire, node) {
+        Ok(decoded) => decoded,
         Err(Malformed { field, message, help }) => {
             let object = named(node, wire.kind(), namespace);
-            report(manifests, source, node, Code::WrongType, object, &field, message, help);
+            report(taker, source, node, Code::WrongType, object, &field, message, help);
             return;
         }
     };
@@ -84,39 +96,39 @@ fn read_object(
     if metadata.namespace.is_empty() && wire.kind().is_namespaced() {
         metadata.namespace = namespace.into();
     }
-    // Each object that is still to be named gets a name of its own from the API server; here its place in the input stands
-    // in for the random part.
+    // Each object that is still to be named gets a name of its own from the API server.
     let generates = metadata.name.is_empty() && !metadata.generate_name.is_empty();
     if generates {
-        metadata.name = format!("{}{}", metadata.generate_name, manifests.inputs.len()).into();
+        metadata.name = format!("{}{}", metadata.generate_name, taker.random_part()).into();
     }
-    let reference = object.reference();
     if wire == WireKind::LegacyIngress {
         let message = format!("no server since Kubernetes 1.22 serves Ingress `{api_version}`");
         let help = Some("write it as networking.k8s.io/v1".to_owned());
-        report(manifests, source, node, Code::RemovedApiVersion, reference.clone(), "apiVersion", message, help);
+        report(taker, source, node, Code::RemovedApiVersion, object.reference(), "apiVersion", message, help);
     }
-    if manifests.written.contains_key(&reference) {
-        duplicate(manifests, source, node, &reference);
-    }
-    manifests.inputs.insert(object);
-    manifests.written.insert(reference, Written { source, node: Arc::clone(node) });
+    taker.object(object, secret, source, node);
 }
 
-/// Reports the document that a later one for the same object replaces.
-fn duplicate(manifests: &mut Manifests, source: usize, node: &Arc<Node>, reference: &ObjectRef) {
-    let Some(earlier) = manifests.written.get(reference) else { return };
-    let place = Place { source: earlier.source, span: locate::field(&earlier.node, "metadata.name") };
-    let later = Place { source, span: locate::field(node, "metadata.name") };
+/// The finding for a document that a later one for the same object replaces.
+pub(super) fn duplicate(
+    reference: &ObjectRef,
+    (earlier, earlier_node): (usize, &Node),
+    (later, node): (usize, &Node),
+) -> Finding {
+    let place = |source, node| Place { source, span: locate::field(node, "metadata.name") };
     let message = format!("{reference} is given again later, and the later one counts");
     let object = Some(Arc::new(reference.clone()));
     let diagnostic = Diagnostic::new(Code::DuplicateObject, object, FieldPath::named("metadata.name"), message);
-    manifests.findings.push(Finding { diagnostic, place, related: vec![(later, "this one counts".to_owned())] });
+    Finding {
+        diagnostic,
+        place: place(earlier, earlier_node),
+        related: vec![(place(later, node), "this one counts".to_owned())],
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "a finding has that many parts, and naming them again would say no more")]
 fn report(
-    manifests: &mut Manifests,
+    taker: &mut impl Taker,
     source: usize,
     node: &Node,
     code: Code,
@@ -128,7 +140,7 @@ fn report(
     let mut diagnostic = Diagnostic::new(code, Some(Arc::new(object)), FieldPath::text(field), message);
     diagnostic.help = help.map(Into::into);
     let span = locate::field(node, field);
-    manifests.findings.push(Finding { diagnostic, place: Place { source, span }, related: Vec::new() });
+    taker.finding(Finding { diagnostic, place: Place { source, span }, related: Vec::new() });
 }
 
 /// The identity of an object that could not be decoded, as far as it can be seen.
@@ -146,13 +158,13 @@ struct Malformed {
     help: Option<String>,
 }
 
-fn decode_node(wire: WireKind, node: &Node) -> Result<Object, Malformed> {
+fn decode_node(wire: WireKind, node: &Node) -> Result<(Object, Option<SecretData>), Malformed> {
     let json = node.to_json();
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(&json, &mut track);
     let decoded = match wire {
-        WireKind::Secret => secret::decode(deserializer).map(Object::Secret),
-        wire => decode(wire, deserializer),
+        WireKind::Secret => secret::decode(deserializer).map(|(secret, data)| (Object::Secret(secret), Some(data))),
+        wire => decode(wire, deserializer).map(|object| (object, None)),
     };
     decoded.map_err(|error| {
         let field = field_path(&track.path());

@@ -1,7 +1,8 @@
-//! A Secret, read as far as routing needs it. This is the only file that sees PEM; key bytes are checked for
-//! and dropped.
+//! A Secret, read as far as routing needs it. This is the only file that sees PEM. The bytes themselves are handed on as
+//! [`SecretData`], for whoever serves with them; the engine's record has none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -29,8 +30,26 @@ struct Wire {
     string_data: Option<BTreeMap<String, Option<String>>>,
 }
 
+/// The bytes in a Secret, by key. They are not printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretData(BTreeMap<Box<str>, Vec<u8>>);
+
+impl SecretData {
+    /// The bytes under a key, unless it is absent or not base64.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&[u8]> {
+        self.0.get(key).map(Vec::as_slice)
+    }
+}
+
+impl fmt::Debug for SecretData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 /// Decodes a Secret.
-pub(super) fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+pub(super) fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(Secret, SecretData), D::Error> {
     let Wire { metadata, data, string_data } = Wire::deserialize(deserializer)?;
     let value = |key: &str| -> Result<Option<Vec<u8>>, String> {
         // The API server writes `stringData` over `data`.
@@ -61,7 +80,9 @@ pub(super) fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secre
         let ca = Some(ca.trim()).filter(|id| !id.is_empty()).map(Into::into);
         CloudCertificate { certificates, ca }
     });
-    Ok(Secret { metadata: metadata.unwrap_or_default(), certificate, keys, cloud })
+    let bytes = keys.iter().filter_map(|key| Some((key.clone(), value(key).ok().flatten()?)));
+    let bytes = SecretData(bytes.collect());
+    Ok((Secret { metadata: metadata.unwrap_or_default(), certificate, keys, cloud }, bytes))
 }
 
 /// What can be done with a certificate chain and a key in PEM.
@@ -99,7 +120,16 @@ mod tests {
     use super::*;
 
     fn secret(text: &str) -> Secret {
-        decode(&mut serde_json::Deserializer::from_str(text)).expect("a Secret")
+        decode(&mut serde_json::Deserializer::from_str(text)).expect("a Secret").0
+    }
+
+    #[test]
+    fn bytes_are_handed_on_and_not_printed() {
+        let text = r#"{"data": {"a": "eHk=", "b": "***", "c": "eHk="}, "stringData": {"c": "over"}}"#;
+        let (_, data) = decode(&mut serde_json::Deserializer::from_str(text)).expect("a Secret");
+        assert_eq!(data.get("a"), Some(&b"xy"[..]));
+        assert_eq!((data.get("b"), data.get("c"), data.get("d")), (None, Some(&b"over"[..]), None));
+        assert_eq!(format!("{data:?}"), r#"{"a", "c"}"#);
     }
 
     fn texts(ids: &[&str]) -> Vec<Box<str>> {

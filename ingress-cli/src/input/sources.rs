@@ -1,6 +1,7 @@
 //! Files, directories and standard input.
 
 use std::fmt;
+use std::fs::DirEntry;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -37,31 +38,81 @@ pub fn read_stdin(manifests: &mut Manifests, namespace: &str) -> Result<(), Read
     Ok(())
 }
 
-/// Reads a file, or every `.yaml`, `.yml` and `.json` file below a directory, in order of their names.
+/// Reads a file, or every file of [`manifest_files`].
 ///
 /// # Errors
 ///
 /// [`ReadError`] for what cannot be read or is not UTF-8.
 pub fn read_path(manifests: &mut Manifests, path: &Path, namespace: &str) -> Result<(), ReadError> {
-    let wrap = |error| ReadError { path: path.to_owned(), error };
-    if !path.is_dir() {
-        let text = std::fs::read_to_string(path).map_err(wrap)?;
-        manifests.read(&path.display().to_string(), text, namespace);
-        return Ok(());
+    for file in manifest_files(path)? {
+        let text = std::fs::read_to_string(&file);
+        let text = text.map_err(|error| ReadError { path: file.clone(), error })?;
+        manifests.read(&file.display().to_string(), text, namespace);
     }
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
-        .map_err(wrap)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .map_err(wrap)?;
-    entries.sort();
+    Ok(())
+}
+
+/// The path itself, or, if it is a directory, every `.yaml`, `.yml` and `.json` file below it, in order of their names.
+///
+/// Entries that begin with `..` are left out: in a volume of a ConfigMap they are the versions behind the files that count.
+///
+/// # Errors
+///
+/// [`ReadError`] for a directory that cannot be read.
+pub fn manifest_files(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let mut files = Vec::new();
+    if path.is_dir() {
+        collect(path, &mut files)?;
+    } else {
+        files.push(path.to_owned());
+    }
+    Ok(files)
+}
+
+/// Whether a file in a directory is read, going by its name.
+#[must_use]
+pub fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|it| extension == *it))
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
+    let wrap = |error| ReadError { path: directory.to_owned(), error };
+    let entries = std::fs::read_dir(directory).map_err(wrap)?;
+    let mut entries: Vec<DirEntry> = entries.collect::<Result<_, _>>().map_err(wrap)?;
+    entries.sort_by_key(DirEntry::path);
     for entry in entries {
-        let is_manifest =
-            entry.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|it| extension == *it));
+        if entry.file_name().as_encoded_bytes().starts_with(b"..") {
+            continue;
+        }
+        let (path, kind) = (entry.path(), entry.file_type().map_err(wrap)?);
         // A link to a directory could lead back up.
-        if (entry.is_dir() && !entry.is_symlink()) || (entry.is_file() && is_manifest) {
-            read_path(manifests, &entry, namespace)?;
+        if kind.is_dir() {
+            collect(&path, files)?;
+        } else if is_manifest(&path) && (kind.is_file() || path.is_file()) {
+            files.push(path);
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_map_volume_is_read_once() {
+        let root = std::env::temp_dir().join(format!("ingress-cli-volume-{}", std::process::id()));
+        let version = root.join("..2026_11_28");
+        std::fs::create_dir_all(root.join("b")).expect("a directory");
+        std::fs::create_dir_all(&version).expect("a directory");
+        for file in [version.join("a.yaml"), root.join("b/c.json"), root.join("b.yml"), root.join("notes.txt")] {
+            std::fs::write(file, "").expect("a file");
+        }
+        std::os::unix::fs::symlink("..2026_11_28", root.join("..data")).expect("a link");
+        std::os::unix::fs::symlink("..data/a.yaml", root.join("a.yaml")).expect("a link");
+        let files = manifest_files(&root).expect("the files");
+        std::fs::remove_dir_all(&root).expect("gone");
+        let expected = ["a.yaml", "b/c.json", "b.yml"].map(|name| root.join(name));
+        assert_eq!(files, expected);
+    }
 }
