@@ -1,0 +1,139 @@
+//! Figures: counted by the workers without locks, read by whoever asks.
+//!
+//! Names and labels are those of ingress-nginx where it has the figure, so that its dashboards go on working; what it has not
+//! is called `ingress_proxy_*`. The number of series has an upper bound that no client can move: labels come from the
+//! configuration and from fixed sets. What is not here: rates and quantiles, which Prometheus makes of these.
+
+mod control;
+mod expose;
+mod histogram;
+mod labels;
+mod number;
+mod route;
+mod worker;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ingress_core::publish::Reader;
+use ingress_core::snapshot::Snapshot;
+
+use self::control::Control;
+pub use self::control::Reload;
+pub use self::labels::{Method, RouteLabels};
+pub use self::number::{Counter, Gauge, Reasons};
+pub use self::route::{RouteCache, RouteMetrics, Sample};
+pub use self::worker::WorkerMetrics;
+
+/// What the figures are labelled with, and how many there may be.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a record without invariants; build it with `..Default::default()`")]
+pub struct Options {
+    /// `controller_class`.
+    pub class: String,
+    /// `controller_namespace`.
+    pub namespace: String,
+    /// `controller_pod`.
+    pub pod: String,
+    /// The most routes that are told apart; the others are counted together, with host `_other`.
+    pub max_routes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { class: String::new(), namespace: String::new(), pod: String::new(), max_routes: 10_000 }
+    }
+}
+
+/// All figures of the proxy.
+#[derive(Debug)]
+pub struct Metrics {
+    options: Options,
+    workers: Box<[Arc<WorkerMetrics>]>,
+    control: Mutex<Control>,
+    panics: AtomicU64,
+    access_log_dropped: AtomicU64,
+    /// The snapshot whose routes were last compared with those that are counted, and how many of these were left.
+    pruned: Mutex<Option<(Arc<Snapshot>, usize)>>,
+}
+
+impl Metrics {
+    /// Figures for so many workers.
+    #[must_use]
+    pub fn new(workers: usize, options: Options) -> Arc<Self> {
+        let workers = (0..workers.max(1)).map(|_| Arc::new(WorkerMetrics::new(options.max_routes))).collect();
+        Arc::new(Self {
+            options,
+            workers,
+            control: Mutex::default(),
+            panics: AtomicU64::new(0),
+            access_log_dropped: AtomicU64::new(0),
+            pruned: Mutex::default(),
+        })
+    }
+
+    /// The figures of a worker, by its number from 0; none if there are not so many.
+    #[must_use]
+    pub fn worker(&self, index: usize) -> Option<Arc<WorkerMetrics>> {
+        self.workers.get(index).cloned()
+    }
+
+    /// A task panicked.
+    pub fn panicked(&self) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Lines of the access log were lost.
+    pub fn access_log_dropped(&self, lines: u64) {
+        self.access_log_dropped.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    /// A snapshot was put in force.
+    pub fn reloaded(&self, reload: &Reload<'_>) {
+        self.control().reloaded(reload);
+    }
+
+    /// A new configuration could not be read or was refused.
+    pub fn reload_failed(&self) {
+        self.control().failed();
+    }
+
+    /// The hosts with certificates, and when those expire in seconds since 1970.
+    pub fn set_certificates(&self, certificates: impl IntoIterator<Item = (Box<str>, i64)>) {
+        let certificates = certificates.into_iter().collect();
+        self.control().certificates = certificates;
+    }
+
+    /// Forgets the routes that the snapshot in force no longer has. Cheap if nothing has changed since the last time.
+    pub fn prune(&self, reader: &Reader) {
+        let mut pruned = self.pruned.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was met before this load is of this snapshot or of an older one, so what is missing here is gone.
+        let met: Vec<_> = self.workers.iter().map(|worker| (worker, worker.routes())).collect();
+        let mut count = met.iter().map(|(_, routes)| routes.len()).sum();
+        let snapshot = reader.load_full();
+        if pruned.as_ref().is_some_and(|(before, left)| Arc::ptr_eq(before, &snapshot) && *left == count) {
+            return;
+        }
+        let table = snapshot.table();
+        for (worker, routes) in met {
+            let gone: Vec<_> =
+                routes.into_iter().map(|(labels, _)| labels).filter(|labels| !labels.is_in(&table)).collect();
+            count -= gone.len();
+            worker.forget(&gone);
+        }
+        *pruned = Some((snapshot, count));
+    }
+
+    /// All figures in Prometheus' text format.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        expose::text(self)
+    }
+
+    fn control(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! Histograms with ingress-nginx's default buckets.
+//!
+//! A bucket is found from the position of the value's highest bit: no two bounds share one, which the compiler checks.
+
+use super::number::Counter;
+
+/// Microseconds: 5 ms to 10 s.
+pub(super) const TIMES: [u64; 11] =
+    [5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000];
+/// Bytes in steps of ten, for the sizes of requests and responses.
+pub(super) const LENGTHS: [u64; 10] = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100];
+/// Bytes by powers of ten, for what was sent. The first two are among [`LENGTHS`].
+pub(super) const POWERS: [u64; 7] = [10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+const TIME_OCTAVES: [u8; 65] = octaves(&TIMES);
+const POWER_OCTAVES: [u8; 65] = octaves(&POWERS);
+
+/// For each number of significant bits, how many bounds are below all values of so many bits.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
+const fn octaves(bounds: &[u64]) -> [u8; 65] {
+    let mut table = [0; 65];
+    let mut bits = 0;
+    while bits < 65 {
+        let mut index = 0;
+        while index < bounds.len() {
+            let bound_bits = (u64::BITS - bounds[index].leading_zeros()) as usize;
+            if bound_bits < bits {
+                table[bits] += 1;
+            }
+            assert!(index == 0 || bounds[index - 1].leading_zeros() > bounds[index].leading_zeros());
+            index += 1;
+        }
+        bits += 1;
+    }
+    table
+}
+
+/// How many bounds are less than the value.
+#[inline]
+fn below(bounds: &[u64], octaves: &[u8; 65], value: u64) -> usize {
+    let bits = (u64::BITS - value.leading_zeros()) as usize;
+    let sure = usize::from(octaves.get(bits).copied().unwrap_or_default());
+    sure + usize::from(bounds.get(sure).is_some_and(|bound| *bound < value))
+}
+
+/// Buckets and the sum of what was observed; the count is the sum of the buckets.
+#[derive(Debug)]
+pub(super) struct Histogram<const SLOTS: usize> {
+    slots: [Counter; SLOTS],
+    sum: Counter,
+}
+
+/// Durations in microseconds.
+pub(super) type Times = Histogram<{ TIMES.len() + 1 }>;
+/// Numbers of bytes, by [`LENGTHS`] and behind them by the rest of [`POWERS`].
+pub(super) type Sizes = Histogram<{ LENGTHS.len() + POWERS.len() - 1 }>;
+
+impl<const SLOTS: usize> Default for Histogram<SLOTS> {
+    fn default() -> Self {
+        Self { slots: std::array::from_fn(|_| Counter::default()), sum: Counter::default() }
+    }
+}
+
+impl<const SLOTS: usize> Histogram<SLOTS> {
+    #[inline]
+    fn count(&self, slot: usize, value: u64) {
+        if let Some(slot) = self.slots.get(slot) {
+            slot.increment();
+        }
+        self.sum.add(value);
+    }
+}
+
+impl Times {
+    /// Counts a duration.
+    #[inline]
+    pub(super) fn observe(&self, microseconds: u64) {
+        self.count(below(&TIMES, &TIME_OCTAVES, microseconds), microseconds);
+    }
+}
+
+impl Sizes {
+    /// Counts a number of bytes.
+    #[inline]
+    pub(super) fn observe(&self, bytes: u64) {
+        let slot = if bytes > 100 {
+            // The first two powers are at the places 0 and 9.
+            below(&POWERS, &POWER_OCTAVES, bytes) + LENGTHS.len() - 2
+        } else {
+            (bytes.saturating_sub(1) / 10) as usize
+        };
+        self.count(slot, bytes);
+    }
+}
+
+/// The same as plain numbers, summed over workers.
+#[derive(Clone, Debug)]
+pub(super) struct Total<const SLOTS: usize> {
+    slots: [u64; SLOTS],
+    /// The sum of what was observed.
+    pub(super) sum: u64,
+}
+
+impl<const SLOTS: usize> Default for Total<SLOTS> {
+    fn default() -> Self {
+        Self { slots: [0; SLOTS], sum: 0 }
+    }
+}
+
+impl<const SLOTS: usize> Total<SLOTS> {
+    /// Adds what one worker has observed.
+    pub(super) fn add(&mut self, histogram: &Histogram<SLOTS>) {
+        for (total, slot) in self.slots.iter_mut().zip(&histogram.slots) {
+            *total = total.wrapping_add(slot.get());
+        }
+        self.sum = self.sum.wrapping_add(histogram.sum.get());
+    }
+
+    /// How many values were observed.
+    pub(super) fn count(&self) -> u64 {
+        self.slots.iter().sum()
+    }
+
+    /// Bounds with the values up to each and above the one before, the last without bound. `slot_of` says how many slots are
+    /// at or below a bound.
+    fn buckets<'a>(
+        &'a self,
+        bounds: &'a [u64],
+        scale: f64,
+        slots: impl Iterator<Item = usize> + 'a,
+    ) -> impl Iterator<Item = (f64, u64)> + 'a {
+        let ends = bounds.iter().map(move |bound| *bound as f64 / scale).chain([f64::INFINITY]);
+        let mut start = 0;
+        ends.zip(slots.chain([SLOTS])).map(move |(bound, end)| {
+            let within = self.slots.get(start..end).unwrap_or_default().iter().sum();
+            start = end;
+            (bound, within)
+        })
+    }
+}
+
+impl Total<{ TIMES.len() + 1 }> {
+    /// Buckets in seconds.
+    pub(super) fn times(&self) -> Vec<(f64, u64)> {
+        self.buckets(&TIMES, 1e6, 1..=TIMES.len()).collect()
+    }
+}
+
+impl Total<{ LENGTHS.len() + POWERS.len() - 1 }> {
+    /// Buckets in steps of ten bytes.
+    pub(super) fn lengths(&self) -> Vec<(f64, u64)> {
+        self.buckets(&LENGTHS, 1.0, 1..=LENGTHS.len()).collect()
+    }
+
+    /// Buckets by powers of ten bytes.
+    pub(super) fn powers(&self) -> Vec<(f64, u64)> {
+        self.buckets(&POWERS, 1.0, std::iter::once(1).chain(LENGTHS.len()..SLOTS_OF_SIZES)).collect()
+    }
+}
+
+const SLOTS_OF_SIZES: usize = LENGTHS.len() + POWERS.len() - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By looking at every bound.
+    fn expected(bounds: &[u64], values: &[u64]) -> Vec<u64> {
+        let mut counts = vec![0; bounds.len() + 1];
+        for value in values {
+            counts[bounds.iter().filter(|bound| *bound < value).count()] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn buckets_are_those_of_the_bounds() {
+        let mut values: Vec<u64> = (0..130).collect();
+        for bound in TIMES.iter().chain(&POWERS) {
+            values.extend([bound - 1, *bound, bound + 1]);
+        }
+        values.extend((0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit]));
+        values.push(u64::MAX);
+        let (times, sizes) = (Times::default(), Sizes::default());
+        for value in &values {
+            times.observe(*value);
+            sizes.observe(*value);
+        }
+        let (mut time, mut size) = (Total::default(), Total::default());
+        time.add(&times);
+        size.add(&sizes);
+        let counts = |buckets: Vec<(f64, u64)>| buckets.into_iter().map(|(_, count)| count).collect::<Vec<_>>();
+        assert_eq!(counts(time.times()), expected(&TIMES, &values));
+        assert_eq!(counts(size.lengths()), expected(&LENGTHS, &values));
+        assert_eq!(counts(size.powers()), expected(&POWERS, &values));
+        assert_eq!(time.count(), values.len() as u64);
+        assert_eq!(time.times()[0].0, 0.005);
+        assert_eq!(size.powers()[6].0, 1e7);
+    }
+}
