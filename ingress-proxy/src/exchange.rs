@@ -1,77 +1,72 @@
 //! One request: decide, enforce, forward or answer, account.
 
-use std::io;
-use std::task::{Context, Poll};
+mod answer;
+mod attempt;
+mod flow;
+mod forward;
+mod plan;
+mod record;
+mod request;
+mod respond;
+mod response;
+mod sides;
+mod tunnel;
+mod view;
 
-use crate::message::{EachField, OutgoingRequest, OutgoingResponse, Rejection, ResponseHead, Sink, Source};
+use std::time::Instant;
 
-/// The side of an exchange that faces the client: the request's body is read from it, the response is written to it.
-pub trait Downstream: Source + Sink {
-    /// Takes an interim response (100, 103), to be sent with or before what follows.
-    ///
-    /// # Errors
-    ///
-    /// When the client is gone.
-    fn interim(&mut self, status: u16, fields: &dyn EachField) -> io::Result<()>;
+use ingress_core::decision::Header;
 
-    /// Takes the head of the response. The body follows through [`Sink`], which ends with
-    /// [`poll_finish`](Sink::poll_finish) in any case.
-    ///
-    /// # Errors
-    ///
-    /// When the client is gone.
-    fn start(&mut self, response: &OutgoingResponse<'_>) -> io::Result<()>;
+pub use self::sides::{Downstream, HeadError, Upstream};
+use self::plan::Plan;
+use self::record::Record;
+use crate::message::{RequestHead, ResponseHead};
+use crate::server::Client;
+use crate::worker::Worker;
 
-    /// Agrees to a WebSocket with these fields (`Sec-WebSocket-Accept`, `Sec-WebSocket-Protocol`, ...): 101 in HTTP/1, 200 in
-    /// HTTP/2. From then on the body in both directions is the bytes of the tunnel.
-    ///
-    /// # Errors
-    ///
-    /// When the client is gone.
-    fn switch(&mut self, fields: &dyn EachField) -> io::Result<()>;
+pub(crate) use self::answer::refuse;
 
-    /// Ready when the client has given up waiting for the response.
-    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+/// How an exchange ended, for the connection that it took place on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a response is complete or it is not")]
+pub enum Outcome {
+    /// The response was sent to its end.
+    Complete,
+    /// It was not, and nothing else may be sent in its place.
+    Broken,
 }
 
-/// The side of an exchange that faces the endpoint: the request is written to it, the response is read from it.
-pub trait Upstream: Source + Sink {
-    /// Takes the head of a request.
-    ///
-    /// # Errors
-    ///
-    /// When the connection failed.
-    fn start(&mut self, request: &OutgoingRequest<'_>) -> io::Result<()>;
-
-    /// Reads the next head of the response, interim or final, and meanwhile sends what was taken. After a final head the
-    /// body follows through [`Source`].
-    ///
-    /// # Errors
-    ///
-    /// [`HeadError`] if there will be none.
-    fn poll_head(&mut self, cx: &mut Context<'_>, head: &mut ResponseHead) -> Poll<Result<(), HeadError>>;
-
-    /// Turns the body in both directions into the bytes of a tunnel, after a 101.
-    fn switch(&mut self);
+/// Memory that is used from exchange to exchange.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// What is sent upstream.
+    target: Vec<u8>,
+    authority: Vec<u8>,
+    request_id: Vec<u8>,
+    /// Request headers that a policy sets, and response headers.
+    request_headers: Vec<Header>,
+    response_headers: Vec<Header>,
+    hash_key: Vec<u8>,
+    /// `Sec-WebSocket-Key` of a request for a WebSocket.
+    websocket_key: Vec<u8>,
+    /// What comes back.
+    response: ResponseHead,
 }
 
-/// Why there is no response.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HeadError {
-    /// The connection failed.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// The endpoint closed the connection without a byte of a response.
-    #[error("the endpoint closed the connection")]
-    Closed,
-    /// The response is malformed.
-    #[error("the response is malformed: {0}")]
-    Malformed(#[from] Rejection),
-    /// The endpoint refused the stream before it did anything (HTTP/2 REFUSED_STREAM or GOAWAY).
-    #[error("the endpoint refused the stream")]
-    Refused,
-    /// Nothing came for too long.
-    #[error("nothing came for too long")]
-    TimedOut,
+/// Does what a request asks for.
+pub async fn run<D: Downstream>(
+    worker: &Worker,
+    client: &Client,
+    down: &mut D,
+    head: &RequestHead,
+    scratch: &mut Scratch,
+) -> Outcome {
+    let mut record = Record::new(Instant::now());
+    let before = down.traffic();
+    let outcome = match plan::make(worker, client, head, scratch, &mut record) {
+        Plan::Answer(answer) => answer::send(worker, down, head, &answer, &scratch.response_headers, &mut record).await,
+        Plan::Forward(plan) => forward::run(worker, client, down, head, scratch, &plan, &mut record).await,
+    };
+    record.finish(worker, client, head, scratch, before, down.traffic(), outcome);
+    outcome
 }

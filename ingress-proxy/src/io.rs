@@ -1,5 +1,7 @@
 //! A connection, plain or with TLS.
 
+mod wire;
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,6 +9,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
+
+pub use self::wire::Wire;
 
 /// A connection to a client or to an endpoint.
 #[derive(Debug)]

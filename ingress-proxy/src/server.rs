@@ -1,1 +1,33 @@
-//! server
+//! Listeners and the client's side of connections.
+
+pub mod h1;
+mod listener;
+pub mod passthrough;
+pub mod proxy_protocol;
+pub mod tls;
+
+use std::net::SocketAddr;
+
+use ingress_core::request::ConnInfo;
+
+pub use self::listener::{Listener, Listeners, bind};
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Client {
+    /// What the engine is told.
+    pub conn: ConnInfo,
+    /// The peer of the TCP connection, or what a trusted PROXY header says in its place.
+    pub peer: SocketAddr,
+    /// The address as headers and logs write it.
+    pub address: Box<str>,
+    /// The port that was connected to.
+    pub local_port: u16,
+    /// Whether the peer is one of those whose forwarding headers are believed.
+    pub is_trusted: bool,
+    /// The number of the connection on its worker.
+    pub number: u64,
+    /// Version and cipher suite of TLS, for the log.
+    pub tls: Option<(&'static str, &'static str)>,
+}

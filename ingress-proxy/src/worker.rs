@@ -2,6 +2,183 @@
 
 mod buffers;
 mod clock;
+mod current;
+mod random;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ingress_core::policy::BackendRef;
+use ingress_core::publish::CachedReader;
 
 pub use self::buffers::{Buffer, Buffers};
 pub use self::clock::{Clock, Timer};
+pub use self::current::{Current, RouteState};
+pub use self::random::Random;
+use crate::config::Config;
+use crate::observe::access_log::Logger;
+use crate::observe::metrics::WorkerMetrics;
+use crate::upstream::{Group, Own};
+
+/// What the connections of one thread share.
+pub struct Worker {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// Coarse time.
+    pub clock: Clock,
+    /// Memory to read and write with.
+    pub buffers: Buffers,
+    /// Request ids, draws.
+    pub random: Random,
+    /// This worker's counters.
+    pub metrics: Arc<WorkerMetrics>,
+    /// The access log, if there is one.
+    pub log: Option<RefCell<Logger>>,
+    /// Certificates for endpoints.
+    pub upstream_tls: crate::upstream::tls::ClientConfigs,
+    /// Addresses that the proxy listens on.
+    pub own: Arc<Own>,
+    reader: RefCell<CachedReader>,
+    current: RefCell<Rc<Current>>,
+    groups: RefCell<HashMap<Arc<BackendRef>, Held, ahash::RandomState>>,
+    is_draining: Cell<bool>,
+    connections: Cell<usize>,
+}
+
+/// After how many sweeps a backend is forgotten that no snapshot in use has: its health and its connections outlive a swap.
+const SWEEPS_UNUSED: u8 = 12;
+
+struct Held {
+    group: Rc<Group>,
+    unused: u8,
+}
+
+/// What a worker is made of.
+#[expect(clippy::exhaustive_structs, reason = "whoever makes a worker has to give everything")]
+pub struct Parts {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The snapshots.
+    pub reader: CachedReader,
+    /// The counters of this worker.
+    pub metrics: Arc<WorkerMetrics>,
+    /// The access log, if there is one.
+    pub log: Option<Logger>,
+    /// Certificates for endpoints.
+    pub upstream_tls: crate::upstream::tls::ClientConfigs,
+    /// Addresses that the proxy listens on.
+    pub own: Arc<Own>,
+}
+
+impl Worker {
+    /// A worker on this thread.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { config, mut reader, metrics, log, upstream_tls, own } = parts;
+        let current = Rc::new(Current::new(Arc::clone(reader.load())));
+        Self {
+            config,
+            clock: Clock::new(),
+            buffers: Buffers::default(),
+            random: Random::default(),
+            metrics,
+            log: log.map(RefCell::new),
+            upstream_tls,
+            own,
+            reader: RefCell::new(reader),
+            current: RefCell::new(current),
+            groups: RefCell::default(),
+            is_draining: Cell::new(false),
+            connections: Cell::new(0),
+        }
+    }
+
+    /// The snapshot in force, with what this worker has found out about it.
+    #[must_use]
+    pub fn current(&self) -> Rc<Current> {
+        let mut reader = self.reader.borrow_mut();
+        let snapshot = reader.load();
+        let mut current = self.current.borrow_mut();
+        if !Arc::ptr_eq(snapshot, &current.snapshot) {
+            *current = Rc::new(Current::new(Arc::clone(snapshot)));
+        }
+        Rc::clone(&current)
+    }
+
+    /// The endpoints of a backend, whatever snapshot names it.
+    pub(crate) fn group(&self, reference: &Arc<BackendRef>) -> Rc<Group> {
+        let mut groups = self.groups.borrow_mut();
+        if let Some(held) = groups.get_mut(reference) {
+            held.unused = 0;
+            return Rc::clone(&held.group);
+        }
+        let group = Rc::new(Group::new(reference));
+        groups.insert(Arc::clone(reference), Held { group: Rc::clone(&group), unused: 0 });
+        group
+    }
+
+    /// Forgets backends that no snapshot in use has asked for lately, and closes idle connections that are over.
+    pub fn sweep(&self) {
+        // A snapshot that is no longer in force goes with its last request.
+        drop(self.current());
+        let now = self.clock.now();
+        self.groups.borrow_mut().retain(|_, held| {
+            held.unused = if Rc::strong_count(&held.group) > 1 { 0 } else { held.unused.saturating_add(1) };
+            held.group.sweep(&self.config.upstream, now);
+            held.unused < SWEEPS_UNUSED
+        });
+    }
+
+    /// Hands on what the access log has of this worker.
+    pub fn flush_log(&self) {
+        if let Some(log) = &self.log {
+            log.borrow_mut().flush();
+        }
+    }
+
+    /// Whether the worker is on its way out.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.get()
+    }
+
+    /// Takes no more requests on connections that are idle, and closes the others after their exchange.
+    pub fn drain(&self) {
+        self.is_draining.set(true);
+        self.clock.wake_all();
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.get()
+    }
+
+    /// Counts a connection for as long as the guard lives.
+    #[must_use]
+    pub fn admit(self: &Rc<Self>) -> Admitted {
+        self.connections.set(self.connections.get().saturating_add(1));
+        Admitted(Rc::clone(self))
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("connections", &self.connections).finish_non_exhaustive()
+    }
+}
+
+/// A connection that is counted.
+#[derive(Debug)]
+pub struct Admitted(Rc<Worker>);
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get().saturating_sub(1));
+        if std::thread::panicking() {
+            self.0.panicked.panicked();
+        }
+    }
+}

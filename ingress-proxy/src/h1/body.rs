@@ -146,6 +146,16 @@ impl Decoder {
         }
     }
 
+    /// How much is still to come, where that is known.
+    #[must_use]
+    pub fn remaining(&self) -> Option<u64> {
+        match self.state {
+            State::Length(left) => Some(left),
+            State::Done => Some(0),
+            _ => None,
+        }
+    }
+
     /// Whether the body is complete and nothing of it is left in the input.
     #[must_use]
     pub fn is_done(&self) -> bool {

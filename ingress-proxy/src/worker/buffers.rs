@@ -11,6 +11,7 @@ const LARGE: usize = 256 << 10;
 /// How many of each are kept; more are given back to the system.
 const KEPT_SMALL: usize = 256;
 const KEPT_LARGE: usize = 16;
+const KEPT_OUTPUT: usize = 256;
 
 /// The buffers of one worker. Clones are the same store.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,7 @@ pub struct Buffers(Rc<Store>);
 struct Store {
     small: RefCell<Vec<Box<[u8]>>>,
     large: RefCell<Vec<Box<[u8]>>>,
+    output: RefCell<Vec<Vec<u8>>>,
 }
 
 impl fmt::Debug for Store {
@@ -36,6 +38,21 @@ impl Buffers {
     #[must_use]
     pub fn buffer(&self) -> Buffer {
         Buffer { store: self.clone(), data: Box::default(), start: 0, end: 0 }
+    }
+
+    /// Memory to put together what is sent.
+    #[must_use]
+    pub fn output(&self) -> Vec<u8> {
+        self.0.output.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(SMALL))
+    }
+
+    /// Takes such memory back, if it has not grown out of size.
+    pub fn give_back_output(&self, mut memory: Vec<u8>) {
+        let mut store = self.0.output.borrow_mut();
+        if store.len() < KEPT_OUTPUT && (1..=2 * SMALL).contains(&memory.capacity()) {
+            memory.clear();
+            store.push(memory);
+        }
     }
 
     fn take(&self, size: usize) -> Box<[u8]> {

@@ -69,6 +69,15 @@ impl Clock {
         });
     }
 
+    /// Wakes everybody who waits for a deadline, due or not: something else has happened that concerns them all.
+    pub fn wake_all(&self) {
+        for slot in self.0.slots.borrow().iter() {
+            if let Some(waker) = slot.waker.borrow_mut().take() {
+                waker.wake();
+            }
+        }
+    }
+
     /// Ticks for ever.
     pub async fn run(self) {
         let mut interval = tokio::time::interval(TICK);

@@ -1,0 +1,125 @@
+//! Answers that the proxy gives itself.
+
+use std::future::poll_fn;
+use std::io;
+
+use ingress_core::decision::Header;
+
+use super::record::Record;
+use super::{Downstream, Outcome};
+use crate::h1::encode::reason as phrase;
+use crate::message::{BodyLength, EachField, Known, OutgoingResponse, RequestHead};
+use crate::worker::Worker;
+
+/// An answer without an endpoint.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// Why, in kebab case; for counters and the log.
+    pub(super) reason: &'static str,
+    pub(super) location: Option<Vec<u8>>,
+    /// Whether the connection ends with it.
+    pub(super) closes: bool,
+}
+
+impl Answer {
+    pub(super) fn new(status: u16, reason: &'static str) -> Self {
+        Self { status, reason, location: None, closes: false }
+    }
+}
+
+/// Sends an answer to a request that was read.
+pub(super) async fn send<D: Downstream>(
+    worker: &Worker,
+    down: &mut D,
+    head: &RequestHead,
+    answer: &Answer,
+    set: &[Header],
+    record: &mut Record,
+) -> Outcome {
+    // A body that nobody reads stands in the way of the next request.
+    if answer.closes || !down.is_done() {
+        down.close_after();
+    }
+    record.status = answer.status;
+    record.reason = Some(answer.reason);
+    let is_grpc = head.fields.first(Known::ContentType).is_some_and(crate::h2::grpc::is_grpc);
+    match write(down, answer, set, head.method == b"HEAD", is_grpc).await {
+        Ok(sent) => {
+            record.body_bytes = sent;
+            Outcome::Complete
+        }
+        Err(_) => {
+            worker.metrics.client_gone.add(1);
+            Outcome::Broken
+        }
+    }
+}
+
+/// Answers what is no request.
+pub(crate) async fn refuse<D: Downstream>(worker: &Worker, down: &mut D, status: u16, reason: &'static str) {
+    worker.metrics.refused(reason);
+    down.close_after();
+    // The client may well be gone; the connection ends either way.
+    let _ = write(down, &Answer::new(status, reason), &[], false, false).await;
+}
+
+/// Writes the answer; says how many bytes of a body.
+async fn write<D: Downstream>(
+    down: &mut D,
+    answer: &Answer,
+    set: &[Header],
+    is_head: bool,
+    is_grpc: bool,
+) -> io::Result<u64> {
+    let mut body = Vec::new();
+    let has_body = !matches!(answer.status, 204 | 304);
+    if is_grpc {
+        let fields = crate::h2::grpc::trailers_only(answer.status, answer.reason);
+        let response = OutgoingResponse { status: 200, fields: &fields, body: BodyLength::Exact(0) };
+        down.start(&response)?;
+        poll_fn(|cx| down.poll_finish(cx, None)).await?;
+        return Ok(0);
+    }
+    if has_body {
+        body.extend_from_slice(format!("{} {}\n", answer.status, phrase(answer.status)).as_bytes());
+    }
+    let length = body.len() as u64;
+    let fields = Fields { answer, set, has_body };
+    let length = match (has_body, is_head) {
+        (false, _) => BodyLength::None,
+        (true, true) => BodyLength::Declared(length),
+        (true, false) => BodyLength::Exact(length),
+    };
+    down.start(&OutgoingResponse { status: answer.status, fields: &fields, body: length })?;
+    let mut rest = if is_head { &[][..] } else { &body[..] };
+    while !rest.is_empty() {
+        let amount = poll_fn(|cx| down.poll_write(cx, rest)).await?;
+        rest = rest.get(amount..).unwrap_or_default();
+    }
+    poll_fn(|cx| down.poll_finish(cx, None)).await?;
+    Ok(if is_head { 0 } else { body.len() as u64 })
+}
+
+struct Fields<'a> {
+    answer: &'a Answer,
+    set: &'a [Header],
+    has_body: bool,
+}
+
+impl EachField for Fields<'_> {
+    fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
+        if self.has_body {
+            call(b"Content-Type", b"text/plain; charset=utf-8");
+        }
+        if let Some(location) = &self.answer.location {
+            call(b"Location", location);
+        }
+        if self.answer.status == 405 {
+            call(b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        }
+        for (name, value) in self.set {
+            call(name.as_bytes(), value);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Whether a request that failed at one endpoint is sent to another.
+
+use std::rc::Rc;
+
+use ingress_core::policy::{Retries, RetryCondition};
+
+use super::HeadError;
+use super::flow::Flow;
+use crate::upstream::connect::ConnectError;
+use crate::upstream::{Connection, Endpoint};
+
+/// How an attempt failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failure {
+    /// What the client is told if there is no other attempt.
+    pub(super) status: u16,
+    pub(super) reason: &'static str,
+    condition: RetryCondition,
+    /// How much the endpoint may have seen of the request.
+    reach: Reach,
+    /// Whether the endpoint is at fault, so that others are asked for a while.
+    pub(super) blames_endpoint: bool,
+}
+
+/// How much an endpoint may have seen of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Nothing.
+    None,
+    /// A connection that had been idle was closed at the same time: nothing in all likelihood.
+    Stale,
+    /// Everything.
+    Sent,
+}
+
+impl Failure {
+    pub(super) const NO_ENDPOINT: Self = Self {
+        status: 503,
+        reason: "no-endpoints",
+        condition: RetryCondition::Error,
+        reach: Reach::None,
+        blames_endpoint: false,
+    };
+    /// A setting of the route cannot be honoured.
+    pub(super) const REFUSED: Self = Self { reason: "upstream-tls-unusable", ..Self::NO_ENDPOINT };
+
+    pub(super) fn connect(error: &ConnectError) -> Self {
+        let (status, reason, condition) = match error {
+            ConnectError::TimedOut => (504, "upstream-connect-timeout", RetryCondition::Timeout),
+            ConnectError::Forbidden(_) => (503, "endpoint-forbidden", RetryCondition::Error),
+            _ => (502, "upstream-connect-error", RetryCondition::Error),
+        };
+        Self { status, reason, condition, reach: Reach::None, blames_endpoint: true }
+    }
+
+    pub(super) fn head(error: &HeadError, connection: &Connection) -> Self {
+        let (status, reason, condition) = match error {
+            HeadError::TimedOut => (504, "upstream-timeout", RetryCondition::Timeout),
+            HeadError::Malformed(_) => (502, "upstream-malformed", RetryCondition::InvalidHeader),
+            _ => (502, "upstream-closed", RetryCondition::Error),
+        };
+        let is_stale = matches!(error, HeadError::Closed | HeadError::Io(_))
+            && connection.is_reused()
+            && !connection.has_answered();
+        let reach = match error {
+            HeadError::Refused => Reach::None,
+            _ if is_stale => Reach::Stale,
+            _ => Reach::Sent,
+        };
+        Self { status, reason, condition, reach, blames_endpoint: !is_stale && !matches!(error, HeadError::Refused) }
+    }
+
+    /// The request could not be written.
+    pub(super) fn write(connection: &Connection) -> Self {
+        Self::head(&HeadError::Closed, connection)
+    }
+}
+
+/// The attempts of one request.
+#[derive(Debug)]
+pub(super) struct Attempts<'a> {
+    /// None stands for the defaults.
+    retries: Option<&'a Retries>,
+    is_idempotent: bool,
+    started: u64,
+    tried: Vec<Rc<Endpoint>>,
+    count: u32,
+    wants_fresh: bool,
+    last: Option<Failure>,
+}
+
+impl<'a> Attempts<'a> {
+    pub(super) fn new(retries: Option<&'a Retries>, method: &str, now: u64) -> Self {
+        // RFC 9110 9.2.2
+        let is_idempotent = matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE");
+        let (tried, count, wants_fresh, last) = (Vec::new(), 1, false, None);
+        Self { retries, is_idempotent, started: now, tried, count, wants_fresh, last }
+    }
+
+    /// The endpoints that have failed.
+    pub(super) fn tried(&self) -> &[Rc<Endpoint>] {
+        &self.tried
+    }
+
+    /// Whether connections that have been idle are not to be used.
+    pub(super) fn wants_fresh(&self) -> bool {
+        self.wants_fresh
+    }
+
+    /// The last failure.
+    pub(super) fn last(&self) -> Option<Failure> {
+        self.last
+    }
+
+    /// A failure, if another endpoint shall answer in place of one that answered with this status.
+    pub(super) fn retry_status(&self, status: u16, upload: &Flow) -> Option<Failure> {
+        let condition = RetryCondition::Status(status);
+        let failure =
+            Failure { status, reason: "upstream-status", condition, reach: Reach::Sent, blames_endpoint: true };
+        (self.is_wanted(condition) && self.may_repeat(failure, upload) && self.tries_are_left()).then_some(failure)
+    }
+
+    /// Notes a failure; says whether there is to be another attempt.
+    pub(super) fn go_on(&mut self, failure: Failure, endpoint: &Rc<Endpoint>, upload: &Flow, now: u64) -> bool {
+        self.last = Some(failure);
+        if !self.may_repeat(failure, upload) {
+            return false;
+        }
+        if failure.reach == Reach::Stale && !self.wants_fresh {
+            // The same endpoint again, on a connection of its own: nothing is wrong with it.
+            self.wants_fresh = true;
+            return true;
+        }
+        let timeout = self.retries.map_or(0, |retries| u64::from(retries.timeout) * 1_000);
+        if timeout > 0 && now.saturating_sub(self.started) > timeout {
+            return false;
+        }
+        if !self.is_wanted(failure.condition) || !self.tries_are_left() {
+            return false;
+        }
+        self.count = self.count.saturating_add(1);
+        self.tried.push(Rc::clone(endpoint));
+        true
+    }
+
+    /// Whether sending the request again can do no harm.
+    fn may_repeat(&self, failure: Failure, upload: &Flow) -> bool {
+        // What has been read of the body is gone.
+        if upload.bytes > 0 {
+            return false;
+        }
+        let repeats_all = self.retries.is_some_and(|retries| retries.non_idempotent);
+        failure.reach == Reach::None || self.is_idempotent || repeats_all
+    }
+
+    fn is_wanted(&self, condition: RetryCondition) -> bool {
+        match self.retries {
+            Some(retries) => retries.conditions.contains(&condition),
+            None => Retries::default().conditions.contains(&condition),
+        }
+    }
+
+    fn tries_are_left(&self) -> bool {
+        let most = self.retries.map_or(3, |retries| retries.tries);
+        most == 0 || self.count < most
+    }
+}

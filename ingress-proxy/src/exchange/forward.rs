@@ -1,0 +1,235 @@
+//! A request to an endpoint, and what comes back.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Instant;
+
+use super::answer::{self, Answer};
+use super::attempt::{Attempts, Failure};
+use super::flow::{Flow, FlowError};
+use super::plan::{Forwarding, Share};
+use super::record::Record;
+use super::request::RequestFields;
+use super::{Downstream, HeadError, Outcome, Scratch, Upstream};
+use crate::message::{BodyLength, Framing, Known, OutgoingRequest, RequestHead, Version};
+use crate::server::Client;
+use crate::upstream::affinity;
+use crate::upstream::{Choice, Connection, Endpoint, InFlight, Outcome as Health, connect};
+use crate::worker::Worker;
+
+/// Interim responses that an endpoint may send before the final one.
+const MOST_INTERIM: u32 = 8;
+
+/// Everything that an exchange with endpoints is about.
+pub(super) struct Exchange<'a, D> {
+    pub(super) worker: &'a Worker,
+    pub(super) client: &'a Client,
+    pub(super) down: &'a mut D,
+    pub(super) head: &'a RequestHead,
+    pub(super) plan: &'a Forwarding,
+    pub(super) upload: Flow,
+}
+
+/// Forwards a request, to another endpoint if one fails and that is safe.
+pub(super) async fn run<D: Downstream>(
+    worker: &Worker,
+    client: &Client,
+    down: &mut D,
+    head: &RequestHead,
+    scratch: &mut Scratch,
+    plan: &Forwarding,
+    record: &mut Record,
+) -> Outcome {
+    let mut exchange = Exchange { worker, client, down, head, plan, upload: Flow::default() };
+    let mut attempts = Attempts::new(plan.retries(), head.method(), worker.clock.now());
+    loop {
+        let Some(endpoint) = exchange.pick(scratch, &attempts) else {
+            let failure = attempts.last().unwrap_or(Failure::NO_ENDPOINT);
+            return exchange.give_up(failure, scratch, record).await;
+        };
+        record.upstream(&endpoint);
+        let in_flight = Rc::clone(&endpoint).begin(worker.clock.now());
+        let failure = match exchange.attempt(&endpoint, scratch, record, &attempts).await {
+            Ok(connection) => match attempts.retry_status(scratch.response.status, &exchange.upload) {
+                None => return exchange.respond(connection, in_flight, &endpoint, scratch, record).await,
+                Some(failure) => failure,
+            },
+            Err(Stop::Failed(failure)) => failure,
+            Err(Stop::ClientGone) => {
+                in_flight.end(Health::Abandoned, record.upstream_time(), worker.clock.now());
+                worker.metrics.client_gone.add(1);
+                record.status = 499;
+                return Outcome::Broken;
+            }
+            Err(Stop::TooLong) => {
+                in_flight.end(Health::Abandoned, record.upstream_time(), worker.clock.now());
+                let answer = Answer { closes: true, ..Answer::new(413, "body-too-large") };
+                return answer::send(worker, exchange.down, head, &answer, &scratch.response_headers, record).await;
+            }
+        };
+        let health = if failure.blames_endpoint { Health::Failure } else { Health::Abandoned };
+        in_flight.end(health, record.upstream_time(), worker.clock.now());
+        if failure.blames_endpoint {
+            worker.metrics.upstream_failures.add(1);
+        }
+        if !attempts.go_on(failure, &endpoint, &exchange.upload, worker.clock.now()) {
+            return exchange.give_up(failure, scratch, record).await;
+        }
+        worker.metrics.upstream_retries.add(1);
+        exchange.upload = Flow::default();
+    }
+}
+
+/// Why there is no response from an endpoint.
+enum Stop {
+    Failed(Failure),
+    ClientGone,
+    TooLong,
+}
+
+impl<D: Downstream> Exchange<'_, D> {
+    async fn give_up(&mut self, failure: Failure, scratch: &Scratch, record: &mut Record) -> Outcome {
+        let answer = Answer::new(failure.status, failure.reason);
+        answer::send(self.worker, self.down, self.head, &answer, &scratch.response_headers, record).await
+    }
+
+    /// The TLS settings towards the endpoint, if TLS is spoken there.
+    fn upstream_tls(&self, scratch: &Scratch) -> Result<Option<connect::Tls>, &'static str> {
+        if !self.plan.speak.tls {
+            return Ok(None);
+        }
+        let settings = self.plan.route.filters.as_deref().and_then(|filters| filters.upstream.tls.as_deref());
+        self.worker.upstream_tls.get(settings, self.plan.speak.http2, &scratch.authority).map(Some)
+    }
+
+    fn pick(&self, scratch: &Scratch, attempts: &Attempts<'_>) -> Option<Rc<Endpoint>> {
+        let choice = match self.plan.share {
+            Share::Balance(balance) => Choice::Balance(balance),
+            Share::Hash(None) => Choice::Hash(&scratch.hash_key),
+            Share::Hash(Some(subset)) => Choice::HashSubset { key: &scratch.hash_key, subset },
+            Share::Cookie => {
+                let affinity = self.plan.cookie.as_ref().and_then(|(settings, _)| settings.affinity.as_ref());
+                let cookies = self.head.fields.all(Known::Cookie);
+                let cookie = affinity.and_then(|affinity| affinity::cookie(cookies, &affinity.cookie));
+                Choice::Sticky {
+                    cookie,
+                    persistent: affinity.is_some_and(|affinity| affinity.persistent),
+                }
+            }
+        };
+        let worker = self.worker;
+        self.plan.group.pick(&choice, attempts.tried(), worker.clock.now(), worker.random.next(), &worker.config.upstream)
+    }
+
+    /// Sends the request to an endpoint and waits for the head of the response.
+    async fn attempt(
+        &mut self,
+        endpoint: &Rc<Endpoint>,
+        scratch: &mut Scratch,
+        record: &mut Record,
+        attempts: &Attempts<'_>,
+    ) -> Result<Connection, Stop> {
+        let started = Instant::now();
+        let tls = match self.upstream_tls(scratch) {
+            Ok(tls) => tls,
+            Err(reason) => {
+                self.worker.metrics.not_enforced(reason);
+                return Err(Stop::Failed(Failure::REFUSED));
+            }
+        };
+        let request = connect::Request {
+            endpoint,
+            tls: tls.as_ref(),
+            http2: self.plan.speak.http2,
+            timeouts: self.plan.timeouts,
+            fresh: attempts.wants_fresh(),
+        };
+        let connected = connect::get(self.worker, &request).await;
+        let mut connection = connected.map_err(|error| {
+            self.worker.errors.upstream(endpoint, &error);
+            Stop::Failed(Failure::connect(&error))
+        })?;
+        record.connected(started, connection.is_reused());
+        self.start(&mut connection, scratch).map_err(|_| Stop::Failed(Failure::write(&connection)))?;
+        self.head(&mut connection, scratch).await?;
+        Ok(connection)
+    }
+
+    fn start(&self, connection: &mut Connection, scratch: &Scratch) -> std::io::Result<()> {
+        let fields =
+            RequestFields { worker: self.worker, client: self.client, head: self.head, scratch, plan: self.plan };
+        let set_connection = scratch.request_headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("connection"));
+        connection.start(&OutgoingRequest {
+            version: if self.plan.speak.http10 { Version::Http10 } else { Version::Http11 },
+            method: if self.head.websocket { b"GET" } else { &self.head.method },
+            target: &scratch.target,
+            authority: &scratch.authority,
+            fields: &fields,
+            body: match self.head.framing {
+                _ if self.head.websocket => BodyLength::None,
+                Framing::Empty => {
+                    // Methods that mean to have a body say that it is empty (RFC 9110 8.6).
+                    let has_meaning = matches!(self.head.method(), "POST" | "PUT" | "PATCH");
+                    if has_meaning { BodyLength::Exact(0) } else { BodyLength::None }
+                }
+                Framing::Length(length) | Framing::Stream(Some(length)) => BodyLength::Exact(length),
+                Framing::Chunked | Framing::UntilClose | Framing::Stream(None) => BodyLength::Unknown,
+            },
+            websocket: self.head.websocket,
+            connection: set_connection.map(|(_, value)| &**value),
+        })
+    }
+
+    /// Sends the body and reads heads until the final one has come.
+    async fn head(&mut self, connection: &mut Connection, scratch: &mut Scratch) -> Result<(), Stop> {
+        let limit = self.plan.body_limit;
+        let mut interim = 0;
+        // A tunnel's bytes wait until the endpoint has agreed to it.
+        let mut is_uploading = !self.head.websocket;
+        poll_fn(|cx| {
+            if is_uploading && !self.upload.is_done() {
+                match self.upload.poll(cx, self.down, connection, limit) {
+                    Poll::Ready(Ok(())) | Poll::Pending => {}
+                    Poll::Ready(Err(FlowError::Source(_))) => return Poll::Ready(Err(Stop::ClientGone)),
+                    Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(Stop::TooLong)),
+                    // The endpoint may have answered before it stopped reading.
+                    Poll::Ready(Err(FlowError::Sink(_))) => is_uploading = false,
+                }
+            }
+            while let Poll::Ready(read) = connection.poll_head(cx, &mut scratch.response) {
+                if let Err(error) = read {
+                    return Poll::Ready(Err(Stop::Failed(Failure::head(&error, connection))));
+                }
+                match scratch.response.status {
+                    101 if self.head.websocket => return Poll::Ready(Ok(())),
+                    status @ 100..=199 => {
+                        interim += 1;
+                        if interim > MOST_INTERIM || status == 101 {
+                            let error = HeadError::Malformed(crate::message::Rejection::StartLine);
+                            return Poll::Ready(Err(Stop::Failed(Failure::head(&error, connection))));
+                        }
+                        if status == 103 && self.pass_interim(cx, scratch).is_err() {
+                            return Poll::Ready(Err(Stop::ClientGone));
+                        }
+                    }
+                    _ => return Poll::Ready(Ok(())),
+                }
+            }
+            match self.down.poll_gone(cx) {
+                Poll::Ready(()) => Poll::Ready(Err(Stop::ClientGone)),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    fn pass_interim(&mut self, cx: &mut std::task::Context<'_>, scratch: &Scratch) -> std::io::Result<()> {
+        let fields = self.response_fields(scratch, &[], None);
+        self.down.interim(103, &fields)?;
+        match self.down.poll_flush(cx) {
+            Poll::Ready(done) => done,
+            Poll::Pending => Ok(()),
+        }
+    }
+}

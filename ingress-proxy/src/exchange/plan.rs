@@ -1,0 +1,241 @@
+//! From a request to what is done with it. Nothing here waits.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ingress_core::decision::{Decision, Forward, Matched, Redirected, Via};
+use ingress_core::policy::{Access, HttpVersion, Limits, LoadBalance, Protocol, Retries, Timeouts, UpstreamSettings, VerifyClient};
+use ingress_core::request::{BadRequest, RequestView};
+
+use super::answer::Answer;
+use super::record::Record;
+use super::{Scratch, tunnel, view};
+use crate::config::Balance;
+use crate::message::{Known, RequestHead};
+use crate::server::Client;
+use crate::upstream::Group;
+use crate::worker::{Current, RouteState, Worker};
+
+/// What is done with a request.
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// It is answered here.
+    Answer(Answer),
+    /// It goes to an endpoint.
+    Forward(Forwarding),
+}
+
+/// How a request is forwarded. Texts are in the scratch memory.
+#[derive(Debug)]
+pub(super) struct Forwarding {
+    pub(super) group: Rc<Group>,
+    pub(super) route: Rc<RouteState>,
+    /// Whether the engine has said which headers are sent; if not, the proxy's own are.
+    pub(super) has_policy: bool,
+    pub(super) speak: Speak,
+    pub(super) timeouts: Timeouts,
+    pub(super) share: Share,
+    /// The cookie that clients come back by, and the path that it is for.
+    pub(super) cookie: Option<(Arc<UpstreamSettings>, Box<str>)>,
+    /// The greatest body whose length is not declared.
+    pub(super) body_limit: Option<u64>,
+}
+
+/// What is spoken with the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Speak {
+    pub(super) tls: bool,
+    pub(super) http2: bool,
+    pub(super) http10: bool,
+}
+
+/// How the endpoint is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    Balance(Balance),
+    /// By the hash key in the scratch memory, with the size of the subset.
+    Hash(Option<u32>),
+    /// By the cookie that the backend's policy names.
+    Cookie,
+}
+
+/// Finds out what is done with a request.
+pub(super) fn make(
+    worker: &Worker,
+    client: &Client,
+    head: &RequestHead,
+    scratch: &mut Scratch,
+    record: &mut Record,
+) -> Plan {
+    let current = worker.current();
+    scratch.response_headers.clear();
+    request_id(worker, head, scratch);
+    if head.websocket {
+        let own = head.fields.first(Known::SecWebSocketKey);
+        scratch.websocket_key = own.map_or_else(|| tunnel::new_key(&worker.random), <[u8]>::to_vec);
+    }
+    view::with(head, &client.conn, worker.random.next(), |request| match request {
+        Ok(request) => decided(worker, &current, request, scratch, record),
+        Err(bad) => bad_request(worker, &current, bad, record),
+    })
+}
+
+fn bad_request(worker: &Worker, current: &Current, bad: BadRequest, record: &mut Record) -> Plan {
+    record.route = Some(current.route(worker, &Decision::bad_request(bad)));
+    worker.metrics.refused.count(bad.as_str());
+    Plan::Answer(Answer { closes: true, ..Answer::new(bad.status(), bad.as_str()) })
+}
+
+fn decided(
+    worker: &Worker,
+    current: &Current,
+    request: &RequestView<'_>,
+    scratch: &mut Scratch,
+    record: &mut Record,
+) -> Plan {
+    let decision = current.snapshot.decide(request);
+    let route = current.route(worker, &decision);
+    record.route = Some(Rc::clone(&route));
+    if route.filters.is_some() {
+        scratch.response_headers = decision.response_headers(request);
+    }
+    match &decision {
+        Decision::Forward(forward) => match unenforced(forward, request) {
+            None => Plan::Forward(forwarding(worker, current, forward, request, route, scratch, record)),
+            Some(reason) => {
+                worker.metrics.not_enforced.count(reason);
+                Plan::Answer(Answer::new(503, reason))
+            }
+        },
+        Decision::Redirect(redirected) => Plan::Answer(redirect(redirected, request)),
+        Decision::Respond(response) | Decision::Refuse(response) => {
+            // A certificate that was never asked for cannot be missing.
+            if is_about_certificates(response.matched.as_ref(), response.reason) {
+                worker.metrics.not_enforced.count(CLIENT_CERTIFICATE);
+                return Plan::Answer(Answer::new(503, CLIENT_CERTIFICATE));
+            }
+            if response.status >= 400 {
+                worker.metrics.refused.count(response.reason);
+            }
+            Plan::Answer(Answer::new(response.status, response.reason))
+        }
+    }
+}
+
+const CLIENT_CERTIFICATE: &str = "client-certificates-not-enforced";
+
+fn is_about_certificates(matched: Option<&Matched<'_>>, reason: &str) -> bool {
+    matches!(matched, Some(Matched::Host { .. } | Matched::Route { .. })) && reason.starts_with("client-certificate-")
+}
+
+/// A restriction that the proxy cannot enforce yet: its route stays closed.
+fn unenforced(forward: &Forward<'_>, request: &RequestView<'_>) -> Option<&'static str> {
+    let asks_certificate = forward.settings().and_then(|settings| settings.client_certificate.as_ref());
+    if asks_certificate.is_some_and(|certificate| certificate.verify != VerifyClient::Off) {
+        return Some(CLIENT_CERTIFICATE);
+    }
+    forward.policy?;
+    if let Some(Access { client: _, blocked: _, deny: _, allow: _, basic, external, satisfy: _ }) = forward.access(request) {
+        return match (basic, external) {
+            (Some(_), _) => Some("basic-authentication-not-enforced"),
+            (None, Some(_)) => Some("external-authentication-not-enforced"),
+            (None, None) => None,
+        };
+    }
+    if let Some(Limits { connections, rps, rpm, .. }) = forward.limits(request)
+        && (*connections, *rps, *rpm) != (0, 0, 0)
+    {
+        return Some("limits-not-enforced");
+    }
+    if forward.protocol() == Protocol::Fcgi {
+        return Some("fastcgi-not-spoken");
+    }
+    if forward.via == Via::Passthrough {
+        // Such a connection is handed on before its requests can be seen; this one was not.
+        return Some("passthrough-without-tls-handshake");
+    }
+    None
+}
+
+fn redirect(redirected: &Redirected<'_>, request: &RequestView<'_>) -> Answer {
+    let mut answer = Answer::new(redirected.redirect.status, "redirect");
+    answer.location = Some(redirected.location(request));
+    answer
+}
+
+/// The request's identifier: the client's own, if it has one that can be logged, or a new one.
+fn request_id(worker: &Worker, head: &RequestHead, scratch: &mut Scratch) {
+    scratch.request_id.clear();
+    let own = head.fields.first(Known::XRequestId);
+    let is_good = |id: &&[u8]| (1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
+    match own.filter(is_good) {
+        Some(id) => scratch.request_id.extend_from_slice(id),
+        None => worker.random.append_id(&mut scratch.request_id),
+    }
+}
+
+fn forwarding(
+    worker: &Worker,
+    current: &Current,
+    forward: &Forward<'_>,
+    request: &RequestView<'_>,
+    route: Rc<RouteState>,
+    scratch: &mut Scratch,
+    record: &mut Record,
+) -> Forwarding {
+    record.is_canary = forward.canary().is_some();
+    record.upstream_name(forward.backend);
+    let group = current.group(worker, forward.backend);
+    scratch.target.clear();
+    scratch.target.extend_from_slice(&forward.upstream_target(request));
+    scratch.authority.clear();
+    scratch.authority.extend_from_slice(&forward.upstream_host(request));
+    let filters = forward.filters();
+    scratch.request_headers = if filters.is_some() { forward.upstream_headers(request) } else { Vec::new() };
+    let sharing = forward.sharing();
+    let affinity = sharing.and_then(|sharing| sharing.affinity.as_ref());
+    scratch.hash_key.clear();
+    let share = match forward.hash_key(request) {
+        _ if affinity.is_some() => Share::Cookie,
+        Some(key) => {
+            scratch.hash_key = key;
+            Share::Hash(sharing.and_then(|sharing| sharing.hash.as_ref()).and_then(|hash| hash.subset))
+        }
+        None => Share::Balance(match forward.load_balance() {
+            LoadBalance::Ewma => Balance::Ewma,
+            LoadBalance::RoundRobin => worker.config.upstream.balance,
+        }),
+    };
+    let is_client_tls = request.is_tls();
+    let protocol = forward.protocol();
+    let upstream = filters.map(|filters| &filters.upstream);
+    let speak = Speak {
+        tls: match protocol {
+            Protocol::Https | Protocol::Grpcs => true,
+            Protocol::AutoHttp => is_client_tls,
+            _ => false,
+        },
+        http2: matches!(protocol, Protocol::Grpc | Protocol::Grpcs),
+        http10: upstream.is_some_and(|upstream| upstream.http_version == HttpVersion::Http10),
+    };
+    Forwarding {
+        group,
+        has_policy: filters.is_some(),
+        speak,
+        timeouts: upstream.map_or_else(Timeouts::default, |upstream| upstream.timeouts),
+        share,
+        cookie: affinity.and_then(|affinity| {
+            let settings = Arc::clone(&forward.backend.policy.as_ref()?.settings);
+            Some((settings, forward.cookie_path(affinity).into()))
+        }),
+        body_limit: filters.and_then(|filters| filters.body_limit),
+        route,
+    }
+}
+
+impl Forwarding {
+    /// When the request is sent to another endpoint.
+    pub(super) fn retries(&self) -> Option<&Retries> {
+        self.route.filters.as_deref().map(|filters| &filters.upstream.retries)
+    }
+}

@@ -1,0 +1,153 @@
+//! The fields of a response as the client sees them.
+
+use std::borrow::Cow;
+
+use ingress_core::decision::Header;
+use ingress_core::policy::{Filters, ProxyRedirect};
+
+use crate::message::{BodyLength, EachField, Framing, Known, ResponseHead};
+
+/// The fields that are sent with an endpoint's response.
+pub(super) struct ResponseFields<'a> {
+    pub(super) head: &'a ResponseHead,
+    /// What the decision sets.
+    pub(super) set: &'a [Header],
+    pub(super) filters: Option<&'a Filters>,
+    /// The cookie that the client shall come back with.
+    pub(super) cookie: Option<&'a [u8]>,
+    /// Scheme and authority that the client used, and the authority that the endpoint saw.
+    pub(super) client_origin: (&'a str, &'a [u8]),
+    pub(super) upstream_authority: &'a [u8],
+}
+
+impl EachField for ResponseFields<'_> {
+    fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
+        for (known, name, value) in self.head.fields.iter() {
+            if known.is_hop_by_hop() || self.is_replaced(name) {
+                continue;
+            }
+            match (known, self.filters) {
+                (Known::Location, Some(filters)) => call(name, &self.location(&filters.response.location, value)),
+                (Known::SetCookie, Some(filters)) => call(name, &set_cookie(filters, value)),
+                _ => call(name, value),
+            }
+        }
+        for (name, value) in self.set {
+            call(name.as_bytes(), value);
+        }
+        if let Some(cookie) = self.cookie {
+            call(b"Set-Cookie", cookie);
+        }
+    }
+}
+
+impl ResponseFields<'_> {
+    fn is_replaced(&self, name: &[u8]) -> bool {
+        let is = |other: &str| other.as_bytes().eq_ignore_ascii_case(name);
+        self.set.iter().any(|(other, _)| is(other))
+            || self.filters.is_some_and(|filters| filters.response.hide.iter().any(|other| is(other)))
+    }
+
+    fn location<'v>(&self, rule: &ProxyRedirect, value: &'v [u8]) -> Cow<'v, [u8]> {
+        match rule {
+            ProxyRedirect::Off => Cow::Borrowed(value),
+            ProxyRedirect::Default => {
+                let rest = value.strip_prefix(b"http://").or_else(|| value.strip_prefix(b"https://"));
+                let rest = rest.and_then(|rest| rest.strip_prefix(self.upstream_authority));
+                match rest.filter(|rest| rest.is_empty() || rest.starts_with(b"/")) {
+                    Some(rest) => {
+                        let (scheme, authority) = self.client_origin;
+                        Cow::Owned([scheme.as_bytes(), b"://", authority, rest].concat())
+                    }
+                    None => Cow::Borrowed(value),
+                }
+            }
+            ProxyRedirect::Replace(from, to) => match value.strip_prefix(from.as_bytes()) {
+                Some(rest) => Cow::Owned([to.as_bytes(), rest].concat()),
+                None => Cow::Borrowed(value),
+            },
+        }
+    }
+}
+
+/// A cookie with another domain or path, where the policy says so.
+fn set_cookie<'v>(filters: &Filters, value: &'v [u8]) -> Cow<'v, [u8]> {
+    let (domain, path) = (&filters.response.cookie_domain, &filters.response.cookie_path);
+    if domain.is_none() && path.is_none() {
+        return Cow::Borrowed(value);
+    }
+    let mut out = Vec::with_capacity(value.len());
+    for (number, attribute) in value.split(|byte| *byte == b';').enumerate() {
+        if number > 0 {
+            out.push(b';');
+        }
+        let trimmed = attribute.trim_ascii_start();
+        let spaces = attribute.len() - trimmed.len();
+        let name_end = trimmed.iter().position(|byte| *byte == b'=').unwrap_or(trimmed.len());
+        let (name, rest) = trimmed.split_at_checked(name_end).unwrap_or((trimmed, b""));
+        let rule = match name {
+            _ if number == 0 => None,
+            name if name.eq_ignore_ascii_case(b"domain") => domain.as_ref(),
+            name if name.eq_ignore_ascii_case(b"path") => path.as_ref(),
+            _ => None,
+        };
+        let value = rest.strip_prefix(b"=").unwrap_or_default();
+        let is_domain = name.eq_ignore_ascii_case(b"domain");
+        match rule.and_then(|(from, to)| replaced(value, from.as_bytes(), to.as_bytes(), is_domain)) {
+            Some(value) => {
+                out.extend_from_slice(attribute.get(..spaces).unwrap_or_default());
+                out.extend_from_slice(name);
+                out.push(b'=');
+                out.extend_from_slice(&value);
+            }
+            None => out.extend_from_slice(attribute),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Domains are compared whole and without regard to case, paths by their beginning.
+fn replaced(value: &[u8], from: &[u8], to: &[u8], is_domain: bool) -> Option<Vec<u8>> {
+    if is_domain {
+        let bare = |domain: &'_ [u8]| domain.strip_prefix(b".").unwrap_or(domain).to_ascii_lowercase();
+        return (bare(value) == bare(from)).then(|| to.to_vec());
+    }
+    value.strip_prefix(from).map(|rest| [to, rest].concat())
+}
+
+/// How the body of an endpoint's response is sent on.
+pub(super) fn body_length(head: &ResponseHead, is_head_request: bool) -> BodyLength {
+    let declared = || {
+        let text = head.fields.first(Known::ContentLength)?;
+        std::str::from_utf8(text).ok()?.parse().ok()
+    };
+    if is_head_request {
+        return declared().map_or(BodyLength::None, BodyLength::Declared);
+    }
+    match head.framing {
+        _ if head.status == 304 || head.status == 204 => BodyLength::None,
+        Framing::Empty => BodyLength::Exact(0),
+        Framing::Length(length) | Framing::Stream(Some(length)) => BodyLength::Exact(length),
+        _ => BodyLength::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_move_to_another_domain_and_path() {
+        let mut filters = Filters::default();
+        filters.response.cookie_domain = Some(("a.example".into(), "b.example".into()));
+        filters.response.cookie_path = Some(("/app".into(), "/".into()));
+        let table = [
+            ("id=1; Path=/app/x; Domain=.A.example; Secure", "id=1; Path=//x; Domain=b.example; Secure"),
+            ("path=/app; path=/app", "path=/app; path=/"),
+            ("id=1; Path=/other; Domain=c.example", "id=1; Path=/other; Domain=c.example"),
+        ];
+        for (given, expected) in table {
+            assert_eq!(String::from_utf8_lossy(&set_cookie(&filters, given.as_bytes())), expected);
+        }
+    }
+}

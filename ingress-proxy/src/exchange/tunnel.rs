@@ -1,0 +1,67 @@
+//! WebSockets: once both sides have agreed, bytes are bytes.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::flow::{Flow, FlowError};
+use super::record::Record;
+use super::{Downstream, Outcome, Upstream};
+use crate::message::{Known, ResponseHead};
+use crate::upstream::Connection;
+use crate::worker::Random;
+
+/// Whether an endpoint has agreed to the WebSocket that was asked for with a key (RFC 6455 4.1): it says
+/// `Upgrade: websocket` and has computed `Sec-WebSocket-Accept`.
+pub(super) fn is_agreed(key: &[u8], head: &ResponseHead) -> bool {
+    let mut upgrades = head.fields.all(Known::Upgrade);
+    let is_websocket = upgrades.next().is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"));
+    let mut accepts = head.fields.all(Known::SecWebSocketAccept);
+    let is_accepted = accepts.next() == Some(accept(key).as_bytes());
+    is_websocket && upgrades.next().is_none() && is_accepted && accepts.next().is_none()
+}
+
+fn accept(key: &[u8]) -> String {
+    let mut hash = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+    hash.update(key);
+    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    STANDARD.encode(hash.finish())
+}
+
+/// A key for a client that needs none itself (RFC 8441 5).
+pub(super) fn new_key(random: &Random) -> Vec<u8> {
+    let bytes = [random.next().to_be_bytes(), random.next().to_be_bytes()].concat();
+    STANDARD.encode(bytes).into_bytes()
+}
+
+/// Copies both ways until one side ends.
+pub(super) async fn run<D: Downstream>(down: &mut D, mut connection: Connection, record: &mut Record) -> Outcome {
+    connection.switch();
+    let (mut up, mut back) = (Flow::default(), Flow::default());
+    let end: Result<(), FlowError> = poll_fn(|cx| {
+        let forth = up.poll(cx, down, &mut connection, None);
+        // What the endpoint has still to say is said before the tunnel ends.
+        match back.poll(cx, &mut connection, down, None) {
+            Poll::Ready(done) => Poll::Ready(done),
+            Poll::Pending => forth,
+        }
+    })
+    .await;
+    record.body_bytes = back.bytes;
+    if end.is_err() { Outcome::Broken } else { Outcome::Complete }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_specification() {
+        // RFC 6455 1.3
+        assert_eq!(accept(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(new_key(&Random::default()).len(), 24);
+    }
+}

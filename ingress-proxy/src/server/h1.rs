@@ -1,0 +1,262 @@
+//! The client's side of HTTP/1: one connection, request after request.
+
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use super::{Client, answer};
+use crate::exchange::{self, Downstream, Outcome, Scratch};
+use crate::h1::encode;
+use crate::h1::{HeadParser, Limits};
+use crate::io::{Io, Wire};
+use crate::message::{
+    BodyError, EachField, Fill, OutgoingResponse, Rejection, RequestHead, Sink, Source, Trailers, Version,
+};
+use crate::worker::{Timer, Worker};
+
+/// What a client may still send after the last response before it is cut off.
+const LINGER: u64 = 256 << 10;
+/// For how long it may do so.
+const LINGER_TIME: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// A client's connection.
+#[derive(Debug)]
+pub struct Connection {
+    wire: Wire,
+    parser: HeadParser,
+    limits: Limits,
+    /// Between requests, and until a head is complete.
+    timer: Timer,
+    version: Version,
+    /// Whether the connection stays open after this exchange.
+    keep_alive: bool,
+    /// The client waits for 100 before it sends the body.
+    owes_continue: bool,
+    is_head_request: bool,
+}
+
+/// What came instead of a request.
+#[derive(Debug)]
+enum NoRequest {
+    /// The client has left, or stayed too long without asking.
+    Gone,
+    /// It began to ask and did not come to an end.
+    TooSlow,
+    /// It cannot be understood.
+    Rejected(Rejection),
+}
+
+/// Serves a connection until it ends.
+pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
+    let config = &worker.config.downstream;
+    let wire = Wire::new(io, &worker.buffers, &worker.clock, config.idle_timeout, config.idle_timeout);
+    let mut connection = Connection {
+        wire,
+        parser: HeadParser::default(),
+        limits: Limits::from(config),
+        timer: worker.clock.timer(),
+        version: Version::Http11,
+        keep_alive: true,
+        owes_continue: false,
+        is_head_request: false,
+    };
+    let mut head = RequestHead::default();
+    let mut scratch = Scratch::default();
+    let mut served = 0;
+    loop {
+        match connection.read_head(&worker, &mut head, served > 0).await {
+            Ok(()) => {}
+            Err(NoRequest::Gone) => return,
+            Err(NoRequest::TooSlow) => {
+                answer::refuse(&worker, &client, &mut connection, 408, "request-timeout").await;
+                break;
+            }
+            Err(NoRequest::Rejected(rejection)) => {
+                answer::refuse(&worker, &client, &mut connection, rejection.status(), rejection.as_str()).await;
+                break;
+            }
+        }
+        served += 1;
+        if served >= config.keep_alive_requests || worker.is_draining() {
+            connection.keep_alive = false;
+        }
+        let outcome = exchange::run(&worker, &client, &mut connection, &head, &mut scratch, served).await;
+        let goes_on = outcome == Outcome::Complete && connection.keep_alive && connection.is_ready_for_more();
+        if !goes_on {
+            if outcome == Outcome::Complete {
+                break;
+            }
+            return;
+        }
+        connection.wire.rest();
+    }
+    connection.linger().await;
+}
+
+impl Connection {
+    /// Reads the next head into `head`.
+    async fn read_head(&mut self, worker: &Worker, head: &mut RequestHead, is_again: bool) -> Result<(), NoRequest> {
+        let config = &worker.config.downstream;
+        let mut has_begun = false;
+        self.timer.set(if is_again { config.keep_alive } else { config.header_timeout });
+        std::future::poll_fn(|cx| {
+            loop {
+                if !self.wire.input.is_empty() {
+                    match self.parser.request(self.wire.input.filled(), &self.limits, head) {
+                        Ok(Some(consumed)) => {
+                            self.wire.input.consume(consumed);
+                            return Poll::Ready(Ok(()));
+                        }
+                        Ok(None) => {}
+                        Err(rejection) => return Poll::Ready(Err(NoRequest::Rejected(rejection))),
+                    }
+                    if !has_begun {
+                        has_begun = true;
+                        self.timer.set(config.header_timeout);
+                    }
+                }
+                match self.wire.poll_receive(cx) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(NoRequest::Gone)),
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Pending if self.timer.is_due(cx) && has_begun => {
+                        return Poll::Ready(Err(NoRequest::TooSlow));
+                    }
+                    Poll::Pending if self.timer.is_due(cx) || (worker.is_draining() && !has_begun) => {
+                        return Poll::Ready(Err(NoRequest::Gone));
+                    }
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await?;
+        self.timer.clear();
+        self.version = head.version;
+        self.keep_alive = head.keep_alive;
+        self.owes_continue = head.expects_continue;
+        self.is_head_request = head.method == b"HEAD";
+        self.wire.begin_reading(head.framing);
+        Ok(())
+    }
+
+    /// Whether what follows in the stream is the next request.
+    fn is_ready_for_more(&self) -> bool {
+        self.wire.body_is_done() && !self.wire.is_eof()
+    }
+
+    /// Ends the connection so that the client can read what was sent last: an abrupt end would take it away.
+    async fn linger(&mut self) {
+        self.timer.set(LINGER_TIME);
+        let mut dropped = 0_u64;
+        std::future::poll_fn(|cx| {
+            if ready!(self.wire.poll_shutdown(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            loop {
+                dropped = dropped.saturating_add(self.wire.input.filled().len() as u64);
+                self.wire.input.consume(usize::MAX);
+                if dropped > LINGER {
+                    return Poll::Ready(());
+                }
+                match self.wire.poll_receive(cx) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Pending if self.timer.is_due(cx) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+    }
+}
+
+impl Source for Connection {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fill<'_>, BodyError>> {
+        if self.owes_continue {
+            // Whoever asks for the body wants it.
+            self.owes_continue = false;
+            if self.wire.input.is_empty() && !self.wire.body_is_done() {
+                encode::interim(self.wire.out(), 100, &[][..]);
+            }
+        }
+        if !self.wire.out.is_empty()
+            && let Poll::Ready(Err(error)) = self.wire.poll_send(cx)
+        {
+            return Poll::Ready(Err(error.into()));
+        }
+        self.wire.poll_fill(cx)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.wire.consume(amount);
+    }
+
+    fn trailers(&mut self) -> Option<Trailers> {
+        self.wire.trailers()
+    }
+
+    fn is_done(&self) -> bool {
+        self.wire.is_done()
+    }
+}
+
+impl Sink for Connection {
+    fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.wire.poll_write(cx, data)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.poll_flush(cx)
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>, trailers: Option<&Trailers>) -> Poll<io::Result<()>> {
+        self.wire.poll_finish(cx, trailers)
+    }
+}
+
+impl Downstream for Connection {
+    fn interim(&mut self, status: u16, fields: &dyn EachField) -> io::Result<()> {
+        // HTTP/1.0 knows no interim responses.
+        if self.version >= Version::Http11 {
+            encode::interim(self.wire.out(), status, fields);
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, response: &OutgoingResponse<'_>) -> io::Result<()> {
+        if self.owes_continue && !self.wire.body_is_done() {
+            // Nobody has asked for the body, and whether the client sends it now is its own affair.
+            self.keep_alive = false;
+        }
+        let (version, keep_alive) = (self.version, self.keep_alive);
+        let writing = encode::response(self.wire.out(), response, version, keep_alive);
+        if writing == encode::Writing::Identity && response.body == crate::message::BodyLength::Unknown {
+            self.keep_alive = false;
+        }
+        self.wire.begin_writing(writing);
+        Ok(())
+    }
+
+    fn switch(&mut self, fields: &dyn EachField) -> io::Result<()> {
+        encode::interim(self.wire.out(), 101, fields);
+        self.wire.tunnel();
+        // A client that has nothing to say keeps its tunnel for as long as the endpoint has something.
+        self.wire.set_timeouts(std::time::Duration::MAX, self.write_timeout);
+        self.keep_alive = false;
+        Ok(())
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // What comes now is the next request; only the end of the connection matters.
+        if !self.wire.body_is_done() || !self.wire.input.is_empty() {
+            return Poll::Pending;
+        }
+        match ready!(self.wire.poll_receive(cx)) {
+            Ok(0) | Err(_) => Poll::Ready(()),
+            Ok(_) => Poll::Pending,
+        }
+    }
+
+    fn close_after(&mut self) {
+        self.keep_alive = false;
+    }
+}

@@ -1,0 +1,168 @@
+//! The endpoint's side of HTTP/1: one connection that serves one request at a time.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use crate::exchange::{HeadError, Upstream};
+use crate::h1::encode::{self, Writing};
+use crate::h1::{HeadParser, Limits};
+use crate::io::Wire;
+use crate::message::{
+    BodyError, BodyLength, Fill, Framing, OutgoingRequest, ResponseHead, Sink, Source, Trailers, Version,
+};
+
+/// A connection to an endpoint.
+#[derive(Debug)]
+pub struct Connection {
+    wire: Wire,
+    parser: HeadParser,
+    limits: Limits,
+    version: Version,
+    is_head_request: bool,
+    asks_websocket: bool,
+    /// Whether the endpoint keeps the connection open after this exchange.
+    keep_alive: bool,
+    /// Requests that it has served.
+    pub(crate) served: u64,
+    /// When it was made, by the worker's clock.
+    pub(crate) since: u64,
+    /// Whether a byte of a response has come.
+    has_answered: bool,
+}
+
+impl Connection {
+    /// A connection that has just been made.
+    #[must_use]
+    pub fn new(wire: Wire, limits: Limits, since: u64) -> Self {
+        Self {
+            wire,
+            parser: HeadParser::default(),
+            limits,
+            version: Version::Http11,
+            is_head_request: false,
+            asks_websocket: false,
+            keep_alive: false,
+            served: 0,
+            since,
+            has_answered: false,
+        }
+    }
+
+    /// The connection below.
+    #[must_use]
+    pub fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
+    /// Whether it may serve another request: nothing is left of the last one in either direction.
+    #[must_use]
+    pub fn is_reusable(&self) -> bool {
+        self.keep_alive && self.version == Version::Http11 && self.wire.is_clean()
+    }
+
+    /// Whether an idle connection is still good: nothing has come, not even its end.
+    pub fn is_alive(&mut self, cx: &mut Context<'_>) -> bool {
+        self.wire.poll_receive(cx).is_pending()
+    }
+
+    /// Whether a byte of the response to the last request has come.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.has_answered
+    }
+}
+
+impl Source for Connection {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fill<'_>, BodyError>> {
+        self.wire.poll_fill(cx)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.wire.consume(amount);
+    }
+
+    fn trailers(&mut self) -> Option<Trailers> {
+        self.wire.trailers()
+    }
+
+    fn is_done(&self) -> bool {
+        self.wire.is_done()
+    }
+}
+
+impl Sink for Connection {
+    fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.wire.poll_write(cx, data)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.poll_flush(cx)
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>, trailers: Option<&Trailers>) -> Poll<io::Result<()>> {
+        self.wire.poll_finish(cx, trailers)
+    }
+}
+
+impl Upstream for Connection {
+    fn start(&mut self, request: &OutgoingRequest<'_>) -> io::Result<()> {
+        self.served = self.served.saturating_add(1);
+        self.has_answered = false;
+        self.keep_alive = false;
+        self.is_head_request = request.method == b"HEAD";
+        self.asks_websocket = request.websocket;
+        self.version = request.version;
+        encode::request(self.wire.out(), request);
+        self.wire.begin_writing(match request.body {
+            BodyLength::None | BodyLength::Exact(0) | BodyLength::Declared(_) => Writing::None,
+            BodyLength::Exact(_) => Writing::Identity,
+            BodyLength::Unknown => Writing::Chunked,
+        });
+        // Until there is a head there is no body.
+        self.wire.begin_reading(Framing::Empty);
+        Ok(())
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>, head: &mut ResponseHead) -> Poll<Result<(), HeadError>> {
+        // The endpoint may answer before it has read everything.
+        let sending = self.wire.poll_send(cx);
+        loop {
+            if !self.wire.input.is_empty() {
+                self.has_answered = true;
+                if let Some(consumed) = self.parser.response(self.wire.input.filled(), &self.limits, self.is_head_request, head)? {
+                    self.wire.input.consume(consumed);
+                    break;
+                }
+            }
+            match self.wire.poll_receive_in_time(cx) {
+                Poll::Ready(Ok(0)) if self.has_answered => {
+                    return Poll::Ready(Err(HeadError::Io(io::ErrorKind::UnexpectedEof.into())));
+                }
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(HeadError::Closed)),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                    return Poll::Ready(Err(HeadError::TimedOut));
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => {
+                    // A connection that cannot be written to has nothing more to say either.
+                    if let Poll::Ready(Err(error)) = sending {
+                        return Poll::Ready(Err(error.into()));
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+        let is_interim = head.status < 200;
+        if !is_interim {
+            self.keep_alive = head.keep_alive && !self.asks_websocket;
+            self.wire.begin_reading(head.framing);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn switch(&mut self) {
+        self.wire.tunnel();
+    }
+}
+
