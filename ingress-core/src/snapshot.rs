@@ -187,6 +187,14 @@ impl Snapshot {
         entry.map_or(&CertificateId::Default, |named| &named.entry.certificate)
     }
 
+    /// The host whose settings a TLS handshake for a server name is made with: whether connections are handed on as they are,
+    /// and what certificate is asked of clients. The name is compared as in [`certificate`](Self::certificate).
+    #[must_use]
+    pub fn host_of_handshake(&self, sni: Option<&str>) -> Option<&Arc<VirtualHost>> {
+        let sni = sni.unwrap_or_default();
+        World::handshake_host(&self, &sni.strip_suffix('.').unwrap_or(sni).to_ascii_lowercase())
+    }
+
     /// The table that the snapshot was made of.
     #[must_use]
     pub fn table(&self) -> RouteTable {

@@ -1,1 +1,23 @@
-//! certs
+//! Certificates and keys: read from PEM, found by name, swapped while connections come and go.
+//!
+//! What TLS means for a connection is the business of `server` and `upstream`; what both need stands here.
+
+mod pair;
+mod pem;
+mod store;
+mod suites;
+
+use std::sync::{Arc, LazyLock};
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+
+pub use self::pair::{BadPair, Pair};
+pub use self::pem::BadPem;
+pub use self::store::{CertStore, Material, Refused, SecretPem};
+pub use self::suites::{BadSuites, Suites, Versions};
+
+/// The cryptography of all connections. It is always named: a default of the process would depend on who sets it first.
+pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+    &PROVIDER
+}

@@ -1,0 +1,140 @@
+//! PEM to DER. This is the only file of the crate that reads PEM.
+//!
+//! No error carries a byte of its input: what stands between the lines of a malformed file may be a key.
+
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pemfile::Item;
+
+/// The most bytes of a file; an object of Kubernetes cannot be larger.
+const MAX_BYTES: usize = 1 << 20;
+
+/// The most certificates of a chain.
+const MAX_CHAIN: usize = 32;
+
+/// What is wrong with a PEM file. The text follows the name of the file in a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadPem {
+    /// More than a Secret can hold.
+    #[error("is larger than {MAX_BYTES} bytes")]
+    TooLarge,
+    /// A section does not end, or is not base64.
+    #[error("is malformed or truncated PEM")]
+    Malformed,
+    /// No section of the kind.
+    #[error("has no certificate")]
+    NoCertificate,
+    /// More certificates than any chain needs.
+    #[error("has more than {MAX_CHAIN} certificates")]
+    LongChain,
+    /// No section of the kind.
+    #[error("has no private key that is not encrypted")]
+    NoKey,
+    /// A certificate that nobody can be verified with.
+    #[error("has a certificate that cannot be an authority's")]
+    NotAnAuthority,
+}
+
+/// The certificates of a chain, the leaf first.
+pub(super) fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, BadPem> {
+    let mut chain = Vec::new();
+    for item in items(pem)? {
+        if let Item::X509Certificate(certificate) = item? {
+            if chain.len() == MAX_CHAIN {
+                return Err(BadPem::LongChain);
+            }
+            chain.push(certificate);
+        }
+    }
+    if chain.is_empty() { Err(BadPem::NoCertificate) } else { Ok(chain) }
+}
+
+/// The first private key.
+pub(super) fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, BadPem> {
+    for item in items(pem)? {
+        match item? {
+            Item::Pkcs1Key(key) => return Ok(key.into()),
+            Item::Pkcs8Key(key) => return Ok(key.into()),
+            Item::Sec1Key(key) => return Ok(key.into()),
+            _ => {}
+        }
+    }
+    Err(BadPem::NoKey)
+}
+
+/// The authorities of a bundle.
+pub(super) fn authorities(pem: &[u8]) -> Result<RootCertStore, BadPem> {
+    let mut roots = RootCertStore::empty();
+    for item in items(pem)? {
+        if let Item::X509Certificate(certificate) = item? {
+            roots.add(certificate).map_err(|_| BadPem::NotAnAuthority)?;
+        }
+    }
+    if roots.is_empty() { Err(BadPem::NoCertificate) } else { Ok(roots) }
+}
+
+/// The sections of a file that are of a known kind.
+fn items(pem: &[u8]) -> Result<impl Iterator<Item = Result<Item, BadPem>>, BadPem> {
+    if pem.len() > MAX_BYTES {
+        return Err(BadPem::TooLarge);
+    }
+    let mut rest = pem;
+    Ok(std::iter::from_fn(move || rustls_pemfile::read_one(&mut rest).map_err(|_| BadPem::Malformed).transpose()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    use super::*;
+
+    fn signed(ca: bool) -> (String, String) {
+        let mut params = CertificateParams::new(["a.example".to_owned()]).unwrap();
+        params.is_ca = if ca { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::NoCa };
+        let key = KeyPair::generate().unwrap();
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    }
+
+    #[test]
+    fn chains_and_keys_among_other_sections() {
+        let (certificate, key_pem) = signed(false);
+        let mixed = format!("subject=a\n\n{key_pem}{certificate}-----BEGIN OTHER-----\nAAAA\n-----END OTHER-----\n");
+        assert_eq!(chain(mixed.as_bytes()).unwrap().len(), 1);
+        assert!(key(mixed.as_bytes()).is_ok());
+        let twice = certificate.repeat(2).replace('\n', "\r\n");
+        assert_eq!(chain(twice.as_bytes()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_with_it() {
+        let (certificate, key_pem) = signed(false);
+        let truncated = &certificate.as_bytes()[..certificate.len() - 30];
+        let table: [(&[u8], BadPem); 6] = [
+            (b"", BadPem::NoCertificate),
+            (key_pem.as_bytes(), BadPem::NoCertificate),
+            (truncated, BadPem::Malformed),
+            (b"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", BadPem::Malformed),
+            (&certificate.repeat(33).into_bytes(), BadPem::LongChain),
+            (&vec![b'\n'; MAX_BYTES + 1], BadPem::TooLarge),
+        ];
+        for (pem, expected) in table {
+            assert_eq!(chain(pem).unwrap_err(), expected);
+        }
+        assert_eq!(chain(&certificate.repeat(32).into_bytes()).unwrap().len(), 32);
+        let encrypted = key_pem.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+        for pem in [&b""[..], certificate.as_bytes(), encrypted.as_bytes()] {
+            assert_eq!(key(pem).unwrap_err(), BadPem::NoKey);
+        }
+        assert_eq!(key(&key_pem.as_bytes()[..key_pem.len() - 30]).unwrap_err(), BadPem::Malformed);
+    }
+
+    #[test]
+    fn bundles() {
+        let (certificate, _) = signed(true);
+        assert_eq!(authorities(certificate.repeat(40).as_bytes()).unwrap().len(), 40);
+        assert_eq!(authorities(b"").unwrap_err(), BadPem::NoCertificate);
+        let garbage = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(authorities(garbage).unwrap_err(), BadPem::NotAnAuthority);
+    }
+}

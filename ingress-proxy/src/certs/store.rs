@@ -1,0 +1,244 @@
+//! Certificates by id, shared by all workers.
+//!
+//! The source of manifests writes, handshakes read without a lock. What is bad is refused alone, and what was good before
+//! stays in use: a rotation that goes wrong must not end in a handshake that fails. The store does not know which names an id
+//! is served for.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use ahash::RandomState;
+use arc_swap::ArcSwap;
+use ingress_core::policy::CertificateId;
+use rustls::RootCertStore;
+use rustls::sign::CertifiedKey;
+
+use super::{BadPair, Pair, pem};
+
+/// Into how many maps the ids are divided, so that a new one does not mean a copy of all.
+const SHARDS: usize = 64;
+
+/// Certificates by id.
+pub struct CertStore {
+    shards: [ArcSwap<Shard>; SHARDS],
+    hasher: RandomState,
+    /// Held while something is changed.
+    writer: Mutex<()>,
+    /// Which entry is the default certificate.
+    default: CertificateId,
+    /// The default certificate while that entry has none.
+    self_signed: Pair,
+}
+
+type Shard = HashMap<CertificateId, Arc<Material>, RandomState>;
+
+/// The values of a Secret, or the contents of files in their place.
+#[derive(Clone, Copy, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
+pub struct SecretPem<'a> {
+    /// `tls.crt`: a chain.
+    pub certificate: Option<&'a [u8]>,
+    /// `tls.key`: its key.
+    pub key: Option<&'a [u8]>,
+    /// `ca.crt`: authorities that somebody else's certificate is verified with.
+    pub authorities: Option<&'a [u8]>,
+}
+
+impl fmt::Debug for SecretPem<'_> {
+    /// Which values there are, not what they are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretPem")
+            .field("certificate", &self.certificate.is_some())
+            .field("key", &self.key.is_some())
+            .field("authorities", &self.authorities.is_some())
+            .finish()
+    }
+}
+
+/// What an id stands for.
+#[derive(Clone, Debug, Default)]
+pub struct Material {
+    pair: Option<Pair>,
+    /// Whether the source has another pair by now, which cannot be used.
+    is_left_over: bool,
+    authorities: Option<Arc<RootCertStore>>,
+}
+
+impl Material {
+    /// The pair; none where there never was a good one, or where one that was only kept has expired.
+    #[must_use]
+    pub fn pair(&self) -> Option<&Pair> {
+        self.pair.as_ref().filter(|pair| !self.is_left_over || !pair.has_expired())
+    }
+
+    /// The authorities. While they are the same they are the same `Arc`.
+    #[must_use]
+    pub fn authorities(&self) -> Option<&Arc<RootCertStore>> {
+        self.authorities.as_ref()
+    }
+}
+
+/// A value that was refused. What was good of the others has been taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}{}", if *.is_served { "; the one before stays in use" } else { "" })]
+#[non_exhaustive]
+pub struct Refused {
+    /// What is wrong.
+    pub why: BadPair,
+    /// Whether something that was good before is used in its place.
+    pub is_served: bool,
+}
+
+impl CertStore {
+    /// A store whose default certificate is that of `default`, and one that is made now while that has none.
+    ///
+    /// # Errors
+    ///
+    /// When no certificate can be made.
+    pub fn new(default: CertificateId) -> Result<Self, rcgen::Error> {
+        let hasher = RandomState::new();
+        let shards = std::array::from_fn(|_| ArcSwap::from_pointee(Shard::with_hasher(hasher.clone())));
+        Ok(Self { shards, hasher, writer: Mutex::default(), default, self_signed: Pair::self_signed()? })
+    }
+
+    /// Takes over what an id stands for. Returned is whether that is anything new.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] if a value cannot be used. It counts for nothing then; the one before stays. Authorities that are gone are
+    /// gone, as nobody is to be verified with what its owner took away.
+    pub fn update(&self, id: &CertificateId, pem: SecretPem<'_>) -> Result<bool, Refused> {
+        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.material(id);
+        let before = before.as_deref().cloned().unwrap_or_default();
+        let mut now = before.clone();
+        let mut refused = None;
+        match read_pair(&pem, &before) {
+            Ok(Some(pair)) => {
+                now.pair = Some(before.pair.clone().filter(|before| before.is_same(&pair)).unwrap_or(pair));
+                now.is_left_over = false;
+            }
+            Ok(None) => {}
+            Err(why) => {
+                now.is_left_over = true;
+                refused = Some(Refused { why, is_served: now.pair().is_some() });
+            }
+        }
+        match pem.authorities.filter(|pem| !pem.trim_ascii().is_empty()).map(pem::authorities) {
+            Some(Ok(authorities)) if before.authorities.as_ref().is_some_and(|it| it.roots == authorities.roots) => {}
+            Some(Ok(authorities)) => now.authorities = Some(Arc::new(authorities)),
+            Some(Err(why)) => {
+                let is_served = before.authorities.is_some();
+                refused.get_or_insert(Refused { why: BadPair::Authorities(why), is_served });
+            }
+            None => now.authorities = None,
+        }
+        let changed = !now.is_same(&before);
+        if changed {
+            self.put(id, (now.pair.is_some() || now.authorities.is_some()).then(|| Arc::new(now)));
+        }
+        refused.map_or(Ok(changed), Err)
+    }
+
+    /// Forgets an id. Returned is whether it was known.
+    pub fn remove(&self, id: &CertificateId) -> bool {
+        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = self.material(id).is_some();
+        if is_known {
+            self.put(id, None);
+        }
+        is_known
+    }
+
+    /// What an id stands for.
+    #[must_use]
+    pub fn material(&self, id: &CertificateId) -> Option<Arc<Material>> {
+        let id = if *id == CertificateId::Default { &self.default } else { id };
+        self.shard(id)?.load().get(id).map(Arc::clone)
+    }
+
+    /// The certificate of an id for a handshake, or else the default one.
+    #[must_use]
+    pub fn certified(&self, id: &CertificateId) -> Arc<CertifiedKey> {
+        let find = |id| self.material(id)?.pair().map(|pair| Arc::clone(pair.certified()));
+        let default = || find(&CertificateId::Default).unwrap_or_else(|| Arc::clone(self.self_signed.certified()));
+        find(id).unwrap_or_else(default)
+    }
+
+    /// Until when each certificate is good, in no order; the default one is among them under its name.
+    #[must_use]
+    pub fn expiry(&self) -> Vec<(CertificateId, SystemTime)> {
+        let mut all = Vec::new();
+        let mut has_default = false;
+        for shard in &self.shards {
+            let shard = shard.load();
+            #[expect(clippy::iter_over_hash_type, reason = "the order is nobody's")]
+            for (id, material) in shard.iter() {
+                if let Some(pair) = material.pair() {
+                    has_default |= *id == self.default;
+                    all.push((id.clone(), pair.not_after()));
+                }
+            }
+        }
+        if !has_default {
+            all.push((CertificateId::Default, self.self_signed.not_after()));
+        }
+        all
+    }
+
+    fn shard(&self, id: &CertificateId) -> Option<&ArcSwap<Shard>> {
+        let shards = u64::try_from(SHARDS).ok()?;
+        self.shards.get(usize::try_from(self.hasher.hash_one(id) % shards).ok()?)
+    }
+
+    /// Puts an entry in place, or takes it away. The writer's lock is held.
+    fn put(&self, id: &CertificateId, material: Option<Arc<Material>>) {
+        let id = if *id == CertificateId::Default { &self.default } else { id };
+        let Some(shard) = self.shard(id) else { return };
+        let mut changed = Shard::clone(&shard.load());
+        match material {
+            Some(material) => changed.insert(id.clone(), material),
+            None => changed.remove(id),
+        };
+        shard.store(Arc::new(changed));
+    }
+}
+
+impl fmt::Debug for CertStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CertStore").field("default", &self.default).finish_non_exhaustive()
+    }
+}
+
+impl Material {
+    fn is_same(&self, other: &Self) -> bool {
+        let same_pair = match (&self.pair, &other.pair) {
+            (Some(a), Some(b)) => a.is_same(b),
+            (None, None) => true,
+            _ => false,
+        };
+        let same_authorities = match (&self.authorities, &other.authorities) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        same_pair && same_authorities && self.is_left_over == other.is_left_over
+    }
+}
+
+/// The pair of a Secret. There need be none in one that has authorities, if there never was.
+fn read_pair(pem: &SecretPem<'_>, before: &Material) -> Result<Option<Pair>, BadPair> {
+    let is_empty = |value: Option<&[u8]>| value.unwrap_or_default().trim_ascii().is_empty();
+    let is_for_verification = !is_empty(pem.authorities) && before.pair.is_none();
+    if is_for_verification && is_empty(pem.certificate) && is_empty(pem.key) {
+        return Ok(None);
+    }
+    let pair = Pair::from_pem(pem.certificate.unwrap_or_default(), pem.key.unwrap_or_default())?;
+    let has_better = before.pair.as_ref().is_some_and(|before| !before.has_expired());
+    if pair.has_expired() && has_better { Err(BadPair::Expired) } else { Ok(Some(pair)) }
+}
+
+#[cfg(test)]
+mod tests;

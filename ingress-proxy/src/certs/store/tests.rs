@@ -1,0 +1,179 @@
+use std::time::Duration;
+
+use rcgen::{CertificateParams, KeyPair};
+
+use super::super::BadPem;
+use super::*;
+
+fn id(name: &str) -> CertificateId {
+    CertificateId::Secret { namespace: "n".into(), name: name.into() }
+}
+
+/// A chain and its key, good until so many days from now.
+fn made(name: &str, days: i64) -> (String, String) {
+    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+    let days_from_now = Duration::from_secs(days.unsigned_abs() * 86_400);
+    let now = SystemTime::now();
+    params.not_after = if days < 0 { now - days_from_now } else { now + days_from_now }.into();
+    let key = KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+fn pem((certificate, key): &(String, String)) -> SecretPem<'_> {
+    SecretPem { certificate: Some(certificate.as_bytes()), key: Some(key.as_bytes()), authorities: None }
+}
+
+fn store() -> CertStore {
+    CertStore::new(CertificateId::Default).unwrap()
+}
+
+fn names(store: &CertStore, id: &CertificateId) -> Vec<Box<str>> {
+    store.material(id).and_then(|it| it.pair().map(|pair| pair.dns_names().to_vec())).unwrap_or_default()
+}
+
+#[test]
+fn pairs_come_change_and_go() {
+    let store = store();
+    let (first, second) = (made("a.example", 9), made("b.example", 9));
+    let default = store.certified(&id("x"));
+    assert_eq!(store.update(&id("x"), pem(&first)), Ok(true));
+    assert_eq!(store.update(&id("x"), pem(&first)), Ok(false));
+    assert_eq!(names(&store, &id("x")), ["a.example".into()]);
+    assert_eq!(store.update(&id("x"), pem(&second)), Ok(true));
+    assert_eq!(names(&store, &id("x")), ["b.example".into()]);
+    assert!(!Arc::ptr_eq(&store.certified(&id("x")), &default));
+    assert!(Arc::ptr_eq(&store.certified(&id("y")), &default));
+    assert!(store.remove(&id("x")) && !store.remove(&id("x")));
+    assert!(Arc::ptr_eq(&store.certified(&id("x")), &default));
+}
+
+#[test]
+fn a_bad_pair_is_refused_and_the_good_one_stays() {
+    let store = store();
+    let (good, other) = (made("good.example", 9), made("other.example", 9));
+    let expired = made("good.example", -1);
+    store.update(&id("x"), pem(&good)).unwrap();
+    let kept = store.certified(&id("x"));
+    let long = (good.0.repeat(1000), good.1.clone());
+    let truncated = (good.0[..good.0.len() - 40].to_owned(), good.1.clone());
+    let table = [
+        (pem(&expired), BadPair::Expired),
+        (SecretPem { certificate: Some(other.0.as_bytes()), ..pem(&good) }, BadPair::Mismatch),
+        (pem(&truncated), BadPair::Certificate(BadPem::Malformed)),
+        (pem(&long), BadPair::Certificate(BadPem::LongChain)),
+        (SecretPem { certificate: Some(b""), ..pem(&good) }, BadPair::NoCertificate),
+        (SecretPem { key: None, ..pem(&good) }, BadPair::NoKey),
+        (SecretPem::default(), BadPair::NoCertificate),
+        (SecretPem { authorities: Some(other.0.as_bytes()), ..SecretPem::default() }, BadPair::NoCertificate),
+    ];
+    for (bad, why) in table {
+        assert_eq!(store.update(&id("x"), bad), Err(Refused { why, is_served: true }));
+        assert!(Arc::ptr_eq(&store.certified(&id("x")), &kept));
+    }
+    assert_eq!(store.update(&id("x"), pem(&good)), Ok(true), "it is no longer left over");
+    assert!(Arc::ptr_eq(&store.certified(&id("x")), &kept));
+    let text = Refused { why: BadPair::Mismatch, is_served: true }.to_string();
+    assert_eq!(text, "`tls.key` does not belong to the first certificate of `tls.crt`; the one before stays in use");
+}
+
+#[test]
+fn what_is_left_over_is_served_until_it_expires() {
+    let store = store();
+    // Nothing better is there, so an expired one is taken as nginx takes it.
+    assert_eq!(store.update(&id("x"), pem(&made("old.example", -1))), Ok(true));
+    assert_eq!(names(&store, &id("x")), ["old.example".into()]);
+    let refused = store.update(&id("x"), SecretPem { certificate: Some(b"x"), key: Some(b"x"), authorities: None });
+    assert_eq!(refused.unwrap_err().to_string(), "`tls.crt` has no certificate");
+    assert_eq!(names(&store, &id("x")), Vec::<Box<str>>::new());
+    assert!(Arc::ptr_eq(&store.certified(&id("x")), &store.certified(&CertificateId::Default)));
+    assert_eq!(store.update(&id("x"), pem(&made("new.example", -1))), Ok(true));
+    assert_eq!(names(&store, &id("x")), ["new.example".into()]);
+}
+
+#[test]
+fn a_bad_pair_with_nothing_before_leaves_the_default() {
+    let store = store();
+    let refused = store.update(&id("x"), SecretPem::default());
+    assert_eq!(refused, Err(Refused { why: BadPair::NoCertificate, is_served: false }));
+    assert!(store.material(&id("x")).is_none_or(|it| it.pair().is_none()));
+    assert!(Arc::ptr_eq(&store.certified(&id("x")), &store.certified(&CertificateId::Default)));
+}
+
+#[test]
+fn authorities_come_with_a_pair_or_without() {
+    let store = store();
+    let (pair, authority) = (made("a.example", 9), made("ca", 9));
+    let with = |authorities| SecretPem { authorities: Some(authorities), ..pem(&pair) };
+    let alone = SecretPem { authorities: Some(authority.0.as_bytes()), ..SecretPem::default() };
+    assert_eq!(store.update(&id("x"), alone), Ok(true));
+    let first = Arc::clone(store.material(&id("x")).unwrap().authorities().unwrap());
+    assert_eq!(store.update(&id("x"), with(authority.0.as_bytes())), Ok(true));
+    let same = store.material(&id("x")).unwrap();
+    assert!(Arc::ptr_eq(&first, same.authorities().unwrap()) && same.pair().is_some());
+
+    let refused = store.update(&id("x"), with(b"x"));
+    let why = BadPair::Authorities(BadPem::NoCertificate);
+    assert_eq!(refused, Err(Refused { why, is_served: true }));
+    assert!(store.material(&id("x")).unwrap().authorities().is_some());
+    // Some issuers write an empty `ca.crt`.
+    assert_eq!(store.update(&id("x"), with(b"")), Ok(true));
+    assert!(store.material(&id("x")).unwrap().authorities().is_none());
+    assert_eq!(store.update(&id("x"), with(b"x")), Err(Refused { why, is_served: false }));
+}
+
+#[test]
+fn the_default_certificate_is_made_set_or_that_of_a_secret() {
+    let pair = made("default.example", 9);
+    let own = store();
+    assert_eq!(own.certified(&CertificateId::Default).cert.len(), 1);
+    assert_eq!(own.update(&CertificateId::Default, pem(&pair)), Ok(true));
+    assert_eq!(names(&own, &CertificateId::Default), ["default.example".into()]);
+
+    let of_secret = CertStore::new(id("d")).unwrap();
+    let made = of_secret.certified(&CertificateId::Default);
+    of_secret.update(&id("d"), pem(&pair)).unwrap();
+    assert!(Arc::ptr_eq(&of_secret.certified(&CertificateId::Default), &of_secret.certified(&id("d"))));
+    assert!(Arc::ptr_eq(&of_secret.certified(&id("else")), &of_secret.certified(&id("d"))));
+    of_secret.remove(&id("d"));
+    assert!(Arc::ptr_eq(&of_secret.certified(&CertificateId::Default), &made));
+}
+
+#[test]
+fn expiry_is_that_of_all_in_use() {
+    let store = store();
+    for number in 0..200 {
+        store.update(&id(&number.to_string()), pem(&made("a.example", 9))).unwrap();
+    }
+    let all = store.expiry();
+    assert_eq!(all.len(), 201);
+    let in_ten_days = SystemTime::now() + Duration::from_secs(10 * 86_400);
+    let later: Vec<_> = all.iter().filter(|(_, until)| *until > in_ten_days).map(|(id, _)| id.clone()).collect();
+    assert_eq!(later, [CertificateId::Default]);
+}
+
+#[test]
+fn readers_see_a_whole_pair_while_it_changes() {
+    let store = store();
+    let pairs = [made("a.example", 9), made("b.example", 9)];
+    store.update(&id("x"), pem(&pairs[0])).unwrap();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            for _ in 0..20_000 {
+                assert!(store.certified(&id("x")).keys_match().is_ok());
+            }
+        });
+        for round in 0..200 {
+            store.update(&id("x"), pem(&pairs[round % 2])).unwrap();
+        }
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn nothing_secret_is_shown() {
+    let pair = made("a.example", 9);
+    let store = store();
+    store.update(&id("x"), pem(&pair)).unwrap();
+    let shown = format!("{:?} {:?} {store:?}", pem(&pair), store.material(&id("x")));
+    assert!(shown.contains("key: true") && !shown.contains("BEGIN") && !shown.contains("SigningKey"), "{shown}");
+}
