@@ -4,13 +4,16 @@
 //! never copied from the wire. Sources: RFC 9110, RFC 9112, RFC 9113.
 
 mod body;
+mod bytes;
 mod fields;
 mod head;
 mod known;
 mod outgoing;
 
 pub use self::body::{BodyError, Fill, Sink, Source};
-pub use self::fields::{Fields, InvalidField, is_field_value, is_token};
+pub use self::bytes::{is_field_value, is_token};
+pub(crate) use self::bytes::{is_token_byte, is_word, target_length, text_length, token_length};
+pub use self::fields::{Fields, InvalidField};
 pub use self::head::{Framing, Rejection, RequestHead, ResponseHead, Version};
 pub use self::known::Known;
 pub use self::outgoing::{BodyLength, EachField, OutgoingRequest, OutgoingResponse, Trailers};

@@ -3,20 +3,20 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::Known;
+use super::{Known, is_field_value, is_token};
 
 /// Fields in the order in which they came; reused from message to message, so that it does not allocate for long.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
-    /// Names and values, one behind the other; nothing else need be in it.
+    /// Names and values, and whatever stood between them.
     text: Vec<u8>,
     list: Vec<Span>,
 }
 
 #[derive(Clone, Debug)]
 struct Span {
-    name: Range<u32>,
-    value: Range<u32>,
+    name: Range<usize>,
+    value: Range<usize>,
     known: Known,
 }
 
@@ -71,15 +71,25 @@ impl Fields {
         self.list.push(Span { name, value, known });
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Range<u32> {
-        // A head has an upper bound far below 4 GiB.
-        let start = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
-        self.text.extend_from_slice(bytes);
-        start..u32::try_from(self.text.len()).unwrap_or(u32::MAX)
+    /// Copies the lines of a head, all fields at once, after [`mark`](Self::mark) has said where in them the fields are.
+    pub(crate) fn load(&mut self, lines: &[u8]) {
+        self.text.clear();
+        self.text.extend_from_slice(lines);
     }
 
-    fn slice(&self, range: &Range<u32>) -> &[u8] {
-        self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
+    /// Adds a field whose bytes have been looked at and stand at these places of lines that will be loaded.
+    pub(crate) fn mark(&mut self, known: Known, name: Range<usize>, value: Range<usize>) {
+        self.list.push(Span { name, value, known });
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.text.len();
+        self.text.extend_from_slice(bytes);
+        start..self.text.len()
+    }
+
+    fn slice(&self, range: &Range<usize>) -> &[u8] {
+        self.text.get(range.clone()).unwrap_or_default()
     }
 
     /// How many fields there are.
@@ -118,45 +128,7 @@ impl Fields {
     /// Removes the fields for which the question is answered with yes.
     pub fn remove_if(&mut self, mut question: impl FnMut(Known, &[u8], &[u8]) -> bool) {
         let Self { text, list } = self;
-        let slice = |range: &Range<u32>| text.get(range.start as usize..range.end as usize).unwrap_or_default();
+        let slice = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
         list.retain(|span| !question(span.known, slice(&span.name), slice(&span.value)));
     }
-}
-
-/// Whether bytes are a token (RFC 9110 5.6.2).
-#[must_use]
-pub fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
-}
-
-/// Whether a byte may stand in a token.
-#[must_use]
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    const TABLE: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let it = byte as u8;
-            let is_special = matches!(
-                it,
-                b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-            );
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "the loop ends at the table's length; a constant cannot use `get_mut`"
-            )]
-            {
-                table[byte] = it.is_ascii_alphanumeric() || is_special;
-            }
-            byte += 1;
-        }
-        table
-    };
-    TABLE.get(byte as usize).copied().unwrap_or_default()
-}
-
-/// Whether bytes are a field value: visible characters, spaces, tabs and bytes above 0x7f (RFC 9110 5.5).
-#[must_use]
-pub fn is_field_value(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f))
 }

@@ -1,5 +1,7 @@
 //! Field names that the proxy itself acts upon.
 
+use super::is_word;
+
 /// A field name that the proxy acts upon, or any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -85,58 +87,73 @@ pub enum Known {
 }
 
 impl Known {
-    /// Which of them a name is, without regard to case.
+    /// Which of them a token is, without regard to case.
     #[must_use]
     pub fn of(name: &[u8]) -> Self {
-        let is = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
-        let among = |table: &[(&str, Self)]| table.iter().find(|(text, _)| is(text)).map_or(Self::Other, |(_, it)| *it);
-        // Names of one length are few, so that most names are compared with one other or none.
-        match name.len() {
-            2 => among(&[("te", Self::Te)]),
-            4 => among(&[("host", Self::Host), ("date", Self::Date)]),
-            5 => among(&[("proxy", Self::Proxy)]),
-            6 => among(&[("cookie", Self::Cookie), ("expect", Self::Expect), ("server", Self::Server)]),
-            7 => among(&[("upgrade", Self::Upgrade), ("trailer", Self::Trailer), ("referer", Self::Referer)]),
-            8 => among(&[("x-scheme", Self::XScheme), ("location", Self::Location)]),
-            9 => among(&[("x-real-ip", Self::XRealIp), ("forwarded", Self::Forwarded)]),
-            10 => among(&[
-                ("connection", Self::Connection),
-                ("user-agent", Self::UserAgent),
-                ("keep-alive", Self::KeepAlive),
-                ("set-cookie", Self::SetCookie),
-            ]),
-            12 => among(&[("x-request-id", Self::XRequestId), ("content-type", Self::ContentType)]),
-            13 => among(&[("authorization", Self::Authorization), ("x-rewrite-url", Self::XOriginal)]),
-            14 => among(&[
-                ("content-length", Self::ContentLength),
-                ("http2-settings", Self::Http2Settings),
-                ("x-original-url", Self::XOriginal),
-                ("x-original-uri", Self::XOriginal),
-            ]),
-            15 => among(&[("x-forwarded-for", Self::XForwardedFor)]),
-            16 => among(&[
-                ("x-forwarded-host", Self::XForwardedHost),
-                ("x-forwarded-port", Self::XForwardedPort),
-                ("proxy-connection", Self::ProxyConnection),
-                ("www-authenticate", Self::WwwAuthenticate),
-            ]),
-            17 => among(&[
-                ("transfer-encoding", Self::TransferEncoding),
-                ("x-forwarded-proto", Self::XForwardedProto),
-                ("sec-websocket-key", Self::SecWebSocketKey),
-            ]),
-            18 => among(&[
-                ("x-forwarded-scheme", Self::XForwardedScheme),
-                ("x-forwarded-prefix", Self::XForwardedPrefix),
-                ("proxy-authenticate", Self::ProxyAuthenticate),
-            ]),
-            19 => among(&[("proxy-authorization", Self::ProxyAuthorization)]),
-            20 => among(&[("sec-websocket-accept", Self::SecWebSocketAccept)]),
-            21 => among(&[("sec-websocket-version", Self::SecWebSocketVersion)]),
-            24 => among(&[("x-original-forwarded-for", Self::XOriginal)]),
-            25 => among(&[("x-original-forwarded-host", Self::XOriginal)]),
+        // This is asked of every field: the length and one letter leave one candidate, or a few with a long beginning in common.
+        let letter = |at: usize| name.get(at).map_or(0, |byte| byte | 0x20);
+        match (name.len(), letter(0)) {
+            (2, b't') => is(name, b"te", Self::Te),
+            (4, b'h') => is(name, b"host", Self::Host),
+            (4, b'd') => is(name, b"date", Self::Date),
+            (5, b'p') => is(name, b"proxy", Self::Proxy),
+            (6, b'c') => is(name, b"cookie", Self::Cookie),
+            (6, b'e') => is(name, b"expect", Self::Expect),
+            (6, b's') => is(name, b"server", Self::Server),
+            (7, b'u') => is(name, b"upgrade", Self::Upgrade),
+            (7, b't') => is(name, b"trailer", Self::Trailer),
+            (7, b'r') => is(name, b"referer", Self::Referer),
+            (8, b'x') => is(name, b"x-scheme", Self::XScheme),
+            (8, b'l') => is(name, b"location", Self::Location),
+            (9, b'x') => is(name, b"x-real-ip", Self::XRealIp),
+            (9, b'f') => is(name, b"forwarded", Self::Forwarded),
+            (10, b'c') => is(name, b"connection", Self::Connection),
+            (10, b'u') => is(name, b"user-agent", Self::UserAgent),
+            (10, b'k') => is(name, b"keep-alive", Self::KeepAlive),
+            (10, b's') => is(name, b"set-cookie", Self::SetCookie),
+            (12, b'x') => is(name, b"x-request-id", Self::XRequestId),
+            (12, b'c') => is(name, b"content-type", Self::ContentType),
+            (13, b'a') => is(name, b"authorization", Self::Authorization),
+            (13, b'x') => is(name, b"x-rewrite-url", Self::XOriginal),
+            (14, b'c') => is(name, b"content-length", Self::ContentLength),
+            (14, b'h') => is(name, b"http2-settings", Self::Http2Settings),
+            (14, b'x') => match letter(13) {
+                b'l' => is(name, b"x-original-url", Self::XOriginal),
+                _ => is(name, b"x-original-uri", Self::XOriginal),
+            },
+            (15, b'x') => is(name, b"x-forwarded-for", Self::XForwardedFor),
+            (16, b'x') => match letter(12) {
+                b'h' => is(name, b"x-forwarded-host", Self::XForwardedHost),
+                _ => is(name, b"x-forwarded-port", Self::XForwardedPort),
+            },
+            (16, b'p') => is(name, b"proxy-connection", Self::ProxyConnection),
+            (16, b'w') => is(name, b"www-authenticate", Self::WwwAuthenticate),
+            (17, b't') => is(name, b"transfer-encoding", Self::TransferEncoding),
+            (17, b'x') => is(name, b"x-forwarded-proto", Self::XForwardedProto),
+            (17, b's') => is(name, b"sec-websocket-key", Self::SecWebSocketKey),
+            (18, b'x') => match letter(12) {
+                b's' => is(name, b"x-forwarded-scheme", Self::XForwardedScheme),
+                _ => is(name, b"x-forwarded-prefix", Self::XForwardedPrefix),
+            },
+            (18, b'p') => is(name, b"proxy-authenticate", Self::ProxyAuthenticate),
+            (19, b'p') => is(name, b"proxy-authorization", Self::ProxyAuthorization),
+            (20, b's') => is(name, b"sec-websocket-accept", Self::SecWebSocketAccept),
+            (21, b's') => is(name, b"sec-websocket-version", Self::SecWebSocketVersion),
+            (24, b'x') => is(name, b"x-original-forwarded-for", Self::XOriginal),
+            (25, b'x') => is(name, b"x-original-forwarded-host", Self::XOriginal),
             _ => Self::Other,
         }
+    }
+
+    /// Which of them a token is if its underscores are read as hyphens, as CGI and its heirs do.
+    #[must_use]
+    pub fn of_any_spelling(name: &[u8]) -> Self {
+        let mut copy = [0_u8; 32];
+        let Some(copy) = copy.get_mut(..name.len()) else { return Self::Other };
+        for (to, from) in copy.iter_mut().zip(name) {
+            *to = if *from == b'_' { b'-' } else { *from };
+        }
+        Self::of(copy)
     }
 
     /// Whether the field speaks of one connection only and is never passed on (RFC 9110 7.6.1).
@@ -174,5 +191,86 @@ impl Known {
                 | Self::XRealIp
                 | Self::XScheme
         )
+    }
+}
+
+/// `known` if a token is this name.
+fn is<const N: usize>(name: &[u8], text: &[u8; N], known: Known) -> Known {
+    if is_word(name, text) { known } else { Known::Other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [(&str, Known); 42] = [
+        ("Host", Known::Host),
+        ("Connection", Known::Connection),
+        ("Keep-Alive", Known::KeepAlive),
+        ("Proxy-Connection", Known::ProxyConnection),
+        ("Proxy-Authorization", Known::ProxyAuthorization),
+        ("Proxy-Authenticate", Known::ProxyAuthenticate),
+        ("Proxy", Known::Proxy),
+        ("TE", Known::Te),
+        ("Trailer", Known::Trailer),
+        ("Transfer-Encoding", Known::TransferEncoding),
+        ("Content-Length", Known::ContentLength),
+        ("Upgrade", Known::Upgrade),
+        ("HTTP2-Settings", Known::Http2Settings),
+        ("Expect", Known::Expect),
+        ("Forwarded", Known::Forwarded),
+        ("X-Forwarded-For", Known::XForwardedFor),
+        ("X-Forwarded-Host", Known::XForwardedHost),
+        ("X-Forwarded-Port", Known::XForwardedPort),
+        ("X-Forwarded-Proto", Known::XForwardedProto),
+        ("X-Forwarded-Scheme", Known::XForwardedScheme),
+        ("X-Forwarded-Prefix", Known::XForwardedPrefix),
+        ("X-Original-Forwarded-For", Known::XOriginal),
+        ("X-Original-Forwarded-Host", Known::XOriginal),
+        ("X-Original-URL", Known::XOriginal),
+        ("X-Original-URI", Known::XOriginal),
+        ("X-Rewrite-URL", Known::XOriginal),
+        ("X-Real-IP", Known::XRealIp),
+        ("X-Request-ID", Known::XRequestId),
+        ("X-Scheme", Known::XScheme),
+        ("Authorization", Known::Authorization),
+        ("Cookie", Known::Cookie),
+        ("User-Agent", Known::UserAgent),
+        ("Referer", Known::Referer),
+        ("Sec-WebSocket-Key", Known::SecWebSocketKey),
+        ("Sec-WebSocket-Version", Known::SecWebSocketVersion),
+        ("Sec-WebSocket-Accept", Known::SecWebSocketAccept),
+        ("Date", Known::Date),
+        ("Server", Known::Server),
+        ("Location", Known::Location),
+        ("Set-Cookie", Known::SetCookie),
+        ("WWW-Authenticate", Known::WwwAuthenticate),
+        ("Content-Type", Known::ContentType),
+    ];
+
+    #[test]
+    fn every_name_in_every_case_and_nothing_near_it() {
+        for (name, known) in NAMES {
+            assert_eq!(Known::of(name.as_bytes()), known, "{name}");
+            assert_eq!(Known::of(name.to_lowercase().as_bytes()), known, "{name}");
+            assert_eq!(Known::of(name.to_uppercase().as_bytes()), known, "{name}");
+            assert_eq!(Known::of_any_spelling(name.replace('-', "_").as_bytes()), known, "{name}");
+            for at in 0..name.len() {
+                for byte in 0..=255_u8 {
+                    let mut other = name.as_bytes().to_vec();
+                    other[at] = byte;
+                    let is_same = other.eq_ignore_ascii_case(name.as_bytes());
+                    let is_one = NAMES.iter().any(|(name, _)| other.eq_ignore_ascii_case(name.as_bytes()));
+                    if crate::message::is_token(&other) && (is_same || !is_one) {
+                        let expected = if is_same { known } else { Known::Other };
+                        assert_eq!(Known::of(&other), expected, "{}", other.escape_ascii());
+                    }
+                }
+            }
+            assert_eq!(Known::of(&name.as_bytes()[1..]), Known::Other, "{name}");
+            assert_eq!(Known::of(format!("{name}s").as_bytes()), Known::Other, "{name}");
+        }
+        assert_eq!(Known::of(b""), Known::Other);
+        assert_eq!(Known::of_any_spelling(&[b'x'; 33]), Known::Other);
     }
 }

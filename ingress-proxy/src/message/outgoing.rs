@@ -1,6 +1,6 @@
 //! What is sent, for any version of HTTP to write in its own way.
 
-use super::Fields;
+use super::{Fields, Version};
 
 /// Trailer fields.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +40,8 @@ pub enum BodyLength {
 #[derive(Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "whoever writes a request has to look at every field")]
 pub struct OutgoingRequest<'a> {
+    /// The version to speak, where there is a choice: HTTP/1.0 or HTTP/1.1.
+    pub version: Version,
     /// The method, a token.
     pub method: &'a [u8],
     /// The target: a path with its query, or `*`.
