@@ -60,6 +60,7 @@ pub async fn run<D: Downstream>(
     down: &mut D,
     head: &RequestHead,
     scratch: &mut Scratch,
+    number: u64,
 ) -> Outcome {
     let mut record = Record::new(Instant::now());
     let before = down.traffic();
@@ -67,6 +68,8 @@ pub async fn run<D: Downstream>(
         Plan::Answer(answer) => answer::send(worker, down, head, &answer, &scratch.response_headers, &mut record).await,
         Plan::Forward(plan) => forward::run(worker, client, down, head, scratch, &plan, &mut record).await,
     };
-    record.finish(worker, client, head, scratch, before, down.traffic(), outcome);
+    let (received, sent) = down.traffic();
+    record.traffic = (received.saturating_sub(before.0), sent.saturating_sub(before.1));
+    record.finish(worker, client, head, scratch, number);
     outcome
 }

@@ -15,6 +15,9 @@ pub mod h2;
 pub mod io;
 pub mod message;
 pub mod observe;
+mod run;
 pub mod server;
 pub mod upstream;
 pub mod worker;
+
+pub use self::run::{Running, Settings, start};

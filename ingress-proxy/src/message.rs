@@ -16,4 +16,4 @@ pub(crate) use self::bytes::{is_token_byte, is_word, target_length, text_length,
 pub use self::fields::{Fields, InvalidField};
 pub use self::head::{Framing, Rejection, RequestHead, ResponseHead, Version};
 pub use self::known::Known;
-pub use self::outgoing::{BodyLength, EachField, OutgoingRequest, OutgoingResponse, Trailers};
+pub use self::outgoing::{BodyLength, EachField, NoFields, OutgoingRequest, OutgoingResponse, Trailers};

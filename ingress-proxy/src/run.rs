@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use crate::certs::CertStore;
 use crate::config::Config;
-use crate::observe::access_log::AccessLog;
+use crate::observe::access_log::{AccessLog, Format};
+use crate::observe::error_log::ErrorLog;
 use crate::observe::metrics::Metrics;
 use crate::server::{self, Listener, tls};
 use crate::upstream::Own;
@@ -49,10 +50,14 @@ pub struct Settings {
     pub workers: usize,
     /// Counters for as many workers.
     pub metrics: Arc<Metrics>,
-    /// The access log, if there is one.
-    pub access_log: Option<AccessLog>,
+    /// The access log, if there is one, and its format.
+    pub access_log: Option<(AccessLog, Arc<Format>)>,
+    /// Where it says what is wrong.
+    pub errors: ErrorLog,
     /// Addresses of the proxy that are not among the above, such as that of the metrics.
     pub own: Vec<SocketAddr>,
+    /// The addresses of the host.
+    pub own_addresses: Vec<std::net::IpAddr>,
 }
 
 /// A proxy that is serving.
@@ -62,6 +67,7 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     http: Vec<SocketAddr>,
     https: Vec<SocketAddr>,
+    access_log: Option<AccessLog>,
 }
 
 /// What a worker does at present.
@@ -80,33 +86,43 @@ pub(crate) enum Phase {
 ///
 /// When an address cannot be bound or a thread cannot be started.
 pub fn start(settings: Settings) -> io::Result<Running> {
-    let Settings { config, reader, certs, tls, http, https, workers, metrics, access_log, own } = settings;
+    let Settings { config, reader, certs, tls, http, https, workers, metrics, access_log, errors, own, own_addresses } = settings;
     let workers = workers.max(1);
     let mut sockets: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
     let http = bind_all(&http, false, &mut sockets)?;
     let https = bind_all(&https, true, &mut sockets)?;
-    let own = Arc::new(Own::new(http.iter().chain(&https).chain(&own).copied()));
+    let own = Arc::new(Own {
+        listeners: http.iter().chain(&https).chain(&own).copied().collect(),
+        addresses: own_addresses,
+    });
     let acceptor = Arc::new(tls::Acceptor::new(&tls, reader.clone(), Arc::clone(&certs)).map_err(io::Error::other)?);
     let (phase, receiver) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
     let mut threads = Vec::new();
     for (index, listeners) in sockets.into_iter().enumerate() {
         let (config, own) = (Arc::clone(&config), Arc::clone(&own));
-        let metrics = metrics.worker(index).ok_or_else(|| io::Error::other("there are more workers than counters"))?;
+        let worker_metrics = metrics.worker(index).ok_or_else(|| io::Error::other("there are more workers than counters"))?;
         let (reader, certs, acceptor) = (reader.clone(), Arc::clone(&certs), Arc::clone(&acceptor));
-        let (log, receiver) = (access_log.as_ref().map(AccessLog::logger), receiver.clone());
-        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+        let log = access_log.as_ref().map(|(log, format)| log.logger(Arc::clone(&worker_metrics), Arc::clone(format)));
+        let (receiver, errors, all_metrics) = (receiver.clone(), errors.clone(), Arc::clone(&metrics));
+        let (started, has_started) = std::sync::mpsc::sync_channel(1);
         let serve = move || {
+            let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(started.send(Err(error))),
+            };
+            drop(started.send(Ok(())));
             let upstream_tls = ClientConfigs::new(certs);
             let reader = reader.cached();
-            let worker = Worker::new(Parts { config, reader, metrics, log, upstream_tls, own });
+            let worker = Worker::new(Parts { config, reader, metrics: worker_metrics, all_metrics, errors, log, upstream_tls, own });
             runtime.block_on(serve(Rc::new(worker), listeners, acceptor, receiver));
             // What has not come to its end by now is not waited for.
             runtime.shutdown_timeout(Duration::ZERO);
         };
         threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(serve)?);
+        has_started.recv().map_err(io::Error::other)??;
     }
-    Ok(Running { phase, threads, http, https })
+    Ok(Running { phase, threads, http, https, access_log: access_log.map(|(log, _)| log) })
 }
 
 /// One socket for each worker and address.

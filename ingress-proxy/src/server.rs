@@ -2,7 +2,7 @@
 
 pub mod h1;
 mod listener;
-pub mod passthrough;
+
 pub mod proxy_protocol;
 pub mod tls;
 
@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 
 use ingress_core::request::ConnInfo;
 
-pub use self::listener::{Listener, Listeners, bind};
+pub(crate) use self::listener::accept;
+pub use self::listener::{Listener, bind};
+use crate::worker::Worker;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
@@ -22,12 +24,29 @@ pub struct Client {
     pub peer: SocketAddr,
     /// The address as headers and logs write it.
     pub address: Box<str>,
-    /// The port that was connected to.
-    pub local_port: u16,
+    /// The address that was connected to.
+    pub local: SocketAddr,
     /// Whether the peer is one of those whose forwarding headers are believed.
     pub is_trusted: bool,
     /// The number of the connection on its worker.
     pub number: u64,
     /// Version and cipher suite of TLS, for the log.
     pub tls: Option<(&'static str, &'static str)>,
+}
+
+impl Client {
+    /// The other end of a plain connection.
+    #[must_use]
+    pub fn new(worker: &Worker, peer: SocketAddr, local: SocketAddr, number: u64) -> Self {
+        let trusted = &worker.config.forwarding.trusted;
+        Self {
+            conn: ConnInfo { remote_addr: Some(peer.ip()), tls: None },
+            peer,
+            address: peer.ip().to_string().into(),
+            local,
+            is_trusted: trusted.iter().any(|range| range.contains(peer.ip())),
+            number,
+            tls: None,
+        }
+    }
 }

@@ -19,8 +19,9 @@ pub use self::current::{Current, RouteState};
 pub use self::random::Random;
 use crate::config::Config;
 use crate::observe::access_log::Logger;
-use crate::observe::metrics::WorkerMetrics;
-use crate::upstream::{Group, Own};
+use crate::observe::error_log::ErrorLog;
+use crate::observe::metrics::{Metrics, WorkerMetrics};
+use crate::upstream::{Endpoint, Group, Own};
 
 /// What the connections of one thread share.
 pub struct Worker {
@@ -34,6 +35,8 @@ pub struct Worker {
     pub random: Random,
     /// This worker's counters.
     pub metrics: Arc<WorkerMetrics>,
+    /// Where it says what is wrong.
+    pub errors: ErrorLog,
     /// The access log, if there is one.
     pub log: Option<RefCell<Logger>>,
     /// Certificates for endpoints.
@@ -43,6 +46,9 @@ pub struct Worker {
     reader: RefCell<CachedReader>,
     current: RefCell<Rc<Current>>,
     groups: RefCell<HashMap<Arc<BackendRef>, Held, ahash::RandomState>>,
+    /// Endpoints that this worker has told to be down.
+    down: RefCell<Vec<Rc<Endpoint>>>,
+    all_metrics: Arc<Metrics>,
     is_draining: Cell<bool>,
     connections: Cell<usize>,
 }
@@ -64,6 +70,10 @@ pub struct Parts {
     pub reader: CachedReader,
     /// The counters of this worker.
     pub metrics: Arc<WorkerMetrics>,
+    /// The counters of all.
+    pub all_metrics: Arc<Metrics>,
+    /// Where it says what is wrong.
+    pub errors: ErrorLog,
     /// The access log, if there is one.
     pub log: Option<Logger>,
     /// Certificates for endpoints.
@@ -76,7 +86,7 @@ impl Worker {
     /// A worker on this thread.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, mut reader, metrics, log, upstream_tls, own } = parts;
+        let Parts { config, mut reader, metrics, all_metrics, errors, log, upstream_tls, own } = parts;
         let current = Rc::new(Current::new(Arc::clone(reader.load())));
         Self {
             config,
@@ -90,6 +100,9 @@ impl Worker {
             reader: RefCell::new(reader),
             current: RefCell::new(current),
             groups: RefCell::default(),
+            down: RefCell::default(),
+            errors,
+            all_metrics,
             is_draining: Cell::new(false),
             connections: Cell::new(0),
         }
@@ -124,6 +137,7 @@ impl Worker {
         // A snapshot that is no longer in force goes with its last request.
         drop(self.current());
         let now = self.clock.now();
+        self.down.borrow_mut().retain(|endpoint| !endpoint.is_gone());
         self.groups.borrow_mut().retain(|_, held| {
             held.unused = if Rc::strong_count(&held.group) > 1 { 0 } else { held.unused.saturating_add(1) };
             held.group.sweep(&self.config.upstream, now);
@@ -131,10 +145,31 @@ impl Worker {
         });
     }
 
+    /// Says that an endpoint has failed, the first time.
+    pub(crate) fn is_down(&self, endpoint: &Rc<Endpoint>, reason: &'static str) {
+        let mut down = self.down.borrow_mut();
+        if !down.iter().any(|other| Rc::ptr_eq(other, endpoint)) {
+            down.push(Rc::clone(endpoint));
+            self.errors.endpoint(&endpoint.target, Some(&reason));
+        }
+    }
+
+    /// Says that an endpoint which had failed has answered.
+    pub(crate) fn is_up(&self, endpoint: &Rc<Endpoint>) {
+        if self.down.borrow().is_empty() {
+            return;
+        }
+        let mut down = self.down.borrow_mut();
+        if let Some(place) = down.iter().position(|other| Rc::ptr_eq(other, endpoint)) {
+            down.swap_remove(place);
+            self.errors.endpoint(&endpoint.target, None);
+        }
+    }
+
     /// Hands on what the access log has of this worker.
     pub fn flush_log(&self) {
         if let Some(log) = &self.log {
-            log.borrow_mut().flush();
+            log.borrow_mut().flush_if_older(self.clock.now());
         }
     }
 
@@ -178,7 +213,7 @@ impl Drop for Admitted {
     fn drop(&mut self) {
         self.0.connections.set(self.0.connections.get().saturating_sub(1));
         if std::thread::panicking() {
-            self.0.panicked.panicked();
+            self.0.all_metrics.panicked();
         }
     }
 }

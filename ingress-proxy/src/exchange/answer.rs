@@ -50,7 +50,7 @@ pub(super) async fn send<D: Downstream>(
             Outcome::Complete
         }
         Err(_) => {
-            worker.metrics.client_gone.add(1);
+            worker.metrics.refused.count("client-gone");
             Outcome::Broken
         }
     }
@@ -58,7 +58,7 @@ pub(super) async fn send<D: Downstream>(
 
 /// Answers what is no request.
 pub(crate) async fn refuse<D: Downstream>(worker: &Worker, down: &mut D, status: u16, reason: &'static str) {
-    worker.metrics.refused(reason);
+    worker.metrics.refused.count(reason);
     down.close_after();
     // The client may well be gone; the connection ends either way.
     let _ = write(down, &Answer::new(status, reason), &[], false, false).await;
@@ -76,7 +76,7 @@ async fn write<D: Downstream>(
     let has_body = !matches!(answer.status, 204 | 304);
     if is_grpc {
         let fields = crate::h2::grpc::trailers_only(answer.status, answer.reason);
-        let response = OutgoingResponse { status: 200, fields: &fields, body: BodyLength::Exact(0) };
+        let response = OutgoingResponse { status: 200, fields: &fields.fields, body: BodyLength::Exact(0) };
         down.start(&response)?;
         poll_fn(|cx| down.poll_finish(cx, None)).await?;
         return Ok(0);

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Instant;
 
 use super::answer::{self, Answer};
 use super::attempt::{Attempts, Failure};
@@ -14,8 +13,7 @@ use super::request::RequestFields;
 use super::{Downstream, HeadError, Outcome, Scratch, Upstream};
 use crate::message::{BodyLength, Framing, Known, OutgoingRequest, RequestHead, Version};
 use crate::server::Client;
-use crate::upstream::affinity;
-use crate::upstream::{Choice, Connection, Endpoint, InFlight, Outcome as Health, connect};
+use crate::upstream::{Choice, Connection, Outcome as Health, Session, affinity, connect};
 use crate::worker::Worker;
 
 /// Interim responses that an endpoint may send before the final one.
@@ -44,7 +42,7 @@ pub(super) async fn run<D: Downstream>(
     let mut exchange = Exchange { worker, client, down, head, plan, upload: Flow::default() };
     let mut attempts = Attempts::new(plan.retries(), head.method(), worker.clock.now());
     loop {
-        let Some(endpoint) = exchange.pick(scratch, &attempts) else {
+        let Some(Session { endpoint, key }) = exchange.pick(scratch, &attempts) else {
             let failure = attempts.last().unwrap_or(Failure::NO_ENDPOINT);
             return exchange.give_up(failure, scratch, record).await;
         };
@@ -52,31 +50,32 @@ pub(super) async fn run<D: Downstream>(
         let in_flight = Rc::clone(&endpoint).begin(worker.clock.now());
         let failure = match exchange.attempt(&endpoint, scratch, record, &attempts).await {
             Ok(connection) => match attempts.retry_status(scratch.response.status, &exchange.upload) {
-                None => return exchange.respond(connection, in_flight, &endpoint, scratch, record).await,
+                None => return exchange.respond(connection, in_flight, key, scratch, record).await,
                 Some(failure) => failure,
             },
             Err(Stop::Failed(failure)) => failure,
             Err(Stop::ClientGone) => {
-                in_flight.end(Health::Abandoned, record.upstream_time(), worker.clock.now());
-                worker.metrics.client_gone.add(1);
+                in_flight.report(Health::Abandoned, record.upstream_time(), worker.clock.now());
+                worker.metrics.refused.count("client-gone");
                 record.status = 499;
                 return Outcome::Broken;
             }
             Err(Stop::TooLong) => {
-                in_flight.end(Health::Abandoned, record.upstream_time(), worker.clock.now());
+                in_flight.report(Health::Abandoned, record.upstream_time(), worker.clock.now());
                 let answer = Answer { closes: true, ..Answer::new(413, "body-too-large") };
                 return answer::send(worker, exchange.down, head, &answer, &scratch.response_headers, record).await;
             }
         };
         let health = if failure.blames_endpoint { Health::Failure } else { Health::Abandoned };
-        in_flight.end(health, record.upstream_time(), worker.clock.now());
+        in_flight.report(health, record.upstream_time(), worker.clock.now());
         if failure.blames_endpoint {
-            worker.metrics.upstream_failures.add(1);
+            worker.metrics.upstream_failures.count(failure.reason);
+            worker.is_down(&endpoint, failure.reason);
         }
         if !attempts.go_on(failure, &endpoint, &exchange.upload, worker.clock.now()) {
             return exchange.give_up(failure, scratch, record).await;
         }
-        worker.metrics.upstream_retries.add(1);
+        worker.metrics.upstream_retries.increment();
         exchange.upload = Flow::default();
     }
 }
@@ -89,7 +88,7 @@ enum Stop {
 }
 
 impl<D: Downstream> Exchange<'_, D> {
-    async fn give_up(&mut self, failure: Failure, scratch: &Scratch, record: &mut Record) -> Outcome {
+    pub(super) async fn give_up(&mut self, failure: Failure, scratch: &Scratch, record: &mut Record) -> Outcome {
         let answer = Answer::new(failure.status, failure.reason);
         answer::send(self.worker, self.down, self.head, &answer, &scratch.response_headers, record).await
     }
@@ -103,38 +102,35 @@ impl<D: Downstream> Exchange<'_, D> {
         self.worker.upstream_tls.get(settings, self.plan.speak.http2, &scratch.authority).map(Some)
     }
 
-    fn pick(&self, scratch: &Scratch, attempts: &Attempts<'_>) -> Option<Rc<Endpoint>> {
+    fn pick(&self, scratch: &Scratch, attempts: &Attempts<'_>) -> Option<Session> {
+        let (group, tried) = (&self.plan.group, attempts.tried());
+        let (now, draw) = (self.worker.clock.now(), self.worker.random.next());
         let choice = match self.plan.share {
             Share::Balance(balance) => Choice::Balance(balance),
             Share::Hash(None) => Choice::Hash(&scratch.hash_key),
-            Share::Hash(Some(subset)) => Choice::HashSubset { key: &scratch.hash_key, subset },
+            Share::Hash(Some(size)) => Choice::HashSubset { key: &scratch.hash_key, size },
             Share::Cookie => {
-                let affinity = self.plan.cookie.as_ref().and_then(|(settings, _)| settings.affinity.as_ref());
+                let affinity = self.plan.cookie.as_ref().and_then(|(settings, _)| settings.affinity.as_ref())?;
                 let cookies = self.head.fields.all(Known::Cookie);
-                let cookie = affinity.and_then(|affinity| affinity::cookie(cookies, &affinity.cookie));
-                Choice::Sticky {
-                    cookie,
-                    persistent: affinity.is_some_and(|affinity| affinity.persistent),
-                }
+                let cookie = affinity::cookie(cookies, affinity.cookie.as_bytes());
+                return group.pick_sticky(affinity, cookie, tried, now, draw);
             }
         };
-        let worker = self.worker;
-        self.plan.group.pick(&choice, attempts.tried(), worker.clock.now(), worker.random.next(), &worker.config.upstream)
+        Some(Session { endpoint: group.pick(&choice, tried, now, draw)?, key: None })
     }
 
     /// Sends the request to an endpoint and waits for the head of the response.
     async fn attempt(
         &mut self,
-        endpoint: &Rc<Endpoint>,
+        endpoint: &Rc<crate::upstream::Endpoint>,
         scratch: &mut Scratch,
         record: &mut Record,
         attempts: &Attempts<'_>,
     ) -> Result<Connection, Stop> {
-        let started = Instant::now();
         let tls = match self.upstream_tls(scratch) {
             Ok(tls) => tls,
             Err(reason) => {
-                self.worker.metrics.not_enforced(reason);
+                self.worker.metrics.not_enforced.count(reason);
                 return Err(Stop::Failed(Failure::REFUSED));
             }
         };
@@ -146,11 +142,8 @@ impl<D: Downstream> Exchange<'_, D> {
             fresh: attempts.wants_fresh(),
         };
         let connected = connect::get(self.worker, &request).await;
-        let mut connection = connected.map_err(|error| {
-            self.worker.errors.upstream(endpoint, &error);
-            Stop::Failed(Failure::connect(&error))
-        })?;
-        record.connected(started, connection.is_reused());
+        let mut connection = connected.map_err(|error| Stop::Failed(Failure::connect(&error)))?;
+        record.connected(connection.is_reused());
         self.start(&mut connection, scratch).map_err(|_| Stop::Failed(Failure::write(&connection)))?;
         self.head(&mut connection, scratch).await?;
         Ok(connection)
@@ -225,7 +218,7 @@ impl<D: Downstream> Exchange<'_, D> {
     }
 
     fn pass_interim(&mut self, cx: &mut std::task::Context<'_>, scratch: &Scratch) -> std::io::Result<()> {
-        let fields = self.response_fields(scratch, &[], None);
+        let fields = self.response_fields(scratch, None);
         self.down.interim(103, &fields)?;
         match self.down.poll_flush(cx) {
             Poll::Ready(done) => done,

@@ -101,7 +101,7 @@ fn decided(
     }
     match &decision {
         Decision::Forward(forward) => match unenforced(forward, request) {
-            None => Plan::Forward(forwarding(worker, current, forward, request, route, scratch, record)),
+            None => Plan::Forward(forwarding(worker, current, forward, request, route, scratch)),
             Some(reason) => {
                 worker.metrics.not_enforced.count(reason);
                 Plan::Answer(Answer::new(503, reason))
@@ -181,10 +181,7 @@ fn forwarding(
     request: &RequestView<'_>,
     route: Rc<RouteState>,
     scratch: &mut Scratch,
-    record: &mut Record,
 ) -> Forwarding {
-    record.is_canary = forward.canary().is_some();
-    record.upstream_name(forward.backend);
     let group = current.group(worker, forward.backend);
     scratch.target.clear();
     scratch.target.extend_from_slice(&forward.upstream_target(request));

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ingress_core::policy::{Backend, BackendRef};
+use ingress_core::policy;
 
+use super::Scratch;
 use super::flow::FlowError;
-use super::{Outcome, Scratch};
-use crate::message::RequestHead;
+use crate::message::{EachField, Known, RequestHead};
+use crate::observe::access_log::{Attempt, Entry, Logger, Tls};
 use crate::observe::metrics::{Method, Sample};
 use crate::server::Client;
 use crate::upstream::Endpoint;
@@ -23,8 +24,8 @@ pub(super) struct Record {
     pub(super) reason: Option<&'static str>,
     /// Bytes of the response's body.
     pub(super) body_bytes: u64,
-    /// The backend that was chosen.
-    backend: Option<std::sync::Arc<BackendRef>>,
+    /// Bytes received and sent, heads included.
+    pub(super) traffic: (u64, u64),
     endpoint: Option<Rc<Endpoint>>,
     upstream_started: Option<Instant>,
     connect: Option<Duration>,
@@ -41,7 +42,7 @@ impl Record {
             status: 0,
             reason: None,
             body_bytes: 0,
-            backend: None,
+            traffic: (0, 0),
             endpoint: None,
             upstream_started: None,
             connect: None,
@@ -49,10 +50,6 @@ impl Record {
             upstream_status: None,
             upstream_end: None,
         }
-    }
-
-    pub(super) fn backend(&mut self, backend: &Backend) {
-        self.backend = Some(std::sync::Arc::clone(&backend.reference));
     }
 
     /// The request goes to this endpoint now.
@@ -107,33 +104,100 @@ impl Record {
 
     /// Counts the exchange and writes its line.
     pub(super) fn finish(
-        &mut self,
+        &self,
         worker: &Worker,
         client: &Client,
         head: &RequestHead,
         scratch: &Scratch,
-        traffic: (u64, u64),
-        outcome: Outcome,
+        number: u64,
     ) {
-        let _ = (client, scratch, outcome);
         let Some(route) = &self.route else { return };
-        let duration = self.started.elapsed();
-        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let duration = micros(self.started.elapsed());
         route.metrics.record(&Sample {
             method: Method::of(&head.method),
             status: self.status,
-            duration_us: micros(duration),
+            duration_us: duration,
             connect_us: self.connect.map(micros),
             header_us: self.header.map(micros),
             upstream_us: self.upstream_end.map(micros),
-            request_bytes: traffic.0,
-            response_bytes: traffic.1,
+            request_bytes: self.traffic.0,
+            response_bytes: self.traffic.1,
         });
-        let _ = worker;
+        let is_logged = route.filters.as_deref().is_none_or(|filters| filters.observe.access_log);
+        if let Some(log) = worker.log.as_ref().filter(|_| is_logged) {
+            self.log(&mut log.borrow_mut(), route, client, head, scratch, (number, duration));
+        }
     }
+
+    fn log(
+        &self,
+        log: &mut Logger,
+        route: &RouteState,
+        client: &Client,
+        head: &RequestHead,
+        scratch: &Scratch,
+        (number, duration_us): (u64, u64),
+    ) {
+        let attempt = self.endpoint.as_ref().map(|endpoint| Attempt {
+            addr: match &endpoint.target {
+                policy::Endpoint::Address(address) => Some(*address),
+                policy::Endpoint::Name(..) => None,
+            },
+            status: self.upstream_status.unwrap_or(self.status),
+            connect_us: self.connect.map(micros),
+            header_us: self.header.map(micros),
+            response_us: self.upstream_end.map(micros),
+            response_bytes: self.body_bytes,
+        });
+        let path_end = memchr::memchr(b'?', &head.target).unwrap_or(head.target.len());
+        let authority = head.authority.as_deref().or_else(|| head.fields.first(Known::Host)).unwrap_or_default();
+        log.log(&Entry {
+            unix_millis: unix().as_millis().try_into().unwrap_or(u64::MAX),
+            remote_addr: client.conn.remote_addr,
+            remote_port: client.peer.port(),
+            proxy_protocol_addr: None,
+            remote_user: None,
+            method: &head.method,
+            target: &head.target,
+            path: head.target.get(..path_end).unwrap_or_default(),
+            version: head.version,
+            host: authority,
+            fields: Some(&head.fields),
+            response_fields: self.upstream_status.map(|_| &scratch.response.fields as &dyn EachField),
+            status: self.status,
+            reason: self.reason,
+            request_length: self.traffic.0,
+            bytes_sent: self.traffic.1,
+            body_bytes_sent: self.body_bytes,
+            duration_us,
+            request_id: &scratch.request_id,
+            namespace: &route.namespace,
+            ingress: &route.ingress,
+            rule_path: &route.rule_path,
+            backend: route.backend.as_ref(),
+            canary: route.canary.as_deref(),
+            attempts: attempt.as_slice(),
+            tls: client.tls.map(|(protocol, cipher)| Tls {
+                protocol,
+                cipher,
+                server_name: client.conn.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
+            }),
+            server_addr: Some(client.local),
+            connection: client.number,
+            connection_requests: number,
+        });
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn unix() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Seconds since 1970.
 pub(super) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or_default()
+    unix().as_secs()
 }

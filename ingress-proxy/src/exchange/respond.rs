@@ -1,7 +1,6 @@
 //! An endpoint's response on its way to the client.
 
 use std::future::poll_fn;
-use std::rc::Rc;
 use std::task::Poll;
 
 use super::attempt::Failure;
@@ -11,21 +10,22 @@ use super::record::Record;
 use super::response::{ResponseFields, body_length};
 use super::{Downstream, HeadError, Outcome, Scratch, tunnel};
 use crate::message::{Known, OutgoingResponse};
-use crate::upstream::{Connection, Endpoint, InFlight, Outcome as Health, affinity};
+use crate::upstream::{Connection, InFlight, Outcome as Health, affinity};
 
-impl<D: Downstream> Exchange<'_, D> {
+impl<'a, D: Downstream> Exchange<'a, D> {
     /// Passes the response on whose head has come.
     pub(super) async fn respond(
         &mut self,
         mut connection: Connection,
         in_flight: InFlight,
-        endpoint: &Rc<Endpoint>,
+        key: Option<affinity::Key>,
         scratch: &mut Scratch,
         record: &mut Record,
     ) -> Outcome {
         let worker = self.worker;
         record.answered(scratch.response.status);
-        in_flight.end(Health::Success, record.upstream_time(), worker.clock.now());
+        in_flight.report(Health::Success, record.header_time(), worker.clock.now());
+        worker.is_up(in_flight.endpoint());
         if scratch.response.status == 101 {
             if !tunnel::is_agreed(&scratch.websocket_key, &scratch.response) {
                 let error = HeadError::Malformed(crate::message::Rejection::StartLine);
@@ -38,7 +38,7 @@ impl<D: Downstream> Exchange<'_, D> {
             record.status = 101;
             return tunnel::run(self.down, connection, record).await;
         }
-        let cookie = self.cookie(endpoint);
+        let cookie = key.and_then(|key| self.cookie(&key));
         let fields = self.response_fields(scratch, cookie.as_deref());
         let body = body_length(&scratch.response, self.head.method == b"HEAD");
         record.status = scratch.response.status;
@@ -59,10 +59,10 @@ impl<D: Downstream> Exchange<'_, D> {
             download.poll(cx, &mut connection, self.down, None)
         })
         .await;
-        record.body_bytes = download.bytes;
+        record.responded(download.bytes);
         match end {
             Ok(()) => {
-                connection.give_back(worker, endpoint);
+                connection.give_back(worker, in_flight.endpoint());
                 Outcome::Complete
             }
             Err(error) => {
@@ -73,7 +73,10 @@ impl<D: Downstream> Exchange<'_, D> {
     }
 
     /// The fields of the response as the client sees them.
-    pub(super) fn response_fields<'f>(&'f self, scratch: &'f Scratch, cookie: Option<&'f [u8]>) -> ResponseFields<'f> {
+    pub(super) fn response_fields<'f>(&self, scratch: &'f Scratch, cookie: Option<&'f [u8]>) -> ResponseFields<'f>
+    where
+        'a: 'f,
+    {
         let scheme = if self.client.conn.tls.is_some() { "https" } else { "http" };
         let authority = self.head.authority.as_deref().or_else(|| self.head.fields.first(Known::Host));
         ResponseFields {
@@ -86,16 +89,20 @@ impl<D: Downstream> Exchange<'_, D> {
         }
     }
 
-    /// The cookie that brings the client back to its endpoint, unless it has that already.
-    fn cookie(&self, endpoint: &Rc<Endpoint>) -> Option<Vec<u8>> {
+    /// The cookie that brings the client back to its endpoint.
+    fn cookie(&self, key: &affinity::Key) -> Option<Vec<u8>> {
         let (settings, path) = self.plan.cookie.as_ref()?;
-        let affinity = settings.affinity.as_ref()?;
-        let sent = affinity::cookie(self.head.fields.all(Known::Cookie), &affinity.cookie);
-        if sent.is_some_and(|value| affinity::names(value, endpoint)) {
-            return None;
-        }
-        let user_agent = self.head.fields.first(Known::UserAgent);
-        let is_tls = self.client.conn.tls.is_some();
-        Some(affinity::set_cookie(affinity, endpoint, path, is_tls, user_agent, super::record::unix_now()))
+        let mut value = Vec::new();
+        let cookie = affinity::SetCookie {
+            affinity: settings.affinity.as_ref()?,
+            key,
+            backend: self.plan.group.backend_key(),
+            path,
+            is_https: self.client.conn.tls.is_some(),
+            user_agent: self.head.fields.first(Known::UserAgent),
+            unix_now: super::record::unix_now(),
+        };
+        cookie.write(&mut value);
+        (!value.is_empty()).then_some(value)
     }
 }

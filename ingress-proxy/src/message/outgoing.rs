@@ -16,9 +16,18 @@ pub trait EachField {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8]));
 }
 
-impl EachField for [(&[u8], &[u8])] {
+/// No fields.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing in it")]
+pub struct NoFields;
+
+impl EachField for NoFields {
+    fn each(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
+}
+
+impl EachField for Fields {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
-        self.iter().for_each(|(name, value)| call(name, value));
+        self.iter().for_each(|(_, name, value)| call(name, value));
     }
 }
 

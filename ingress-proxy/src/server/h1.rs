@@ -4,13 +4,13 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::{Client, answer};
+use super::Client;
 use crate::exchange::{self, Downstream, Outcome, Scratch};
 use crate::h1::encode;
 use crate::h1::{HeadParser, Limits};
 use crate::io::{Io, Wire};
 use crate::message::{
-    BodyError, EachField, Fill, OutgoingResponse, Rejection, RequestHead, Sink, Source, Trailers, Version,
+    BodyError, EachField, Fill, NoFields, OutgoingResponse, Rejection, RequestHead, Sink, Source, Trailers, Version,
 };
 use crate::worker::{Timer, Worker};
 
@@ -32,7 +32,7 @@ pub struct Connection {
     keep_alive: bool,
     /// The client waits for 100 before it sends the body.
     owes_continue: bool,
-    is_head_request: bool,
+    idle_timeout: std::time::Duration,
 }
 
 /// What came instead of a request.
@@ -58,7 +58,7 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
         version: Version::Http11,
         keep_alive: true,
         owes_continue: false,
-        is_head_request: false,
+        idle_timeout: config.idle_timeout,
     };
     let mut head = RequestHead::default();
     let mut scratch = Scratch::default();
@@ -68,11 +68,11 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
             Ok(()) => {}
             Err(NoRequest::Gone) => return,
             Err(NoRequest::TooSlow) => {
-                answer::refuse(&worker, &client, &mut connection, 408, "request-timeout").await;
+                exchange::refuse(&worker, &mut connection, 408, "request-timeout").await;
                 break;
             }
             Err(NoRequest::Rejected(rejection)) => {
-                answer::refuse(&worker, &client, &mut connection, rejection.status(), rejection.as_str()).await;
+                exchange::refuse(&worker, &mut connection, rejection.status(), rejection.as_str()).await;
                 break;
             }
         }
@@ -133,7 +133,6 @@ impl Connection {
         self.version = head.version;
         self.keep_alive = head.keep_alive;
         self.owes_continue = head.expects_continue;
-        self.is_head_request = head.method == b"HEAD";
         self.wire.begin_reading(head.framing);
         Ok(())
     }
@@ -175,7 +174,7 @@ impl Source for Connection {
             // Whoever asks for the body wants it.
             self.owes_continue = false;
             if self.wire.input.is_empty() && !self.wire.body_is_done() {
-                encode::interim(self.wire.out(), 100, &[][..]);
+                encode::interim(self.wire.out(), 100, &NoFields);
             }
         }
         if !self.wire.out.is_empty()
@@ -240,7 +239,7 @@ impl Downstream for Connection {
         encode::interim(self.wire.out(), 101, fields);
         self.wire.tunnel();
         // A client that has nothing to say keeps its tunnel for as long as the endpoint has something.
-        self.wire.set_timeouts(std::time::Duration::MAX, self.write_timeout);
+        self.wire.set_timeouts(std::time::Duration::MAX, self.idle_timeout);
         self.keep_alive = false;
         Ok(())
     }
@@ -258,5 +257,9 @@ impl Downstream for Connection {
 
     fn close_after(&mut self) {
         self.keep_alive = false;
+    }
+
+    fn traffic(&self) -> (u64, u64) {
+        self.wire.traffic()
     }
 }

@@ -3,18 +3,22 @@
 //! Every worker has a socket of its own for each address (`SO_REUSEPORT`): the system shares connections among them, and
 //! a new process can bind the same addresses while the old one finishes.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use ingress_core::request::ConnInfo;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
-use super::{Client, h1, passthrough, proxy_protocol, tls};
+use super::{Client, h1, proxy_protocol, tls};
 use crate::io::Io;
+use crate::run::Phase;
 use crate::worker::Worker;
 
 /// How many connections the system keeps until they are accepted.
@@ -31,9 +35,6 @@ pub struct Listener {
     /// Whether clients speak TLS.
     pub tls: bool,
 }
-
-/// The sockets of one worker.
-pub type Listeners = Vec<Listener>;
 
 /// Binds a socket that others may bind too.
 ///
@@ -54,21 +55,34 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(socket.into())
 }
 
-/// Accepts connections until it is cancelled.
-pub(crate) async fn accept(worker: Rc<Worker>, listener: Listener, tls: Arc<tls::Acceptor>) -> io::Result<()> {
+/// Accepts connections until the worker is to accept no more.
+pub(crate) async fn accept(
+    worker: Rc<Worker>,
+    listener: Listener,
+    tls: Arc<tls::Acceptor>,
+    mut phase: watch::Receiver<Phase>,
+) -> io::Result<()> {
     let socket = TcpListener::from_std(listener.socket)?;
     let mut number = 0_u64;
     loop {
-        let (tcp, peer) = match socket.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
+        let accepted = poll_fn(|cx| match socket.poll_accept(cx) {
+            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+            // What the system has taken by now is served; whoever comes later finds another process, or nobody.
+            Poll::Pending if *phase.borrow() != Phase::Serving => Poll::Ready(None),
+            Poll::Pending => pin!(phase.changed()).poll(cx).map(|_| None),
+        });
+        let (tcp, peer) = match accepted.await {
+            Some(Ok(accepted)) => accepted,
+            None if *phase.borrow() != Phase::Serving => return Ok(()),
+            None => continue,
+            Some(Err(error)) => {
                 // Errors of one connection concern nobody else; without file descriptors the next try fails as well.
-                worker.metrics.accept_errors.increment();
                 let is_of_connection = matches!(
                     error.kind(),
                     io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
                 );
                 if !is_of_connection {
+                    worker.errors.state("accepting", "fails", "works again", Some(&error));
                     tokio::time::sleep(OUT_OF_FILES).await;
                 }
                 continue;
@@ -86,7 +100,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, listener: Listener, tls: Arc<tls:
         tokio::task::spawn_local(async move {
             let _admitted = admitted;
             // A client that cannot finish is nobody's error but its own.
-            let _ = begin(worker, tcp, peer, number, acceptor).await;
+            let _ended = begin(worker, tcp, peer, number, acceptor).await;
         });
     }
 }
@@ -100,46 +114,49 @@ async fn begin(
     acceptor: Option<Arc<tls::Acceptor>>,
 ) -> io::Result<()> {
     tcp.set_nodelay(true)?;
-    let mut local = tcp.local_addr()?;
-    let mut peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-    let trusts = |address: SocketAddr| {
-        worker.config.forwarding.trusted.iter().any(|range| range.contains(address.ip()))
-    };
-    let is_trusted = trusts(peer);
+    let local = tcp.local_addr()?;
+    let mut client = Client::new(&worker, SocketAddr::new(peer.ip().to_canonical(), peer.port()), local, number);
     let config = &worker.config.downstream;
-    let mut prefix = Vec::new();
     if config.proxy_protocol {
-        let read = tokio::time::timeout(config.header_timeout, proxy_protocol::read(&tcp, &mut prefix)).await??;
-        if let Some(addresses) = read.filter(|_| is_trusted) {
-            peer = addresses.source;
-            local = addresses.destination;
+        let header = tokio::time::timeout(config.header_timeout, proxied(&tcp)).await??;
+        if let proxy_protocol::Header::Handed { client: source, server } = header
+            && client.is_trusted
+        {
+            client = Client { is_trusted: true, ..Client::new(&worker, source, server, number) };
         }
     }
-    let mut client = Client {
-        conn: ConnInfo { remote_addr: Some(peer.ip()), tls: None },
-        peer,
-        address: peer.ip().to_string().into(),
-        local_port: local.port(),
-        is_trusted,
-        number,
-        tls: None,
-    };
-    let Some(acceptor) = acceptor else {
-        return plain(worker, tcp, prefix, client).await;
-    };
-    let deadline = tokio::time::timeout(config.header_timeout, passthrough::accept(&worker, &acceptor, tcp, prefix, &client));
-    match deadline.await?? {
-        passthrough::Accepted::Tls(accepted) => {
-            client.conn.tls = Some(accepted.info);
-            client.tls = Some((accepted.version, accepted.cipher));
-            let io = Io::Tls(Box::new(accepted.stream));
-            if accepted.is_http2 {
-                super::h2::serve(worker, io, client).await;
-            } else {
-                h1::serve(worker, io, client).await;
+    let _ = acceptor;
+    h1::serve(worker, Io::Plain(tcp), client).await;
+    Ok(())
+}
+
+/// Reads the PROXY header, and nothing behind it: it is looked at in the socket until it is complete.
+async fn proxied(tcp: &TcpStream) -> io::Result<proxy_protocol::Header> {
+    let mut seen = vec![0; proxy_protocol::MAX_HEADER];
+    let mut before = 0;
+    loop {
+        let length = tcp.peek(&mut seen).await?;
+        let parsed = proxy_protocol::parse(seen.get(..length).unwrap_or_default());
+        if let Some((header, size)) = parsed.map_err(io::Error::other)? {
+            let mut rest = size;
+            while rest > 0 {
+                tcp.readable().await?;
+                match tcp.try_read(seen.get_mut(..rest).unwrap_or_default()) {
+                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Ok(amount) => rest = rest.saturating_sub(amount),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
             }
-            Ok(())
+            return Ok(header);
         }
-        passthrough::Accepted::Handed(handed) => handed.relay(&worker).await,
+        if length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if length == before {
+            // The socket stays readable while nothing is taken from it.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        before = length;
     }
 }

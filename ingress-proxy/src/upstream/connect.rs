@@ -111,7 +111,7 @@ async fn dial(worker: &Worker, request: &Request<'_>) -> Result<Io, ConnectError
 }
 
 async fn tcp(worker: &Worker, address: SocketAddr) -> Result<TcpStream, ConnectError> {
-    forbidden::check(address, &worker.config.upstream, &worker.own)?;
+    forbidden::check(address, &worker.config.upstream.allowed_endpoints, &worker.own)?;
     Ok(TcpStream::connect(address).await?)
 }
 

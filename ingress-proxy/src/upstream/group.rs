@@ -102,6 +102,11 @@ impl Group {
         self.len() == 0
     }
 
+    /// Closes idle connections that are over.
+    pub(crate) fn sweep(&self, config: &config::Upstream, now: u64) {
+        self.for_each(|endpoint| endpoint.pool.sweep(config, now));
+    }
+
     /// Calls with each endpoint, in the order of their targets.
     pub fn for_each(&self, call: impl FnMut(&Rc<Endpoint>)) {
         self.members.borrow().list.iter().for_each(call);

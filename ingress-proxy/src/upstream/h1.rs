@@ -1,7 +1,7 @@
 //! The endpoint's side of HTTP/1: one connection that serves one request at a time.
 
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use crate::exchange::{HeadError, Upstream};
 use crate::h1::encode::{self, Writing};

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use ingress_core::decision::{Decision, Forward, Matched, Via};
-use ingress_core::policy::{Backend, Filters, Target};
+use ingress_core::policy::{Backend, BackendRef, Filters, Target};
 use ingress_core::snapshot::Snapshot;
 
 use super::Worker;
@@ -37,10 +37,12 @@ pub struct RouteState {
     pub namespace: Box<str>,
     /// The name of the Ingress.
     pub ingress: Box<str>,
-    /// The Service that the route names.
-    pub service: Box<str>,
-    /// Its port as the route names it.
-    pub service_port: Box<str>,
+    /// The path of the rule.
+    pub rule_path: Box<str>,
+    /// The name of the backend that the rule names.
+    pub backend: Option<Backend>,
+    /// The canary that takes these requests in its place.
+    pub canary: Option<Arc<BackendRef>>,
 }
 
 impl Current {
@@ -60,7 +62,7 @@ impl Current {
         let is_canary = matches!(decision, Decision::Forward(Forward { via: Via::Canary(..), .. }));
         let mut routes = self.routes.borrow_mut();
         let state = routes.entry((address, is_canary)).or_insert_with(|| {
-            Rc::new(RouteState::new(worker.metrics.route(&RouteLabels::new(decision)), matched.as_ref()))
+            Rc::new(RouteState::new(worker.metrics.route(&RouteLabels::new(decision)), decision))
         });
         Rc::clone(state)
     }
@@ -80,8 +82,9 @@ impl Current {
 }
 
 impl RouteState {
-    fn new(metrics: Arc<RouteMetrics>, matched: Option<&Matched<'_>>) -> Self {
-        let (origin, target, filters) = match matched {
+    fn new(metrics: Arc<RouteMetrics>, decision: &Decision<'_>) -> Self {
+        let matched = decision.matched();
+        let (origin, target, filters) = match &matched {
             Some(Matched::Route { route, .. }) => (Some(&route.origin), Some(&route.target), route.policy.as_ref()),
             Some(Matched::Host { origin, .. }) => (Some(*origin), None, None),
             Some(Matched::Default(default)) => (default.origin.as_ref(), Some(&default.target), None),
@@ -97,8 +100,15 @@ impl RouteState {
             filters: filters.map(|policy| Arc::clone(&policy.filters)),
             namespace: object.map(|object| (*object.namespace).into()).unwrap_or_default(),
             ingress: object.map(|object| (*object.name).into()).unwrap_or_default(),
-            service: backend.map(|backend| (*backend.service).into()).unwrap_or_default(),
-            service_port: backend.map(|backend| backend.port.to_string().into()).unwrap_or_default(),
+            rule_path: match &matched {
+                Some(Matched::Route { route, .. }) => route.path.as_str().into(),
+                _ => Box::default(),
+            },
+            backend: backend.map(|reference| Backend::assumed(Arc::clone(reference))),
+            canary: match decision {
+                Decision::Forward(Forward { via: Via::Canary(canary, _), .. }) => Some(Arc::clone(&canary.backend)),
+                _ => None,
+            },
         }
     }
 }
