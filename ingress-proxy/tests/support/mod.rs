@@ -1,0 +1,20 @@
+//! What the tests of the proxy share.
+
+#![allow(dead_code, reason = "no test uses everything")]
+
+pub mod origin;
+pub mod site;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Sends bytes and reads everything until the connection is closed or nothing has come for a while.
+pub fn ask(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_millis(700))).expect("a timeout");
+    stream.write_all(request).expect("a request");
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
