@@ -1,4 +1,4 @@
-//! What tells the routes of one host apart, compiled. Hosts with the same paths share one program.
+//! What tells the routes of one host apart, compiled. Hosts with the same paths for the same connections share one program.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -15,16 +15,32 @@ use crate::policy::{Route, VirtualHost};
 pub(crate) struct Program {
     literals: Literals,
     regexes: Option<Box<Regexes>>,
+    /// Where plain text and TLS have different routes: those of each.
+    split: Option<Box<[Split; 2]>>,
+}
+
+/// The routes for one kind of connection.
+#[derive(Debug)]
+struct Split {
+    program: Program,
+    /// The place in the host of each route.
+    places: Box<[usize]>,
 }
 
 impl Program {
+    /// Compiles the routes of a host.
+    fn new(host: &VirtualHost, seed: u64) -> Self {
+        let split = host.is_split().then(|| Box::new([false, true].map(|tls| Split::new(host.routes(), tls, seed))));
+        Self { split, ..Self::of_paths(host.routes(), seed) }
+    }
+
     /// Compiles the paths of routes in order of preference.
-    fn new(routes: &[Route], seed: u64) -> Self {
+    fn of_paths(routes: &[Route], seed: u64) -> Self {
         let regexes = routes.iter().enumerate().filter_map(|(place, route)| match &route.path {
             PathPattern::Regex(regex) => Some((place, regex)),
             _ => None,
         });
-        Self { literals: Literals::new(routes, seed), regexes: Regexes::new(regexes).map(Box::new) }
+        Self { literals: Literals::new(routes, seed), regexes: Regexes::new(regexes).map(Box::new), split: None }
     }
 
     /// The place of the most preferred route that takes a canonical path.
@@ -40,9 +56,37 @@ impl Program {
         }
     }
 
+    /// The same among the routes for one kind of connection.
+    pub(crate) fn find_for(&self, tls: bool, path: &[u8]) -> Option<usize> {
+        match self.split.as_deref() {
+            None => self.find(path),
+            Some([plain, secure]) => if tls { secure } else { plain }.find(path),
+        }
+    }
+
     /// Bytes that the program takes beside its own size.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.literals.heap_bytes() + self.regexes.as_ref().map_or(0, |regexes| regexes.heap_bytes())
+        let regexes = self.regexes.as_ref().map_or(0, |regexes| size_of_val(&**regexes) + regexes.heap_bytes());
+        let split = self.split.as_deref().map_or(0, |split| {
+            size_of_val(split) + split.iter().map(Split::heap_bytes).sum::<usize>()
+        });
+        self.literals.heap_bytes() + regexes + split
+    }
+}
+
+impl Split {
+    fn new(routes: &[Route], tls: bool, seed: u64) -> Self {
+        let routes = routes.iter().enumerate().filter(|(_, route)| route.schemes.contains(tls));
+        let (places, routes): (Vec<usize>, Vec<Route>) = routes.map(|(at, route)| (at, route.clone())).unzip();
+        Self { program: Program::of_paths(&routes, seed), places: places.into() }
+    }
+
+    fn find(&self, path: &[u8]) -> Option<usize> {
+        self.places.get(self.program.find(path)?).copied()
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.program.heap_bytes() + size_of_val(&*self.places)
     }
 }
 
@@ -64,27 +108,23 @@ impl Programs {
         Self { known: HashMap::with_hasher(hasher), hasher, seed, made_since_pruning: 0 }
     }
 
-    /// A program of its own for some routes.
-    pub(crate) fn make(&self, routes: &[Route]) -> Program {
-        Program::new(routes, self.seed)
-    }
-
     /// The program of a host.
     pub(crate) fn get(&mut self, host: &Arc<VirtualHost>) -> Arc<Program> {
         let mut hasher = self.hasher.build_hasher();
         for route in host.routes() {
-            route.path.hash(&mut hasher);
+            (&route.path, route.schemes).hash(&mut hasher);
         }
         let hash = hasher.finish();
         let same = |other: &VirtualHost| {
             let (ours, theirs) = (host.routes(), other.routes());
-            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| a.path == b.path)
+            let same = |(a, b): (&Route, &Route)| (&a.path, a.schemes) == (&b.path, b.schemes);
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(same)
         };
         if let Some((_, program)) = self.known.get(&hash).into_iter().flatten().find(|(other, _)| same(other)) {
             return Arc::clone(program);
         }
         self.prune_now_and_then();
-        let program = Arc::new(Program::new(host.routes(), self.seed));
+        let program = Arc::new(Program::new(host, self.seed));
         self.known.entry(hash).or_default().push((Arc::clone(host), Arc::clone(&program)));
         program
     }
