@@ -67,9 +67,10 @@ impl Program {
     /// Bytes that the program takes beside its own size.
     pub(crate) fn heap_bytes(&self) -> usize {
         let regexes = self.regexes.as_ref().map_or(0, |regexes| size_of_val(&**regexes) + regexes.heap_bytes());
-        let split = self.split.as_deref().map_or(0, |split| {
-            size_of_val(split) + split.iter().map(Split::heap_bytes).sum::<usize>()
-        });
+        let split = self
+            .split
+            .as_deref()
+            .map_or(0, |split| size_of_val(split) + split.iter().map(Split::heap_bytes).sum::<usize>());
         self.literals.heap_bytes() + regexes + split
     }
 }

@@ -93,9 +93,23 @@ pub enum Target {
     /// The client is sent elsewhere.
     Redirect(Box<Redirect>),
     /// The engine answers.
-    Respond(FixedResponse),
+    Respond(Box<FixedResponse>),
     /// The rule asks for something that cannot be honoured, so it answers with an error instead of doing half of it.
-    Invalid(FixedResponse),
+    Invalid(Box<FixedResponse>),
+}
+
+impl Target {
+    /// An answer of the engine.
+    #[must_use]
+    pub fn respond(status: u16, reason: &'static str) -> Self {
+        Self::Respond(Box::new(FixedResponse { status, reason }))
+    }
+
+    /// An error in place of what cannot be honoured.
+    #[must_use]
+    pub fn invalid(status: u16, reason: &'static str) -> Self {
+        Self::Invalid(Box::new(FixedResponse { status, reason }))
+    }
 }
 
 /// An answer that needs no backend.
@@ -266,4 +280,17 @@ pub struct DefaultBackend {
     pub origin: Option<Origin>,
     /// How paths that reach it by no host are made canonical.
     pub path_policy: PathPolicy,
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+    use crate::policy::Backend;
+
+    /// There are millions of them, and what few have must not make all of them larger.
+    #[test]
+    fn what_there_is_much_of_stays_small() {
+        let sizes = [size_of::<Route>(), size_of::<BackendRef>(), size_of::<Backend>(), size_of::<VirtualHost>()];
+        assert!(sizes.iter().zip([80, 56, 56, 56]).all(|(size, limit)| *size <= limit), "{sizes:?}");
+    }
 }
