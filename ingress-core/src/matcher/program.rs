@@ -14,9 +14,15 @@ use crate::policy::{Route, VirtualHost};
 #[derive(Debug)]
 pub(crate) struct Program {
     literals: Literals,
-    regexes: Option<Box<Regexes>>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What most hosts have nothing of.
+#[derive(Debug, Default)]
+struct Rare {
+    regexes: Option<Regexes>,
     /// Where plain text and TLS have different routes: those of each.
-    split: Option<Box<[Split; 2]>>,
+    split: Option<[Split; 2]>,
 }
 
 /// The routes for one kind of connection.
@@ -30,8 +36,12 @@ struct Split {
 impl Program {
     /// Compiles the routes of a host.
     fn new(host: &VirtualHost, seed: u64) -> Self {
-        let split = host.is_split().then(|| Box::new([false, true].map(|tls| Split::new(host.routes(), tls, seed))));
-        Self { split, ..Self::of_paths(host.routes(), seed) }
+        let routes = host.routes();
+        let mut program = Self::of_paths(routes, seed);
+        if host.is_split() {
+            program.rare.get_or_insert_default().split = Some([false, true].map(|tls| Split::new(routes, tls, seed)));
+        }
+        program
     }
 
     /// Compiles the paths of routes in order of preference.
@@ -40,17 +50,18 @@ impl Program {
             PathPattern::Regex(regex) => Some((place, regex)),
             _ => None,
         });
-        Self { literals: Literals::new(routes, seed), regexes: Regexes::new(regexes).map(Box::new), split: None }
+        let rare = Regexes::new(regexes).map(|regexes| Box::new(Rare { regexes: Some(regexes), split: None }));
+        Self { literals: Literals::new(routes, seed), rare }
     }
 
     /// The place of the most preferred route that takes a canonical path.
-    // Into `decide` and into nothing else; the compiler's own choice costs a dozen instructions.
+    // Into `decide` and into little else; the compiler's own choice costs a dozen instructions.
     #[inline(always)]
     pub(crate) fn find(&self, path: &[u8]) -> Option<usize> {
         let literal = self.literals.find(path);
-        let Some(regexes) = &self.regexes else { return literal };
+        let Some(rare) = &self.rare else { return literal };
         // Places are in order of preference, whatever the kind.
-        match (literal, regexes.find(path)) {
+        match (literal, rare.find(path)) {
             (Some(literal), Some(regex)) => Some(literal.min(regex)),
             (literal, regex) => literal.or(regex),
         }
@@ -58,7 +69,7 @@ impl Program {
 
     /// The same among the routes for one kind of connection.
     pub(crate) fn find_for(&self, tls: bool, path: &[u8]) -> Option<usize> {
-        match self.split.as_deref() {
+        match self.rare.as_ref().and_then(|rare| rare.split.as_ref()) {
             None => self.find(path),
             Some([plain, secure]) => if tls { secure } else { plain }.find(path),
         }
@@ -66,12 +77,19 @@ impl Program {
 
     /// Bytes that the program takes beside its own size.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let regexes = self.regexes.as_ref().map_or(0, |regexes| size_of_val(&**regexes) + regexes.heap_bytes());
-        let split = self
-            .split
-            .as_deref()
-            .map_or(0, |split| size_of_val(split) + split.iter().map(Split::heap_bytes).sum::<usize>());
-        self.literals.heap_bytes() + regexes + split
+        self.literals.heap_bytes() + self.rare.as_ref().map_or(0, |rare| size_of_val(&**rare) + rare.heap_bytes())
+    }
+}
+
+impl Rare {
+    /// The place of the most preferred expression that matches.
+    fn find(&self, path: &[u8]) -> Option<usize> {
+        self.regexes.as_ref()?.find(path)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let regexes = self.regexes.as_ref().map_or(0, Regexes::heap_bytes);
+        regexes + self.split.iter().flatten().map(Split::heap_bytes).sum::<usize>()
     }
 }
 
