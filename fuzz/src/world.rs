@@ -9,8 +9,7 @@ use ingress_core::host::HostPattern;
 use ingress_core::object::{FieldPath, Kind, ObjectRef, Origin};
 use ingress_core::path::{PathPattern, PathPolicy, RegexPattern};
 use ingress_core::policy::{
-    Availability, Backend, BackendRef, DefaultBackend, FixedResponse, Location, PortRef, Redirect, RouteTable, Target,
-    VirtualHost,
+    Availability, Backend, BackendRef, DefaultBackend, Location, PortRef, Redirect, RouteTable, Target, VirtualHost,
 };
 use ingress_core::request::{Headers, RawRequest};
 
@@ -172,8 +171,8 @@ impl Leads {
                 let location = Location::Constant("/".into());
                 Target::Redirect(Box::new(Redirect { status: 308, location, reason: "elsewhere" }))
             }
-            Self::Respond => Target::Respond(FixedResponse { status: 410, reason: "gone" }),
-            Self::Invalid => Target::Invalid(FixedResponse { status: 500, reason: "cannot" }),
+            Self::Respond => Target::respond(410, "gone"),
+            Self::Invalid => Target::invalid(500, "cannot"),
         }
     }
 }

@@ -9,6 +9,7 @@ mod canary;
 mod client;
 mod location;
 mod response;
+mod short;
 mod template;
 mod upstream;
 

@@ -88,7 +88,7 @@ impl Diagnostic {
     /// use ingress_core::object::{FieldPath, Kind, ObjectRef};
     ///
     /// let cafe = ObjectRef::new(Kind::Ingress, "shop", "cafe").into();
-    /// let finding = Diagnostic::new(Code::InvalidHost, Some(cafe), FieldPath::named("spec.rules[0].host"), "`A.b` …");
+    /// let finding = Diagnostic::new(Code::InvalidHost, Some(cafe), FieldPath::named(&"spec.rules[0].host"), "`A.b` …");
     /// assert_eq!(finding.severity, Severity::Error);
     /// assert_eq!(finding.code.id(), "ING0305");
     /// ```

@@ -198,8 +198,9 @@ impl fmt::Display for HostPattern {
 }
 
 /// An expression for host names, compared and ordered by its text.
+// In a box, so that the many patterns that are none stay small.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostRegex(Search);
+pub struct HostRegex(Box<Search>);
 
 impl HostRegex {
     /// Compiles an expression, which is found anywhere in a name and does not mind the case.
@@ -208,7 +209,7 @@ impl HostRegex {
     ///
     /// [`InvalidRegex`] says what is wrong with it.
     pub fn new(text: &str) -> Result<Self, InvalidRegex> {
-        Search::new(text, true).map(Self)
+        Search::new(text, true).map(|search| Self(Box::new(search)))
     }
 
     /// The expression as it was written.

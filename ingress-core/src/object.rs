@@ -100,18 +100,24 @@ impl fmt::Display for ObjectRef {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FieldPath(Repr);
 
-/// Every route carries a field path, so the common one is two numbers instead of a string.
+/// Every route carries a field path, so the common one is two numbers instead of a string, and strings stand behind pointers
+/// that are no larger than those.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Repr {
-    Named(&'static str),
+    Named(&'static &'static str),
     RulePath { rule: u32, path: u32 },
-    Text(Box<str>),
+    Text(Box<Box<str>>),
 }
 
 impl FieldPath {
-    /// A path that is known when the program is written, such as `spec.defaultBackend`.
+    /// A path that is known when the program is written.
+    ///
+    /// ```
+    /// use ingress_core::object::FieldPath;
+    /// assert_eq!(FieldPath::named(&"spec.defaultBackend").to_string(), "spec.defaultBackend");
+    /// ```
     #[must_use]
-    pub const fn named(path: &'static str) -> Self {
+    pub const fn named(path: &'static &'static str) -> Self {
         Self(Repr::Named(path))
     }
 
@@ -127,7 +133,7 @@ impl FieldPath {
     /// A path put together at run time.
     #[must_use]
     pub fn text(path: impl Into<Box<str>>) -> Self {
-        Self(Repr::Text(path.into()))
+        Self(Repr::Text(Box::new(path.into())))
     }
 
     /// This path with `.suffix` behind it.

@@ -17,7 +17,7 @@ mod upstream;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use backend::{Availability, Backend, BackendRef, Endpoint, PortRef, Reach};
+pub use backend::{Availability, Backend, BackendRef, Endpoint, PortName, PortRef, Reach};
 pub use filter::{
     Access, AddressRange, BasicAuth, Buffering, Certificate, ClientAddress, Cors, CustomErrors, ExternalAuth, Filters,
     HeaderValue, HttpVersion, InvalidRange, InvalidTemplate, Limits, Mirror, Observe, OriginPattern, PasswordFile,

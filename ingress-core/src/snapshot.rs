@@ -112,8 +112,8 @@ impl Snapshot {
             return self.by_default(request, self.path_policy, reason::NO_HOST);
         };
         let entry = &*bound.entry;
-        if entry.is_special {
-            return self.decide_special(request);
+        if !entry.host.is_plain() {
+            return self.decide_special(bound, request);
         }
         let policy = entry.host.path_policy();
         let path = match request.path(policy) {
@@ -125,20 +125,17 @@ impl Snapshot {
             return self.by_default(request, policy, reason::NO_PATH);
         };
         let number = entry.backends.get(place).copied().unwrap_or(BackendId::NONE);
-        if let Some(filters) = &route.policy {
-            let place = Place { host: &entry.host, route, backend: self.backends.get(number) };
-            return decision::at_route(&self, place, filters, request);
-        }
-        let matched = Matched::Route { host: &entry.host, route };
-        self.decide_target(&route.target, number, matched, policy)
+        self.decide_target(&route.target, number, Matched::Route { host: &entry.host, route }, policy)
     }
 
-    /// The same for a host with settings, or with other routes for TLS than for plain text.
+    /// The same for a host with settings or policies, or with other routes for TLS than for plain text. It is the first that
+    /// takes requests for the name.
     #[inline(never)]
-    fn decide_special<'s>(&'s self, request: &RequestView<'_>) -> Decision<'s> {
+    fn decide_special<'s>(&'s self, first: &'s Bound, request: &RequestView<'_>) -> Decision<'s> {
         let is_tls = request.is_tls();
-        let mut candidates = self.hosts.candidates(request.host_key(), request.host());
-        let Some(bound) = candidates.find(|bound| bound.entry.host.serves(is_tls)) else {
+        let serves = |bound: &&Bound| bound.entry.host.serves(is_tls);
+        let others = || self.hosts.candidates(request.host_key(), request.host()).find(serves);
+        let Some(bound) = Some(first).filter(serves).or_else(others) else {
             return self.by_default(request, self.path_policy, reason::NO_HOST);
         };
         let host = &bound.entry.host;
@@ -157,7 +154,7 @@ impl Snapshot {
                 return decision;
             }
         }
-        let found = bound.entry.find(&bound.program, path, is_tls);
+        let found = bound.program.find_for(is_tls, path);
         let Some((place, route)) = found.and_then(|place| Some((place, host.routes().get(place)?))) else {
             return self.by_default(request, policy, reason::NO_PATH);
         };
@@ -242,6 +239,7 @@ impl Snapshot {
         self.hosts.heap_bytes() + entries + programs.values().sum::<usize>()
     }
 
+    #[inline(never)]
     fn by_default(&self, request: &RequestView<'_>, policy: PathPolicy, otherwise: &'static str) -> Decision<'_> {
         let default = self.default_backend.as_deref();
         let policy = default.map_or(policy, |entry| entry.default.path_policy);
@@ -256,7 +254,8 @@ impl Snapshot {
         }
     }
 
-    #[inline]
+    // Into the three that call it; a call of its own costs the copy of what matched.
+    #[inline(always)]
     fn decide_target<'s>(
         &'s self,
         target: &'s Target,
@@ -267,8 +266,14 @@ impl Snapshot {
         if let Some(backend) = self.backends.get(number) {
             return decision::toward(backend, matched, policy);
         }
-        decision::fixed(target, matched).unwrap_or_else(|| Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)))
+        without_backend(target, matched)
     }
+}
+
+/// The decision for a target with no backend behind it.
+#[inline(never)]
+fn without_backend<'s>(target: &'s Target, matched: Matched<'s>) -> Decision<'s> {
+    decision::fixed(target, matched).unwrap_or_else(|| Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)))
 }
 
 impl<'s> World<'s> for &'s Snapshot {
@@ -330,7 +335,7 @@ pub(crate) fn bind(
 ) -> Bound {
     let program = programs.get(host);
     let backends = host.routes().iter().map(|route| number(&route.target, number_of)).collect();
-    Bound { program, entry: Arc::new(HostEntry::new(Arc::clone(host), backends, programs)) }
+    Bound { program, entry: Arc::new(HostEntry { host: Arc::clone(host), backends }) }
 }
 
 pub(crate) fn bind_default(

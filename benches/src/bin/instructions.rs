@@ -24,7 +24,7 @@ const SWEEPS: (usize, usize) = (1, 9);
 /// Routes where no number is given.
 const ROUTES: usize = 10_000;
 /// The most instructions that our contenders may take.
-const LIMITS: [(Contender, u64); 2] = [(LOCATE, 350), (DECIDE, 700)];
+const LIMITS: [(Contender, u64); 2] = [(LOCATE, 343), (DECIDE, 340)];
 /// What the check allows beyond, in percent: libc chooses its `memcmp` by the processor that it finds.
 const SLACK: u64 = 3;
 

@@ -30,7 +30,7 @@ pub(super) fn unreadable(problem: Problem, source: usize) -> Finding {
         ProblemKind::DuplicateKey => Code::DuplicateKey,
         ProblemKind::TooLarge => Code::InputTooLarge,
     };
-    let mut diagnostic = Diagnostic::new(code, None, FieldPath::named(""), problem.message);
+    let mut diagnostic = Diagnostic::new(code, None, FieldPath::named(&""), problem.message);
     diagnostic.help = problem.help.map(Into::into);
     let related = problem.related.into_iter();
     Finding {
@@ -45,7 +45,7 @@ pub(super) fn read_document(taker: &mut impl Taker, source: usize, node: &Arc<No
     let text = |key| node.get(key).and_then(|value| value.as_str());
     let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
         let message = "not a Kubernetes object: it has no `apiVersion` and `kind`";
-        let diagnostic = Diagnostic::new(Code::NotAnObject, None, FieldPath::named(""), message);
+        let diagnostic = Diagnostic::new(Code::NotAnObject, None, FieldPath::named(&""), message);
         let span = locate::field(node, "");
         taker.finding(Finding { diagnostic, place: Place { source, span }, related: Vec::new() });
         return;
@@ -118,7 +118,7 @@ pub(super) fn duplicate(
     let place = |source, node| Place { source, span: locate::field(node, "metadata.name") };
     let message = format!("{reference} is given again later, and the later one counts");
     let object = Some(Arc::new(reference.clone()));
-    let diagnostic = Diagnostic::new(Code::DuplicateObject, object, FieldPath::named("metadata.name"), message);
+    let diagnostic = Diagnostic::new(Code::DuplicateObject, object, FieldPath::named(&"metadata.name"), message);
     Finding {
         diagnostic,
         place: place(earlier, earlier_node),

@@ -12,21 +12,19 @@ pub(super) fn address(source: &ClientAddress, request: &RequestView<'_>) -> Opti
     if !is_trusted(header, peer) {
         return Some(peer);
     }
-    let mut client = peer;
-    let values: Vec<&[u8]> = request.header(&header.name).collect();
-    for value in values.into_iter().rev() {
-        for text in value.rsplit(|byte| *byte == b',') {
-            // What cannot be read ends the chain: nobody knows what stands in front of it.
-            let Some(address) = std::str::from_utf8(text).ok().and_then(|text| read(text.trim())) else {
-                return Some(client);
-            };
-            client = address;
-            if !is_trusted(header, address) {
-                return Some(client);
-            }
-        }
+    // Seen from the right the chain goes on as long as proxies are trusted. Read from the left, where the header begins, it
+    // begins anew at whatever ends it.
+    let mut client = None;
+    for text in request.header(&header.name).flat_map(|value| value.split(|byte| *byte == b',')) {
+        client = match std::str::from_utf8(text).ok().and_then(|text| read(text.trim())) {
+            // Nobody knows what stands in front of what cannot be read, so the chain begins behind it.
+            None => None,
+            // A trusted proxy vouches for the one in front of it.
+            Some(address) if is_trusted(header, address) => client.or(Some(address)),
+            Some(address) => Some(address),
+        };
     }
-    Some(client)
+    client.or(Some(peer))
 }
 
 /// An address, perhaps with a port.
@@ -54,4 +52,52 @@ pub(super) fn forwarded<'r>(source: &ClientAddress, request: &RequestView<'r>, n
     // Without an address there is nobody to trust.
     let peer = request.conn().remote_addr.filter(|peer| header.forwarded && is_trusted(header, *peer));
     peer.and_then(|_| request.header(name).find(|value| !value.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::policy::AddressRange;
+    use crate::request::ConnInfo;
+
+    /// The chain as it is defined: from the right, as long as those in it are trusted.
+    fn from_the_right(peer: IpAddr, values: &[&str]) -> IpAddr {
+        let mut client = peer;
+        for text in values.iter().rev().flat_map(|value| value.rsplit(',')) {
+            let Some(address) = read(text.trim()) else { return client };
+            client = address;
+            if !text.trim().starts_with("10.") {
+                return client;
+            }
+        }
+        client
+    }
+
+    #[test]
+    fn the_client_is_the_last_that_is_no_trusted_proxy() {
+        let trusted = [AddressRange::parse("10.0.0.0/8").unwrap()].into();
+        let header = TrustedHeader { name: "x-forwarded-for".into(), trusted, forwarded: true };
+        let source = ClientAddress::Header(header);
+        let peer = IpAddr::from([10, 0, 0, 1]);
+        let conn = ConnInfo { remote_addr: Some(peer), tls: None };
+        let entries = |place: usize| [format!("10.0.1.{place}"), format!("192.0.2.{place}"), "unknown".to_owned()];
+        // All chains of up to four, in one value and in two.
+        for number in 0..3_usize.pow(4) {
+            let all: Vec<String> =
+                (0..4).map(|place| entries(place)[number / 3_usize.pow(place as u32) % 3].clone()).collect();
+            for (from, split) in (0..=4).flat_map(|from| (from..=4).map(move |split| (from, split))) {
+                let values = [all[from..split].join(", "), all[split..].join(",")];
+                let values: Vec<&str> = values.iter().map(|value| &**value).filter(|value| !value.is_empty()).collect();
+                let mut request = Request::get("http://a.example/");
+                for value in &values {
+                    request = request.header("x-forwarded-for", *value);
+                }
+                let (parts, ()) = request.body(()).unwrap().into_parts();
+                let view = RequestView::new(&parts, &conn, 0).unwrap();
+                assert_eq!(address(&source, &view), Some(from_the_right(peer, &values)), "{values:?}");
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Headers of the answer.
 
+use super::short::Short;
 use super::{Decision, Via};
 use crate::policy::{Cors, OriginPattern};
 use crate::request::RequestView;
@@ -12,27 +13,33 @@ impl Decision<'_> {
     #[must_use]
     pub fn response_headers(&self, request: &RequestView<'_>) -> Vec<Header> {
         let mut headers: Vec<Header> = Vec::new();
+        self.each_response_header(request, &mut |name, value| headers.push((name.into(), value.to_vec())));
+        headers
+    }
+
+    /// Those of [`response_headers`](Self::response_headers), one after the other. Nothing is allocated unless the answer asks
+    /// for a password.
+    pub fn each_response_header(&self, request: &RequestView<'_>, each: &mut dyn FnMut(&str, &[u8])) {
         if matches!(self, Self::Forward(forward) if forward.via == Via::Passthrough) {
-            return headers;
+            return;
         }
-        let Some(filters) = self.matched().and_then(|matched| matched.filters()) else { return headers };
+        let Some(filters) = self.matched().and_then(|matched| matched.filters()) else { return };
         if let Some(hsts) = filters.response.hsts.as_ref().filter(|_| request.is_tls()) {
-            headers.push(("Strict-Transport-Security".into(), hsts.as_bytes().to_vec()));
+            each("Strict-Transport-Security", hsts.as_bytes());
         }
         if let Some(cors) = &filters.cors {
-            headers.extend(cors_headers(cors, request));
+            each_cors_header(cors, request, each);
         }
         if let Self::Respond(response) = self
             && response.status == 401
             && let Some(basic) = &filters.access.basic
         {
             let scheme = if basic.digest { "Digest" } else { "Basic" };
-            headers.push(("WWW-Authenticate".into(), format!("{scheme} realm=\"{}\"", basic.realm).into_bytes()));
+            each("WWW-Authenticate", format!("{scheme} realm=\"{}\"", basic.realm).as_bytes());
         }
         for (name, value) in &filters.response.set {
-            headers.push((name.clone(), value.as_bytes().to_vec()));
+            each(name, value.as_bytes());
         }
-        headers
     }
 }
 
@@ -50,24 +57,22 @@ pub(super) fn is_allowed_origin(cors: &Cors, request: &RequestView<'_>) -> bool 
     origin(request).is_some_and(|origin| cors.origins.iter().any(|allowed| allowed.matches(origin)))
 }
 
-fn cors_headers(cors: &Cors, request: &RequestView<'_>) -> Vec<Header> {
+fn each_cors_header(cors: &Cors, request: &RequestView<'_>, each: &mut dyn FnMut(&str, &[u8])) {
     if !is_allowed_origin(cors, request) {
-        return Vec::new();
+        return;
     }
     let allowed = match origin(request) {
-        Some(origin) if !cors.origins.contains(&OriginPattern::Any) => origin.to_vec(),
-        _ => b"*".to_vec(),
+        Some(origin) if !cors.origins.contains(&OriginPattern::Any) => origin,
+        _ => b"*",
     };
-    let mut headers: Vec<Header> = vec![("Access-Control-Allow-Origin".into(), allowed)];
-    let mut add = |name: &str, value: String| headers.push((name.into(), value.into_bytes()));
+    each("Access-Control-Allow-Origin", allowed);
     if cors.credentials {
-        add("Access-Control-Allow-Credentials", "true".to_owned());
+        each("Access-Control-Allow-Credentials", b"true");
     }
-    add("Access-Control-Allow-Methods", cors.methods.to_string());
-    add("Access-Control-Allow-Headers", cors.headers.to_string());
+    each("Access-Control-Allow-Methods", cors.methods.as_bytes());
+    each("Access-Control-Allow-Headers", cors.headers.as_bytes());
     if !cors.expose_headers.is_empty() {
-        add("Access-Control-Expose-Headers", cors.expose_headers.to_string());
+        each("Access-Control-Expose-Headers", cors.expose_headers.as_bytes());
     }
-    add("Access-Control-Max-Age", cors.max_age.to_string());
-    headers
+    each("Access-Control-Max-Age", Short::new(cors.max_age).as_bytes());
 }

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use super::response::Header;
+use super::short::Short;
 use super::{Forward, client, template};
 use crate::path::PathPolicy;
 use crate::path::canonical::escape;
-use crate::policy::{Access, ClientAddress, Filters, LoadBalance, Protocol, UpstreamSettings};
+use crate::policy::{Access, ClientAddress, Filters, LoadBalance, PortRef, Protocol, UpstreamSettings};
 use crate::request::RequestView;
 
 impl<'s> Forward<'s> {
@@ -48,81 +49,102 @@ impl<'s> Forward<'s> {
     /// `X-Request-ID` the adapter makes one.
     #[must_use]
     pub fn upstream_headers(&self, request: &RequestView<'_>) -> Vec<Header> {
-        let Some(filters) = self.filters() else { return Vec::new() };
+        let mut headers: Vec<Header> = Vec::new();
+        self.each_upstream_header(request, &mut |name, value| headers.push((name.into(), value.to_vec())));
+        headers
+    }
+
+    /// Those of [`upstream_headers`](Self::upstream_headers), one after the other. Only `X-Forwarded-Prefix` takes an allocation:
+    /// it is what the rewrite makes of the path.
+    pub fn each_upstream_header(&self, request: &RequestView<'_>, each: &mut dyn FnMut(&str, &[u8])) {
+        let Some(filters) = self.filters() else { return };
         let source = &*filters.access.client;
         let scheme: &[u8] = if client::is_https(source, request) { b"https" } else { b"http" };
         let port: &[u8] = if request.is_tls() { b"443" } else { b"80" };
-        let mut headers: Vec<Header> = Vec::new();
-        let mut set = |name: &str, value: &[u8]| headers.push((name.into(), value.to_vec()));
         if let Some(address) = client::address(source, request) {
-            let address = address.to_string();
-            set("X-Real-IP", address.as_bytes());
-            set("X-Forwarded-For", address.as_bytes());
+            let address = Short::new(address);
+            each("X-Real-IP", address.as_bytes());
+            each("X-Forwarded-For", address.as_bytes());
         }
-        set(
+        each(
             "X-Forwarded-Host",
             client::forwarded(source, request, "x-forwarded-host").unwrap_or_else(|| request.authority()),
         );
-        set("X-Forwarded-Port", client::forwarded(source, request, "x-forwarded-port").unwrap_or(port));
-        set("X-Forwarded-Proto", scheme);
-        set("X-Forwarded-Scheme", scheme);
-        set("X-Scheme", scheme);
+        each("X-Forwarded-Port", client::forwarded(source, request, "x-forwarded-port").unwrap_or(port));
+        each("X-Forwarded-Proto", scheme);
+        each("X-Forwarded-Scheme", scheme);
+        each("X-Scheme", scheme);
         for (name, from) in
             [("X-Original-Forwarded-For", "x-forwarded-for"), ("X-Original-Forwarded-Host", "x-forwarded-host")]
         {
             if let Some(value) = request.header(from).next() {
-                set(name, value);
+                each(name, value);
             }
         }
         if let (Some(prefix), Some(rewrite)) =
             (&filters.upstream.forwarded_prefix, self.policy.and_then(|it| it.rewrite.as_ref()))
         {
             let path = request.path(self.path_policy).unwrap_or(b"/");
-            set("X-Forwarded-Prefix", &template::escape_controls(&rewrite.apply_to(prefix, path)));
+            each("X-Forwarded-Prefix", &template::escape_controls(&rewrite.apply_to(prefix, path)));
         }
         if let Some(id) = request.header("x-request-id").next().filter(|id| !id.is_empty()) {
-            set("X-Request-ID", id);
+            each("X-Request-ID", id);
         }
         if self.via == super::Via::Fallback
             && let super::Matched::Route { route, .. } = self.matched
             && let crate::policy::Target::Backend(wanted) = &route.target
         {
-            set("X-Code", b"503");
-            set("X-Format", request.header("accept").next().unwrap_or_default());
-            set("X-Namespace", wanted.namespace.as_bytes());
-            set("X-Ingress-Name", route.origin.object.name.as_bytes());
-            set("X-Service-Name", wanted.service.as_bytes());
-            set("X-Service-Port", wanted.port.to_string().as_bytes());
+            each("X-Code", b"503");
+            each("X-Format", request.header("accept").next().unwrap_or_default());
+            each("X-Namespace", wanted.namespace.as_bytes());
+            each("X-Ingress-Name", route.origin.object.name.as_bytes());
+            each("X-Service-Name", wanted.service.as_bytes());
+            match &wanted.port {
+                PortRef::Name(name) => each("X-Service-Port", name.as_bytes()),
+                port => each("X-Service-Port", Short::new(port).as_bytes()),
+            }
         }
         if let Some(value) = &filters.upstream.connection_header {
-            set("Connection", value.as_bytes());
+            each("Connection", value.as_bytes());
         }
         for (name, value) in &filters.upstream.set_headers {
-            set(name, value.as_bytes());
+            each(name, value.as_bytes());
         }
         if let Some(certificate) = self.settings().and_then(|settings| settings.client_certificate.as_ref())
             && certificate.verify != crate::policy::VerifyClient::Off
             && let Some(client) = request.conn().tls.as_ref().and_then(|tls| tls.client_certificate.as_ref())
         {
-            set("ssl-client-verify", if client.is_verified { b"SUCCESS" } else { b"FAILED" });
-            set("ssl-client-subject-dn", client.subject.as_bytes());
+            each("ssl-client-verify", if client.is_verified { b"SUCCESS" } else { b"FAILED" });
+            each("ssl-client-subject-dn", client.subject.as_bytes());
         }
-        headers
     }
 
     /// Headers that clients may have sent and backends must not see: what a proxy alone may say, and credentials that the
     /// proxy has used. Those of [`upstream_headers`](Self::upstream_headers) are set afterwards.
     #[must_use]
     pub fn removed_headers(&self) -> Vec<&'static str> {
-        let Some(filters) = self.filters() else { return Vec::new() };
-        let mut removed = vec!["Proxy", "X-Original-Forwarded-For", "X-Original-Forwarded-Host"];
-        if filters.access.basic.is_some() {
-            removed.push("Authorization");
-        }
-        if self.settings().is_some_and(|settings| settings.client_certificate.is_some()) {
-            removed.extend(["ssl-client-verify", "ssl-client-subject-dn", "ssl-client-issuer-dn", "ssl-client-cert"]);
-        }
-        removed
+        self.removed().collect()
+    }
+
+    /// Whether a header is one of [`removed_headers`](Self::removed_headers), whatever the case of its name.
+    #[must_use]
+    pub fn removes_header(&self, name: &[u8]) -> bool {
+        self.removed().any(|removed| name.eq_ignore_ascii_case(removed.as_bytes()))
+    }
+
+    fn removed(&self) -> impl Iterator<Item = &'static str> {
+        let filters = self.filters();
+        let certificate = self.settings().and_then(|settings| settings.client_certificate.as_ref());
+        let parts: [(bool, &'static [&'static str]); 3] = [
+            (true, &["Proxy", "X-Original-Forwarded-For", "X-Original-Forwarded-Host"]),
+            (filters.is_some_and(|filters| filters.access.basic.is_some()), &["Authorization"]),
+            (
+                certificate.is_some(),
+                &["ssl-client-verify", "ssl-client-subject-dn", "ssl-client-issuer-dn", "ssl-client-cert"],
+            ),
+        ];
+        let is_removed = move |(applies, _): &(bool, _)| *applies && filters.is_some();
+        parts.into_iter().filter(is_removed).flat_map(|(_, names)| names.iter().copied())
     }
 
     /// What is spoken with the backend.

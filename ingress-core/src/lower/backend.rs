@@ -175,11 +175,11 @@ pub(super) fn finding(backend: &Backend, origin: Option<&Origin>) -> Option<Diag
     };
     let (object, field) = match origin {
         Some(Origin { object, field: parent }) => {
-            let parent_is_backend = *parent == FieldPath::named("spec.defaultBackend");
+            let parent_is_backend = *parent == FieldPath::named(&"spec.defaultBackend");
             let suffix = if parent_is_backend { field.to_owned() } else { format!("backend.{field}") };
             (Some(Arc::clone(object)), parent.join(&suffix))
         }
-        None => (None, FieldPath::named("--default-backend-service")),
+        None => (None, FieldPath::named(&"--default-backend-service")),
     };
     Some(Diagnostic::new(code, object, field, format!("{message}; requests get 503")))
 }

@@ -109,7 +109,7 @@ fn differ(first: &UpstreamSettings, later: &UpstreamSettings) -> bool {
 fn settings_lost(backend: &BackendRef, loser: &UpstreamClaim, first: &UpstreamClaim) -> Diagnostic {
     let winner = first.key.object.path();
     let message = format!("how endpoints of `{backend}` share requests is already said by Ingress `{winner}`");
-    let field = FieldPath::named("metadata.annotations");
+    let field = FieldPath::named(&"metadata.annotations");
     Diagnostic::new(Code::UpstreamSettingConflict, Some(Arc::clone(&loser.key.object)), field, message)
         .with_help("such settings belong to the Service port, whoever routes there; the oldest Ingress decides")
 }
@@ -119,7 +119,7 @@ fn served_all_the_same(backend: &BackendRef, claim: &UpstreamClaim, canary: &Ups
     let message = format!(
         "its rules for `{backend}` are served; ingress-nginx leaves them out, because the older canary `{older}` has that backend too"
     );
-    let field = FieldPath::named("spec.rules");
+    let field = FieldPath::named(&"spec.rules");
     Diagnostic::new(Code::DiffersFromIngressNginx, Some(Arc::clone(&claim.key.object)), field, message)
 }
 
@@ -128,7 +128,7 @@ fn canary_lost(backend: &BackendRef, loser: &UpstreamClaim, winner: &Canary) -> 
     let (object, field) = match &loser.what {
         Claimed::Canary(attachment) => (&attachment.origin.object, attachment.origin.field.clone()),
         Claimed::Settings(_) | Claimed::CanarySettings(_) => {
-            (&loser.key.object, FieldPath::named("metadata.annotations"))
+            (&loser.key.object, FieldPath::named(&"metadata.annotations"))
         }
     };
     Diagnostic::new(Code::SecondCanary, Some(Arc::clone(object)), field, message)

@@ -10,7 +10,7 @@ use crate::dialect::{ClassField, Dialects};
 use crate::model::{Ingress, IngressClass, Inputs};
 use crate::object::{FieldPath, ObjectRef};
 
-const CLASS_FIELD: FieldPath = FieldPath::named("spec.ingressClassName");
+const CLASS_FIELD: FieldPath = FieldPath::named(&"spec.ingressClassName");
 
 /// The valid IngressClasses of the input.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub(super) fn claim<'a>(
             (None, None) => {
                 let message = "names no ingress class, and objects without one are not watched";
                 let finding =
-                    Diagnostic::new(Code::NoClass, Some(Arc::clone(object)), FieldPath::named("spec"), message);
+                    Diagnostic::new(Code::NoClass, Some(Arc::clone(object)), FieldPath::named(&"spec"), message);
                 out.push(finding.with_help(
                     "set `spec.ingressClassName`, mark an IngressClass as default, or use --watch-ingress-without-class",
                 ));

@@ -13,9 +13,7 @@ use crate::dialect::{Attachment, Dialect, DraftMember, HostDraft, TrailingSlash}
 use crate::host::HostPattern;
 use crate::object::FieldPath;
 use crate::path::PathKind;
-use crate::policy::{
-    BackendRef, FixedResponse, HostSettings, Route, ShadowReason, Shadowed, Target, UpstreamSettings, VirtualHost,
-};
+use crate::policy::{BackendRef, HostSettings, Route, ShadowReason, Shadowed, Target, UpstreamSettings, VirtualHost};
 
 /// An object's part in a host.
 pub(super) struct Member<'a> {
@@ -83,7 +81,7 @@ pub(super) fn host(
     let (mut routes, shadowed) = routes(pattern, members, &drafts, slash_counts, out);
     // What an object asks of the whole host its own dialect would have done; without it the routes are closed.
     for route in routes.iter_mut().filter(|route| strangers.contains(&route.origin.object)) {
-        route.target = Target::Invalid(FixedResponse { status: 503, reason: "mixed-dialects" });
+        route.target = Target::invalid(503, "mixed-dialects");
     }
     let mut draft = HostDraft {
         pattern,
@@ -219,7 +217,7 @@ fn duplicate(pattern: &HostPattern, loser: &Route, winner: &Route, reason: Shado
 fn field(member: &Member<'_>) -> FieldPath {
     match member.part.rules.first() {
         Some(rule) => FieldPath::text(format!("spec.rules[{rule}].host")),
-        None => FieldPath::named("spec"),
+        None => FieldPath::named(&"spec"),
     }
 }
 

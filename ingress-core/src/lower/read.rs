@@ -20,7 +20,7 @@ use crate::host::HostPattern;
 use crate::model::{HttpIngressPath, Ingress, IngressBackend, Inputs};
 use crate::object::{FieldPath, ObjectRef, Origin};
 use crate::path::{PathPattern, PathPolicy};
-use crate::policy::{BackendRef, FixedResponse, PortRef, Reach, Route, RoutePolicy, Target};
+use crate::policy::{BackendRef, PortRef, Reach, Route, RoutePolicy, Target};
 
 /// What one claimed Ingress takes part in.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ pub(super) fn read(
         && ingress.spec.default_backend.is_some()
     {
         let message = "has a default backend, and --disable-catch-all leaves such objects out";
-        let field = FieldPath::named("spec.defaultBackend");
+        let field = FieldPath::named(&"spec.defaultBackend");
         out.push(Diagnostic::new(Code::CatchAllDisabled, Some(Arc::clone(object)), field, message));
         return contribution;
     }
@@ -143,7 +143,7 @@ pub(super) fn read(
     if let Some(default) = &ingress.spec.default_backend {
         contribution.has_default_backend = semantics.default_backend == DefaultScope::Global;
         let out = &mut contribution.diagnostics;
-        resource_note(object, default, &semantics, || FieldPath::named("spec.defaultBackend.resource"), out);
+        resource_note(object, default, &semantics, || FieldPath::named(&"spec.defaultBackend.resource"), out);
     }
     contribution.intent = (intent != Intent::default()).then(|| Arc::new(intent));
     contribution
@@ -369,7 +369,7 @@ fn policy(intent: &Intent) -> Option<Arc<RoutePolicy>> {
 /// What becomes of the requests of a rule, after what its object says for all of them.
 pub(super) fn intended(intent: &Intent, target: Target) -> Target {
     match (&intent.refused, &intent.redirect) {
-        (Some(refused), _) => Target::Invalid(*refused),
+        (Some(refused), _) => Target::Invalid(Box::new(*refused)),
         (None, Some(redirect)) => Target::Redirect(Box::new(redirect.clone())),
         (None, None) => target,
     }
@@ -378,16 +378,14 @@ pub(super) fn intended(intent: &Intent, target: Target) -> Target {
 /// The default backend of an Ingress that has one.
 pub(super) fn default_target(member: &DraftMember<'_>, semantics: &Semantics) -> Option<(Target, Origin)> {
     let backend = member.ingress.spec.default_backend.as_ref()?;
-    let origin = Origin { object: Arc::clone(member.object), field: FieldPath::named("spec.defaultBackend") };
+    let origin = Origin { object: Arc::clone(member.object), field: FieldPath::named(&"spec.defaultBackend") };
     Some((target(member, backend, semantics)?, origin))
 }
 
 fn target(member: &DraftMember<'_>, backend: &IngressBackend, semantics: &Semantics) -> Option<Target> {
     match (&backend.service, semantics.resource_backend) {
         // A `resource` names an object that only a controller with such a provider could serve.
-        (None, ResourceBackend::NotFound) => {
-            Some(Target::Respond(FixedResponse { status: 404, reason: "resource-backend" }))
-        }
+        (None, ResourceBackend::NotFound) => Some(Target::respond(404, "resource-backend")),
         (None, ResourceBackend::LeftOut) => None,
         (Some(service), _) => {
             let port = match u16::try_from(service.port.number) {

@@ -257,7 +257,7 @@ impl State {
                 out.push(Diagnostic::new(
                     Code::ConfigmapNotFound,
                     None,
-                    crate::object::FieldPath::named("--configmap"),
+                    crate::object::FieldPath::named(&"--configmap"),
                     message,
                 ));
             }

@@ -156,7 +156,7 @@ fn place(member: &TlsMember<'_>, pattern: &HostPattern, inputs: &Inputs) -> Opti
             });
             Some(match covering {
                 Some((entry, _)) => (Some(entry), of_entry(entry)),
-                None => (None, origin(FieldPath::named("spec.tls"))),
+                None => (None, origin(FieldPath::named(&"spec.tls"))),
             })
         }
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Named, Names, Program, Programs};
+use super::{Named, Names, Program};
 use crate::host::{HostPattern, NameKey, behind_one_label, without_first_label};
 use crate::lower::BackendId;
-use crate::policy::{Route, VirtualHost};
+use crate::policy::VirtualHost;
 
 /// A host with the numbers of its backends.
 #[derive(Debug)]
@@ -13,42 +13,6 @@ pub(crate) struct HostEntry {
     pub(crate) host: Arc<VirtualHost>,
     /// One per route; [`BackendId::NONE`] where the route does not lead to a backend.
     pub(crate) backends: Box<[BackendId]>,
-    /// Whether there is more to see to than the routes.
-    pub(crate) is_special: bool,
-    /// Where plain text and TLS have different routes: those of each.
-    split: Option<Box<[Split; 2]>>,
-}
-
-/// The routes for one kind of connection.
-#[derive(Debug)]
-struct Split {
-    program: Program,
-    /// The place in the host of each route.
-    places: Box<[usize]>,
-}
-
-impl HostEntry {
-    pub(crate) fn new(host: Arc<VirtualHost>, backends: Box<[BackendId]>, programs: &Programs) -> Self {
-        let split = host.is_split().then(|| {
-            Box::new([false, true].map(|tls| {
-                let routes = host.routes().iter().enumerate().filter(|(_, route)| route.schemes.contains(tls));
-                let (places, routes): (Vec<usize>, Vec<Route>) = routes.map(|(at, route)| (at, route.clone())).unzip();
-                Split { program: programs.make(&routes), places: places.into() }
-            }))
-        });
-        Self { is_special: split.is_some() || host.settings().is_some(), host, backends, split }
-    }
-
-    /// The place of the route that takes a path on one kind of connection. The program is that of the whole host.
-    pub(crate) fn find(&self, program: &Program, path: &[u8], tls: bool) -> Option<usize> {
-        match self.split.as_deref() {
-            None => program.find(path),
-            Some([plain, secure]) => {
-                let split = if tls { secure } else { plain };
-                split.places.get(split.program.find(path)?).copied()
-            }
-        }
-    }
 }
 
 /// A host ready to be matched. The program stands beside the entry so that finding a route does not need the entry.

@@ -67,6 +67,21 @@ impl<V: Named + Clone> Names<V> {
     /// What stands under a name.
     #[inline]
     pub(crate) fn get(&self, key: &NameKey) -> Option<&V> {
+        match key.long() {
+            None => self.search(key, |_| true),
+            Some(long) => self.get_long(key, long),
+        }
+    }
+
+    /// Apart, so that the usual case stays small.
+    #[inline(never)]
+    fn get_long(&self, key: &NameKey, long: &str) -> Option<&V> {
+        self.search(key, |value| value.name() == long)
+    }
+
+    /// The value under a key's block that is the right one.
+    #[inline]
+    fn search(&self, key: &NameKey, is_right: impl Fn(&V) -> bool) -> Option<&V> {
         let hash = hash::name(key, self.seed);
         let shard = self.shards.get(self.shard_of(hash))?;
         let mask = shard.len().wrapping_sub(1);
@@ -75,7 +90,7 @@ impl<V: Named + Clone> Names<V> {
         loop {
             let slot = shard.get(place)?;
             let value = slot.value.as_ref()?;
-            if same(&slot.block, key.block()) && key.long().is_none_or(|long| value.name() == long) {
+            if same(&slot.block, key.block()) && is_right(value) {
                 return Some(value);
             }
             place = (place + 1) & mask;

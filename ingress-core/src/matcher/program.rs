@@ -1,4 +1,4 @@
-//! What tells the routes of one host apart, compiled. Hosts with the same paths share one program.
+//! What tells the routes of one host apart, compiled. Hosts with the same paths for the same connections share one program.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -14,35 +14,98 @@ use crate::policy::{Route, VirtualHost};
 #[derive(Debug)]
 pub(crate) struct Program {
     literals: Literals,
-    regexes: Option<Box<Regexes>>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What most hosts have nothing of.
+#[derive(Debug, Default)]
+struct Rare {
+    regexes: Option<Regexes>,
+    /// Where plain text and TLS have different routes: those of each.
+    split: Option<[Split; 2]>,
+}
+
+/// The routes for one kind of connection.
+#[derive(Debug)]
+struct Split {
+    program: Program,
+    /// The place in the host of each route.
+    places: Box<[usize]>,
 }
 
 impl Program {
+    /// Compiles the routes of a host.
+    fn new(host: &VirtualHost, seed: u64) -> Self {
+        let routes = host.routes();
+        let mut program = Self::of_paths(routes, seed);
+        if host.is_split() {
+            program.rare.get_or_insert_default().split = Some([false, true].map(|tls| Split::new(routes, tls, seed)));
+        }
+        program
+    }
+
     /// Compiles the paths of routes in order of preference.
-    fn new(routes: &[Route], seed: u64) -> Self {
+    fn of_paths(routes: &[Route], seed: u64) -> Self {
         let regexes = routes.iter().enumerate().filter_map(|(place, route)| match &route.path {
             PathPattern::Regex(regex) => Some((place, regex)),
             _ => None,
         });
-        Self { literals: Literals::new(routes, seed), regexes: Regexes::new(regexes).map(Box::new) }
+        let rare = Regexes::new(regexes).map(|regexes| Box::new(Rare { regexes: Some(regexes), split: None }));
+        Self { literals: Literals::new(routes, seed), rare }
     }
 
     /// The place of the most preferred route that takes a canonical path.
-    // Into `decide` and into nothing else; the compiler's own choice costs a dozen instructions.
+    // Into `decide` and into little else; the compiler's own choice costs a dozen instructions.
     #[inline(always)]
     pub(crate) fn find(&self, path: &[u8]) -> Option<usize> {
         let literal = self.literals.find(path);
-        let Some(regexes) = &self.regexes else { return literal };
+        let Some(rare) = &self.rare else { return literal };
         // Places are in order of preference, whatever the kind.
-        match (literal, regexes.find(path)) {
+        match (literal, rare.find(path)) {
             (Some(literal), Some(regex)) => Some(literal.min(regex)),
             (literal, regex) => literal.or(regex),
         }
     }
 
+    /// The same among the routes for one kind of connection.
+    pub(crate) fn find_for(&self, tls: bool, path: &[u8]) -> Option<usize> {
+        match self.rare.as_ref().and_then(|rare| rare.split.as_ref()) {
+            None => self.find(path),
+            Some([plain, secure]) => if tls { secure } else { plain }.find(path),
+        }
+    }
+
     /// Bytes that the program takes beside its own size.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.literals.heap_bytes() + self.regexes.as_ref().map_or(0, |regexes| regexes.heap_bytes())
+        self.literals.heap_bytes() + self.rare.as_ref().map_or(0, |rare| size_of_val(&**rare) + rare.heap_bytes())
+    }
+}
+
+impl Rare {
+    /// The place of the most preferred expression that matches.
+    fn find(&self, path: &[u8]) -> Option<usize> {
+        self.regexes.as_ref()?.find(path)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let regexes = self.regexes.as_ref().map_or(0, Regexes::heap_bytes);
+        regexes + self.split.iter().flatten().map(Split::heap_bytes).sum::<usize>()
+    }
+}
+
+impl Split {
+    fn new(routes: &[Route], tls: bool, seed: u64) -> Self {
+        let routes = routes.iter().enumerate().filter(|(_, route)| route.schemes.contains(tls));
+        let (places, routes): (Vec<usize>, Vec<Route>) = routes.map(|(at, route)| (at, route.clone())).unzip();
+        Self { program: Program::of_paths(&routes, seed), places: places.into() }
+    }
+
+    fn find(&self, path: &[u8]) -> Option<usize> {
+        self.places.get(self.program.find(path)?).copied()
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.program.heap_bytes() + size_of_val(&*self.places)
     }
 }
 
@@ -64,27 +127,23 @@ impl Programs {
         Self { known: HashMap::with_hasher(hasher), hasher, seed, made_since_pruning: 0 }
     }
 
-    /// A program of its own for some routes.
-    pub(crate) fn make(&self, routes: &[Route]) -> Program {
-        Program::new(routes, self.seed)
-    }
-
     /// The program of a host.
     pub(crate) fn get(&mut self, host: &Arc<VirtualHost>) -> Arc<Program> {
         let mut hasher = self.hasher.build_hasher();
         for route in host.routes() {
-            route.path.hash(&mut hasher);
+            (&route.path, route.schemes).hash(&mut hasher);
         }
         let hash = hasher.finish();
         let same = |other: &VirtualHost| {
             let (ours, theirs) = (host.routes(), other.routes());
-            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| a.path == b.path)
+            let same = |(a, b): (&Route, &Route)| (&a.path, a.schemes) == (&b.path, b.schemes);
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(same)
         };
         if let Some((_, program)) = self.known.get(&hash).into_iter().flatten().find(|(other, _)| same(other)) {
             return Arc::clone(program);
         }
         self.prune_now_and_then();
-        let program = Arc::new(Program::new(host.routes(), self.seed));
+        let program = Arc::new(Program::new(host, self.seed));
         self.known.entry(hash).or_default().push((Arc::clone(host), Arc::clone(&program)));
         program
     }

@@ -56,9 +56,34 @@ pub enum PortRef {
     /// 1 to 65535.
     Number(u16),
     /// The name of a port of the Service.
-    Name(Arc<str>),
+    Name(PortName),
     /// The first port of the Service: what a controller flag means when it names only the Service.
     First,
+}
+
+/// The name of a Service port.
+// Behind one pointer: few ports are named, and each route and each backend has a port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortName(Arc<Box<str>>);
+
+impl From<&str> for PortName {
+    fn from(name: &str) -> Self {
+        Self(Arc::new(name.into()))
+    }
+}
+
+impl std::ops::Deref for PortName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PortName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
 }
 
 impl fmt::Display for PortRef {

@@ -93,9 +93,23 @@ pub enum Target {
     /// The client is sent elsewhere.
     Redirect(Box<Redirect>),
     /// The engine answers.
-    Respond(FixedResponse),
+    Respond(Box<FixedResponse>),
     /// The rule asks for something that cannot be honoured, so it answers with an error instead of doing half of it.
-    Invalid(FixedResponse),
+    Invalid(Box<FixedResponse>),
+}
+
+impl Target {
+    /// An answer of the engine.
+    #[must_use]
+    pub fn respond(status: u16, reason: &'static str) -> Self {
+        Self::Respond(Box::new(FixedResponse { status, reason }))
+    }
+
+    /// An error in place of what cannot be honoured.
+    #[must_use]
+    pub fn invalid(status: u16, reason: &'static str) -> Self {
+        Self::Invalid(Box::new(FixedResponse { status, reason }))
+    }
 }
 
 /// An answer that needs no backend.
@@ -159,9 +173,17 @@ pub struct VirtualHost {
     pattern: HostPattern,
     path_policy: PathPolicy,
     is_split: bool,
+    is_plain: bool,
     routes: Box<[Route]>,
+    /// What most hosts have nothing of; none then.
+    beside: Option<Box<Beside>>,
+}
+
+/// What a host has beside its routes, of which there is something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Beside {
     shadowed: Box<[Shadowed]>,
-    settings: Option<Box<HostSettings>>,
+    settings: Option<HostSettings>,
 }
 
 impl VirtualHost {
@@ -172,23 +194,31 @@ impl VirtualHost {
         routes.dedup_by(|later, earlier| {
             later.path == earlier.path && (later.schemes == earlier.schemes || earlier.schemes == Schemes::All)
         });
+        Self::with(pattern, path_policy, routes.into(), Beside { shadowed: shadowed.into(), settings: None })
+    }
+
+    /// A host of routes that are in order.
+    fn with(pattern: HostPattern, path_policy: PathPolicy, routes: Box<[Route]>, beside: Beside) -> Self {
         let is_split = routes.iter().any(|route| route.schemes != Schemes::All);
-        Self { pattern, path_policy, is_split, routes: routes.into(), shadowed: shadowed.into(), settings: None }
+        let is_plain = !is_split && beside.settings.is_none() && routes.iter().all(|route| route.policy.is_none());
+        let beside = (beside != Beside::default()).then(|| Box::new(beside));
+        Self { pattern, path_policy, is_split, is_plain, routes, beside }
     }
 
     /// The host with settings.
     #[must_use]
-    pub fn with_settings(mut self, settings: HostSettings) -> Self {
-        self.settings = (settings != HostSettings::default()).then(|| Box::new(settings));
-        self
+    pub fn with_settings(self, settings: HostSettings) -> Self {
+        let beside = self.beside.map(|beside| *beside).unwrap_or_default();
+        let settings = (settings != HostSettings::default()).then_some(settings);
+        Self::with(self.pattern, self.path_policy, self.routes, Beside { settings, ..beside })
     }
 
     /// The host under another name.
     #[must_use]
     pub fn alias(&self, pattern: HostPattern) -> Self {
-        let mut settings = self.settings.as_deref().cloned().unwrap_or_default();
+        let mut settings = self.settings().cloned().unwrap_or_default();
         settings.alias_of = Some(self.pattern.clone());
-        Self { pattern, settings: Some(Box::new(settings)), ..self.clone() }
+        Self { pattern, ..self.clone() }.with_settings(settings)
     }
 
     /// The requests' host.
@@ -212,13 +242,19 @@ impl VirtualHost {
     /// What the host has beside its routes.
     #[must_use]
     pub fn settings(&self) -> Option<&HostSettings> {
-        self.settings.as_deref()
+        self.beside.as_deref().and_then(|beside| beside.settings.as_ref())
     }
 
     /// Whether plain-text and TLS connections have different routes.
     #[must_use]
     pub fn is_split(&self) -> bool {
         self.is_split
+    }
+
+    /// Whether there is nothing to see to but paths: neither settings nor policies, nor connections told apart.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// Whether the host is there for connections of this kind: one of its routes is, or it has none at all.
@@ -230,7 +266,7 @@ impl VirtualHost {
     /// The rules that lost to one that is the same.
     #[must_use]
     pub fn shadowed(&self) -> &[Shadowed] {
-        &self.shadowed
+        self.beside.as_deref().map_or(&[], |beside| &beside.shadowed)
     }
 }
 
@@ -244,4 +280,17 @@ pub struct DefaultBackend {
     pub origin: Option<Origin>,
     /// How paths that reach it by no host are made canonical.
     pub path_policy: PathPolicy,
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+    use crate::policy::Backend;
+
+    /// There are millions of them, and what few have must not make all of them larger.
+    #[test]
+    fn what_there_is_much_of_stays_small() {
+        let sizes = [size_of::<Route>(), size_of::<BackendRef>(), size_of::<Backend>(), size_of::<VirtualHost>()];
+        assert!(sizes.iter().zip([80, 56, 56, 56]).all(|(size, limit)| *size <= limit), "{sizes:?}");
+    }
 }

@@ -8,7 +8,7 @@ use ingress_core::explain::{Explanation, Outcome};
 use ingress_core::host::HostPattern;
 use ingress_core::object::{FieldPath, Kind, ObjectRef, Origin};
 use ingress_core::path::{PathPattern, PathPolicy};
-use ingress_core::policy::{FixedResponse, Route, RouteTable, Target, VirtualHost};
+use ingress_core::policy::{Route, RouteTable, Target, VirtualHost};
 use ingress_core::reference;
 use ingress_core::request::RequestView;
 use ingress_core::snapshot::Snapshot;
@@ -89,7 +89,7 @@ fn a_path_of_64_kib_is_a_path() {
     let route = |place, path| {
         let object = ObjectRef::new(Kind::Ingress, "ns", "i").into();
         let origin = Origin { object, field: FieldPath::rule_path(0, place) };
-        Route::new(path, Target::Respond(FixedResponse { status: 200, reason: "here" }), origin)
+        Route::new(path, Target::respond(200, "here"), origin)
     };
     let routes = vec![route(0, PathPattern::Prefix("/".into())), route(1, PathPattern::Exact(long.as_str().into()))];
     let host = VirtualHost::new(HostPattern::Any, PathPolicy::Rfc3986, routes, Vec::new());

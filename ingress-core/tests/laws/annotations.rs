@@ -175,6 +175,10 @@ fn written(decision: &Decision<'_>, view: &RequestView<'_>) -> Vec<(String, Vec<
             all.extend(urls.into_iter().flatten().map(|url| ("url".into(), url)));
             let affinity = forward.sharing().and_then(|sharing| sharing.affinity.as_ref());
             all.extend(affinity.map(|it| ("cookie".into(), forward.cookie_path(it).as_bytes().to_vec())));
+            for name in forward.removed_headers() {
+                assert!(forward.removes_header(name.to_ascii_lowercase().as_bytes()), "{name}");
+            }
+            assert!(!forward.removes_header(b"accept"));
             let _ = (forward.hash_key(view), forward.limits(view), forward.load_balance(), forward.protocol());
         }
         Decision::Redirect(redirected) => all.push(("Location".into(), redirected.location(view))),

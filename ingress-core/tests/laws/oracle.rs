@@ -7,7 +7,7 @@ use ingress_core::decision::Matched;
 use ingress_core::host::HostPattern;
 use ingress_core::object::{FieldPath, Kind, ObjectRef, Origin};
 use ingress_core::path::{PathPattern, PathPolicy};
-use ingress_core::policy::{FixedResponse, Route, RouteTable, Target, VirtualHost};
+use ingress_core::policy::{Route, RouteTable, Target, VirtualHost};
 use ingress_core::snapshot::Snapshot;
 use matchit::Router;
 use proptest::collection::vec;
@@ -49,7 +49,7 @@ proptest! {
         let routes = paths.iter().enumerate().map(|(i, path)| {
             let path = PathPattern::Prefix(PathPolicy::Rfc3986.canonical_escapes(path));
             let origin = Origin { object: Arc::clone(&object), field: FieldPath::rule_path(0, i) };
-            Route::new(path, Target::Respond(FixedResponse { status: 200, reason: "here" }), origin)
+            Route::new(path, Target::respond(200, "here"), origin)
         });
         let host = VirtualHost::new(HostPattern::Any, PathPolicy::Rfc3986, routes.collect(), Vec::new());
         let router = router(host.routes());

@@ -7,8 +7,8 @@ use ingress_core::host::HostPattern;
 use ingress_core::object::{FieldPath, Kind, ObjectRef, Origin};
 use ingress_core::path::{PathPattern, PathPolicy, RegexPattern};
 use ingress_core::policy::{
-    Availability, Backend, BackendRef, DefaultBackend, Endpoint, FixedResponse, Location, PortRef, Redirect, Route,
-    RouteTable, ShadowReason, Shadowed, Target, VirtualHost,
+    Availability, Backend, BackendRef, DefaultBackend, Endpoint, Location, PortRef, Redirect, Route, RouteTable,
+    ShadowReason, Shadowed, Target, VirtualHost,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -90,8 +90,8 @@ fn target() -> impl Strategy<Value = Target> {
             location: Location::Constant("https://example/".into()),
             reason: "elsewhere",
         }))),
-        1 => Just(Target::Respond(FixedResponse { status: 410, reason: "gone" })),
-        1 => Just(Target::Invalid(FixedResponse { status: 500, reason: "cannot" })),
+        1 => Just(Target::respond(410, "gone")),
+        1 => Just(Target::invalid(500, "cannot")),
     ]
 }
 

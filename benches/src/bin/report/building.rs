@@ -18,7 +18,7 @@ const CHANGES: usize = 301;
 /// Milliseconds that a hundred thousand routes may take; a million may take twelve times as long.
 const BUILD_100K: f64 = 500.0;
 const BUILD_1M: f64 = 6_000.0;
-/// Milliseconds that a change among a hundred thousand hosts may take.
+/// Milliseconds that a change among so many hosts may take.
 const CHANGE: f64 = 2.0;
 
 /// The time from inputs to a snapshot, for each shape: on a core, which is all the time that passes on a quiet machine.
@@ -46,10 +46,8 @@ pub(crate) fn from_scratch(routes: usize, report: &dyn Fn(&Row)) -> Result<(), E
     Ok(())
 }
 
-/// The time from one changed Ingress, among a hundred thousand hosts, to a published snapshot.
-pub(crate) fn one_change(routes: usize, report: &dyn Fn(&Row)) -> Result<(), Error> {
-    // Both have a hundred thousand hosts.
-    let shape = if routes <= 100_000 { Shape::OnePath } else { Shape::TenPaths };
+/// The time from one changed Ingress, with another path in place of its first one, to a published snapshot.
+pub(crate) fn one_change(routes: usize, shape: Shape, report: &dyn Fn(&Row)) -> Result<(), Error> {
     let hosts = if shape == Shape::OnePath { routes } else { routes / PREFIXES_PER_HOST };
     let mut inputs = inputs(routes, shape, Services::PerPath);
     let workload = Workload::new(routes);
@@ -60,7 +58,9 @@ pub(crate) fn one_change(routes: usize, report: &dyn Fn(&Row)) -> Result<(), Err
     for change in 0..CHANGES {
         let host = workload.host(change * 7_919 % hosts);
         let path = format!("/changed-{change}");
-        let changed = host.routes().skip(1).map(|(_, id)| (path.as_str(), id)).take(1);
+        let paths = if shape == Shape::OnePath { 1 } else { PREFIXES_PER_HOST };
+        let replaced = |(place, (prefix, id))| (if place == 0 { path.as_str() } else { prefix }, id);
+        let changed = host.routes().enumerate().map(replaced).take(paths);
         inputs.insert(Object::Ingress(ingress(host, "", changed, Services::PerPath)));
         let (changed, time) = timed(|| {
             let compiled = compiler.compile(&inputs);

@@ -13,6 +13,7 @@ mod row;
 use std::alloc::System;
 
 use benches::matcher::Error;
+use benches::objects::Shape;
 use row::Row;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -36,7 +37,9 @@ fn main() -> Result<(), Error> {
     for routes in [100_000, 1_000_000].into_iter().filter(|routes| *routes <= largest) {
         memory::snapshots(routes, &Row::print)?;
         building::from_scratch(routes, &Row::print)?;
-        building::one_change(routes, &Row::print)?;
+        for shape in [Shape::OnePath, Shape::TenPaths] {
+            building::one_change(routes, shape, &Row::print)?;
+        }
     }
     Ok(())
 }

@@ -37,10 +37,14 @@ struct Entry {
 
 /// The hosts with a route to a backend: nearly always one.
 #[derive(Debug)]
+#[expect(
+    clippy::box_collection,
+    reason = "a set in place would take the room in which one host tells the variants apart"
+)]
 enum Users {
     None,
     One(HostPattern),
-    Several(BTreeSet<HostPattern>),
+    Several(Box<BTreeSet<HostPattern>>),
 }
 
 impl Entry {
@@ -56,7 +60,7 @@ impl Users {
         match self {
             Self::None => *self = Self::One(pattern.clone()),
             Self::One(user) if user == pattern => {}
-            Self::One(user) => *self = Self::Several(BTreeSet::from([user.clone(), pattern.clone()])),
+            Self::One(user) => *self = Self::Several(Box::new(BTreeSet::from([user.clone(), pattern.clone()]))),
             Self::Several(users) => {
                 users.insert(pattern.clone());
             }
@@ -77,7 +81,7 @@ impl Users {
         let (one, several) = match self {
             Self::None => (None, None),
             Self::One(user) => (Some(user), None),
-            Self::Several(users) => (None, Some(users)),
+            Self::Several(users) => (None, Some(&**users)),
         };
         one.into_iter().chain(several.into_iter().flatten())
     }

@@ -182,7 +182,7 @@ fn is_ordinary(reading: &Reading) -> bool {
 /// Where an object says that its hosts have another name.
 fn alias_field(reading: &Reading) -> Origin {
     let aliases = reading.contribution.intent.as_deref().and_then(|intent| intent.aliases.as_ref());
-    let field = aliases.map_or(FieldPath::named("metadata"), |aliases| aliases.field.clone());
+    let field = aliases.map_or(FieldPath::named(&"metadata"), |aliases| aliases.field.clone());
     Origin { object: Arc::clone(&reading.key.object), field }
 }
 
@@ -208,7 +208,7 @@ fn name_taken(pattern: &HostPattern, member: &Member<'_>) -> Diagnostic {
         None => (Code::WwwRedirectSkipped, "redirect from", intent.www_redirect.as_ref().map(|www| &www.field)),
     };
     let message = format!("{what} `{pattern}` has no effect: the name is a host of its own");
-    let field = field.cloned().unwrap_or(FieldPath::named("metadata"));
+    let field = field.cloned().unwrap_or(FieldPath::named(&"metadata"));
     Diagnostic::new(code, Some(Arc::clone(&member.key.object)), field, message)
 }
 

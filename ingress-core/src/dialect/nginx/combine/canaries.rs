@@ -26,7 +26,7 @@ pub(super) fn attach(draft: &mut HostDraft<'_>, out: &mut Vec<Diagnostic>) {
         if member.is_catch_all
             && let Some(default) = &member.ingress.spec.default_backend
         {
-            let origin = Origin { object: Arc::clone(member.object), field: FieldPath::named("spec.defaultBackend") };
+            let origin = Origin { object: Arc::clone(member.object), field: FieldPath::named(&"spec.defaultBackend") };
             attach_one(draft, member, rule, (PathKind::Prefix, "/"), default, origin, out);
         }
     }

@@ -11,7 +11,7 @@ use crate::dialect::{DraftMember, HostDraft};
 use crate::host::HostPattern;
 use crate::object::{FieldPath, Origin};
 use crate::path::{PathKind, PathPattern};
-use crate::policy::{Filters, FixedResponse, Route, RoutePolicy, ShadowReason, Shadowed, Target};
+use crate::policy::{Filters, Route, RoutePolicy, ShadowReason, Shadowed, Target};
 
 /// Adds the location, unless a rule takes its place.
 pub(super) fn add(draft: &mut HostDraft<'_>, out: &mut Vec<Diagnostic>) {
@@ -43,7 +43,7 @@ pub(super) fn add(draft: &mut HostDraft<'_>, out: &mut Vec<Diagnostic>) {
     let own = member.default.filter(|_| is_host || member.is_catch_all);
     let nowhere = || match draft.default_backend {
         Some(reference) => Target::Backend(Arc::clone(reference)),
-        None => Target::Respond(FixedResponse { status: 404, reason: "no-path" }),
+        None => Target::respond(404, "no-path"),
     };
     let origin = if own.is_some() { default_field(member) } else { host_field(member) };
     let target = own.cloned().unwrap_or_else(nowhere);
@@ -62,7 +62,7 @@ pub(super) fn add(draft: &mut HostDraft<'_>, out: &mut Vec<Diagnostic>) {
     let policy = policy.filter(|_| lends);
     let target = match (&intent.refused, &intent.redirect) {
         _ if !lends => target,
-        (Some(refused), _) => Target::Invalid(*refused),
+        (Some(refused), _) => Target::Invalid(Box::new(*refused)),
         (None, Some(redirect)) if !member.is_catch_all => {
             out.push(governs(draft.pattern, member, "redirect"));
             Target::Redirect(Box::new(redirect.clone()))
@@ -73,7 +73,7 @@ pub(super) fn add(draft: &mut HostDraft<'_>, out: &mut Vec<Diagnostic>) {
 }
 
 fn default_field(member: &DraftMember<'_>) -> Origin {
-    Origin { object: Arc::clone(member.object), field: FieldPath::named("spec.defaultBackend") }
+    Origin { object: Arc::clone(member.object), field: FieldPath::named(&"spec.defaultBackend") }
 }
 
 fn host_field(member: &DraftMember<'_>) -> Origin {
@@ -83,7 +83,7 @@ fn host_field(member: &DraftMember<'_>) -> Origin {
 
 fn governs(pattern: &HostPattern, member: &DraftMember<'_>, what: &str) -> Diagnostic {
     let message = format!("its {what} also takes every path of host `{pattern}` that no rule lists");
-    let field = FieldPath::named("metadata.annotations");
+    let field = FieldPath::named(&"metadata.annotations");
     Diagnostic::new(Code::ImplicitLocation, Some(Arc::clone(member.object)), field, message).with_help(
         "the oldest Ingress of a host lends its annotations to the host's own `/`; give `/` a rule of its own",
     )

@@ -11,9 +11,9 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::HostDraft;
 use crate::object::{FieldPath, Origin};
 use crate::path::{PathKind, PathPattern, RegexPattern, Search};
-use crate::policy::{FixedResponse, Rewrite, Route, RoutePolicy, Target};
+use crate::policy::{Rewrite, Route, RoutePolicy, Target};
 
-const UNSUPPORTED: FixedResponse = FixedResponse { status: 503, reason: "regex-unsupported" };
+const UNSUPPORTED: &str = "regex-unsupported";
 
 /// One location of a path.
 struct Expression {
@@ -116,7 +116,7 @@ fn location(route: &Route, expression: &Expression, order: u32, out: &mut Vec<Di
         }
         Err(error) => {
             out.push(report(Code::RegexUnsupported, format!("{error}; requests that begin like it get 503")));
-            location.target = Target::Invalid(UNSUPPORTED);
+            location.target = Target::invalid(503, UNSUPPORTED);
             // What is guarded must not be answered by another location.
             let filters = route.policy.as_deref().map(|policy| &policy.filters);
             let is_guarded = filters.is_some_and(|filters| filters.access.restricts());
@@ -133,7 +133,7 @@ fn location(route: &Route, expression: &Expression, order: u32, out: &mut Vec<Di
                 let filters = Arc::clone(&policy.filters);
                 location.policy = Some(Arc::new(RoutePolicy { filters, rewrite: Some(rewrite) }));
             }
-            None => location.target = Target::Invalid(UNSUPPORTED),
+            None => location.target = Target::invalid(503, UNSUPPORTED),
         }
     }
     location

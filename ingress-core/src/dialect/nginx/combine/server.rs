@@ -7,7 +7,7 @@ use super::Members;
 use crate::diagnostic::{Code, Diagnostic, Effect, Severity};
 use crate::dialect::{Aliases, DraftMember, HostDraft};
 use crate::object::{FieldPath, Origin};
-use crate::policy::{AppRoot, ClientCertificate, FixedResponse, Precedence, Target, VerifyClient};
+use crate::policy::{AppRoot, ClientCertificate, Precedence, Target, VerifyClient};
 
 /// Fills in the settings: of `app-root` that of the first location, of the others those of the oldest Ingress.
 pub(super) fn settings(draft: &mut HostDraft<'_>, of: &Members<'_>, out: &mut Vec<Diagnostic>) {
@@ -62,7 +62,7 @@ pub(super) fn settings(draft: &mut HostDraft<'_>, of: &Members<'_>, out: &mut Ve
         }
     }
     for route in draft.routes.iter_mut().filter(|route| closed.contains(&route.origin.object)) {
-        route.target = Target::Invalid(FixedResponse { status: 503, reason: "annotation-invalid" });
+        route.target = Target::invalid(503, "annotation-invalid");
     }
 }
 
