@@ -1,7 +1,7 @@
 //! What fields say about the message that they come with: its framing and its connection.
 
 use super::field_lines::is_blank;
-use crate::message::{Fields, Known, Rejection, Version, is_token};
+use crate::message::{Fields, Known, Rejection, Version, is_token, is_word};
 
 /// Gathered field by field. What is ambiguous is refused at once.
 #[derive(Debug, Default)]
@@ -16,12 +16,14 @@ pub(super) struct Facts {
     pub(super) has_expectation: bool,
     /// Whether there is an `Expect` of anything but `100-continue`.
     pub(super) has_other_expectation: bool,
-    /// Whether there is a `Connection`.
-    has_connection: bool,
+    /// What `Connection` says, as far as it was one word.
+    connection: Connection,
+    /// Whether there is a `Connection` of anything else.
+    has_list: bool,
 }
 
 /// What `Connection` says (RFC 9110 7.6.1).
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Connection {
     pub(super) close: bool,
     pub(super) keep_alive: bool,
@@ -47,16 +49,18 @@ impl Facts {
                 if self.length.is_some() {
                     return Err(Rejection::Length);
                 }
-                if self.is_chunked || version != Version::Http11 || !value.eq_ignore_ascii_case(b"chunked") {
+                if self.is_chunked || version != Version::Http11 || !is_word(value, b"chunked") {
                     return Err(Rejection::TransferEncoding);
                 }
                 self.is_chunked = true;
             }
             Known::Expect => {
                 self.has_expectation = true;
-                self.has_other_expectation |= !value.eq_ignore_ascii_case(b"100-continue");
+                self.has_other_expectation |= !is_word(value, b"100-continue");
             }
-            Known::Connection => self.has_connection = true,
+            Known::Connection => {
+                self.has_list |= !self.connection.note(value);
+            }
             _ => {}
         }
         Ok(())
@@ -69,19 +73,13 @@ impl Facts {
     /// `X-Forwarded-For` that such a proxy has added, or the length of its message. An element that is no token is no name of a field
     /// and is skipped, as other servers do.
     pub(super) fn connection(&self, fields: &mut Fields, most: usize) -> Result<Connection, Rejection> {
-        let mut found = Connection::default();
-        if !self.has_connection {
+        let mut found = self.connection;
+        if !self.has_list {
             return Ok(found);
         }
         let mut named: Vec<Box<[u8]>> = Vec::new();
         for element in fields.all(Known::Connection).flat_map(elements) {
-            if element.eq_ignore_ascii_case(b"keep-alive") {
-                found.keep_alive = true;
-            } else if element.eq_ignore_ascii_case(b"close") {
-                found.close = true;
-            } else if element.eq_ignore_ascii_case(b"upgrade") {
-                found.upgrade = true;
-            } else if is_token(element) && Known::of(element) == Known::Other {
+            if !found.note(element) && is_token(element) && Known::of(element) == Known::Other {
                 if named.len() == most {
                     return Err(Rejection::TooLarge);
                 }
@@ -97,6 +95,17 @@ impl Facts {
 }
 
 impl Connection {
+    /// Whether an element is one of the words.
+    fn note(&mut self, element: &[u8]) -> bool {
+        let is_close = is_word(element, b"close");
+        let is_keep_alive = is_word(element, b"keep-alive");
+        let is_upgrade = is_word(element, b"upgrade");
+        self.close |= is_close;
+        self.keep_alive |= is_keep_alive;
+        self.upgrade |= is_upgrade;
+        is_close || is_keep_alive || is_upgrade
+    }
+
     /// Whether it stays open, as far as this side is asked.
     pub(super) fn is_kept(&self, version: Version) -> bool {
         !self.close && (self.keep_alive || version == Version::Http11)

@@ -16,44 +16,52 @@ pub(super) enum Underscores {
     Keep,
 }
 
-/// Reads field lines and the empty line behind them. `note` is asked about each field that is kept.
+/// Reads field lines and the empty line behind them into fields that have been cleared; how many bytes that is. `note` is
+/// asked about each field that is kept.
 pub(super) fn read(
     lines: &[u8],
     most: usize,
     underscores: Underscores,
     fields: &mut Fields,
     mut note: impl FnMut(Known, &[u8]) -> Result<(), Rejection>,
-) -> Result<(), Rejection> {
-    fields.load(lines);
-    let mut at = 0;
+) -> Result<usize, Rejection> {
+    let mut rest = lines;
     let mut count = 0;
     loop {
-        let rest = lines.get(at..).unwrap_or_default();
+        if let [b'\r', b'\n', behind @ ..] = rest {
+            let end = lines.len() - behind.len();
+            fields.load(lines.get(..end).unwrap_or_default());
+            return Ok(end);
+        }
         let (length, has_underscore) = token_length(rest);
         let Some((name, [b':', behind @ ..])) = rest.split_at_checked(length) else {
-            return if rest == b"\r\n" { Ok(()) } else { Err(no_name(rest, length)) };
+            return Err(no_name(rest, length));
         };
-        if length == 0 {
+        if name.is_empty() {
             return Err(Rejection::FieldName);
         }
         count += 1;
         if count > most {
             return Err(Rejection::TooLarge);
         }
-        let blank = behind.iter().take_while(|byte| is_blank(**byte)).count();
-        let behind = behind.get(blank..).unwrap_or_default();
-        let (text, [b'\r', b'\n', ..]) = behind.split_at_checked(text_length(behind)).unwrap_or_default() else {
-            return Err(no_line_end(behind));
+        let mut text = behind;
+        while let [b' ' | b'\t', behind @ ..] = text {
+            text = behind;
+        }
+        let Some((mut value, [b'\r', b'\n', behind @ ..])) = text.split_at_checked(text_length(text)) else {
+            return Err(no_line_end(text));
         };
-        let value = trim_end(text);
-
-        let value_at = at + length + 1 + blank;
+        while let [behind @ .., b' ' | b'\t'] = value {
+            value = behind;
+        }
         if !has_underscore || is_kept(underscores, name) {
             let known = Known::of(name);
             note(known, value)?;
-            fields.mark(known, at..at + length, value_at..value_at + value.len());
+            let name_at = lines.len() - rest.len();
+            let value_at = lines.len() - text.len();
+            fields.mark(known, name_at..name_at + name.len(), value_at..value_at + value.len());
         }
-        at = value_at + text.len() + 2;
+        rest = behind;
     }
 }
 
@@ -67,14 +75,6 @@ fn is_kept(underscores: Underscores, name: &[u8]) -> bool {
 
 pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
-}
-
-fn trim_end(text: &[u8]) -> &[u8] {
-    let mut text = text;
-    while let [rest @ .., b' ' | b'\t'] = text {
-        text = rest;
-    }
-    text
 }
 
 /// Why there is no colon behind a name of this length.

@@ -7,7 +7,7 @@ use super::facts::{Connection, Facts};
 use super::field_lines::{self, Underscores};
 use super::section::Section;
 use super::{Limits, start_line};
-use crate::message::{Fields, Framing, Known, Rejection, RequestHead, ResponseHead, Version, is_token_byte};
+use crate::message::{Fields, Framing, Known, Rejection, RequestHead, ResponseHead, Version, is_token_byte, is_word};
 
 /// Reads one head after the other from one connection.
 ///
@@ -30,7 +30,6 @@ impl HeadParser {
         limits: &Limits,
         head: &mut RequestHead,
     ) -> Result<Option<usize>, Rejection> {
-        head.clear();
         // One empty line before a request is a habit of old clients (RFC 9112 2.2).
         let (blank, rest) = match input {
             [] | b"\r" | b"\r\n" => return Ok(None),
@@ -42,9 +41,9 @@ impl HeadParser {
             [b'\r' | b'\n', ..] => return Err(Rejection::LineEnd),
             _ => return Err(Rejection::StartLine),
         }
-        let Some(length) = self.length(rest, limits.head.saturating_sub(blank))? else { return Ok(None) };
-        read_request(rest.get(..length).unwrap_or_default(), limits, head)?;
-        Ok(Some(blank + length))
+        let limit = limits.head.saturating_sub(blank);
+        let length = self.read(rest, limit, |block| read_request(block, limits, head))?;
+        Ok(length.map(|length| blank + length))
     }
 
     /// Reads the head of a response, as [`request`](Self::request) does; `to_head` says that it answers HEAD.
@@ -61,36 +60,48 @@ impl HeadParser {
         to_head: bool,
         head: &mut ResponseHead,
     ) -> Result<Option<usize>, Rejection> {
-        head.clear();
         // Whatever else speaks on this port may never send a line end.
         if input.iter().zip(b"HTTP/").any(|(byte, expected)| byte != expected) {
             return Err(Rejection::StartLine);
         }
-        let Some(length) = self.length(input, limits.head)? else { return Ok(None) };
-        read_response(input.get(..length).unwrap_or_default(), limits, to_head, head)?;
-        Ok(Some(length))
+        self.read(input, limits.head, |block| read_response(block, limits, to_head, head))
     }
 
-    fn length(&mut self, bytes: &[u8], limit: usize) -> Result<Option<usize>, Rejection> {
+    /// Reads a head once it is known to be complete. `read` says how many bytes it has.
+    fn read(
+        &mut self,
+        bytes: &[u8],
+        limit: usize,
+        mut read: impl FnMut(&[u8]) -> Result<usize, Rejection>,
+    ) -> Result<Option<usize>, Rejection> {
+        // Most heads come in one piece and are in order. Whatever else this attempt comes to is forgotten: what is said of a
+        // head must not depend on how it was cut.
+        if self.section.is_new()
+            && let Ok(length) = read(bytes.get(..limit).unwrap_or(bytes))
+        {
+            return Ok(Some(length));
+        }
         let outcome = self.section.end(bytes, limit);
         if matches!(outcome, Ok(None)) {
             return Ok(None);
         }
         let section = std::mem::take(&mut self.section);
         match outcome {
+            Ok(Some(length)) => read(bytes.get(..length).unwrap_or_default()).map(Some),
             Err(Rejection::TooLarge) if section.is_in_first_line() => Err(Rejection::TargetTooLong),
             outcome => outcome,
         }
     }
 }
 
-fn read_request(block: &[u8], limits: &Limits, head: &mut RequestHead) -> Result<(), Rejection> {
+fn read_request(block: &[u8], limits: &Limits, head: &mut RequestHead) -> Result<usize, Rejection> {
+    head.clear();
     let start = start_line::request(block, limits, head)?;
     let version = head.version;
     let underscores = if limits.underscores { Underscores::Careful } else { Underscores::Drop };
     let mut facts = Facts::default();
     let lines = block.get(start..).unwrap_or_default();
-    field_lines::read(lines, limits.fields, underscores, &mut head.fields, |known, value| {
+    let length = field_lines::read(lines, limits.fields, underscores, &mut head.fields, |known, value| {
         facts.note(known, value, version)
     })?;
     if version == Version::Http11 {
@@ -112,18 +123,20 @@ fn read_request(block: &[u8], limits: &Limits, head: &mut RequestHead) -> Result
     let connection = facts.connection(&mut head.fields, limits.fields)?;
     head.keep_alive = connection.is_kept(version);
     head.websocket = connection.upgrade && !has_body && is_websocket(head);
-    Ok(())
+    Ok(start + length)
 }
 
-fn read_response(block: &[u8], limits: &Limits, to_head: bool, head: &mut ResponseHead) -> Result<(), Rejection> {
+fn read_response(block: &[u8], limits: &Limits, to_head: bool, head: &mut ResponseHead) -> Result<usize, Rejection> {
+    head.clear();
     let start = start_line::response(block, head)?;
     let version = head.version;
     let mut facts = Facts::default();
     let lines = block.get(start..).unwrap_or_default();
-    field_lines::read(lines, limits.fields, Underscores::Keep, &mut head.fields, |known, value| match known {
-        Known::Host => Ok(()),
-        known => facts.note(known, value, version),
-    })?;
+    let length =
+        field_lines::read(lines, limits.fields, Underscores::Keep, &mut head.fields, |known, value| match known {
+            Known::Host => Ok(()),
+            known => facts.note(known, value, version),
+        })?;
     head.framing = match facts.length {
         _ if to_head || matches!(head.status, 100..200 | 204 | 304) => Framing::Empty,
         _ if facts.is_chunked => Framing::Chunked,
@@ -133,7 +146,7 @@ fn read_response(block: &[u8], limits: &Limits, to_head: bool, head: &mut Respon
     let connection: Connection = facts.connection(&mut head.fields, limits.fields)?;
     // After 101 it is no HTTP connection any more.
     head.keep_alive = connection.is_kept(version) && head.framing != Framing::UntilClose && head.status != 101;
-    Ok(())
+    Ok(start + length)
 }
 
 /// Whether the fields are those of a WebSocket handshake (RFC 6455 4.2.1), each once.
@@ -141,7 +154,7 @@ fn is_websocket(head: &RequestHead) -> bool {
     let only = |known| only(&head.fields, known).unwrap_or_default();
     head.method == b"GET"
         && head.version == Version::Http11
-        && only(Known::Upgrade).eq_ignore_ascii_case(b"websocket")
+        && is_word(only(Known::Upgrade), b"websocket")
         && only(Known::SecWebSocketVersion) == b"13"
         && is_websocket_key(only(Known::SecWebSocketKey))
 }

@@ -33,6 +33,11 @@ impl Section {
         if bytes.len() >= limit { Err(Rejection::TooLarge) } else { Ok(None) }
     }
 
+    /// Whether nothing has been looked at.
+    pub(super) fn is_new(&self) -> bool {
+        self.seen == 0
+    }
+
     /// Whether the first line is not complete yet.
     pub(super) fn is_in_first_line(&self) -> bool {
         self.line == 0

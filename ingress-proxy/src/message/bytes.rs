@@ -52,16 +52,26 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
 /// How many bytes of a token stand at the beginning, and whether there is an underscore among them.
 pub(crate) fn token_length(bytes: &[u8]) -> (usize, bool) {
     let mut all = 0;
-    let mut length = 0;
-    for byte in bytes {
-        let class = class(*byte);
-        if class == 0 {
-            break;
+    let mut rest = bytes;
+    loop {
+        let end = rest.get(run(rest, unusual)..).unwrap_or_default();
+        match end {
+            [byte, behind @ ..] if class(*byte) != 0 => {
+                all |= class(*byte);
+                rest = behind;
+            }
+            _ => return (bytes.len() - end.len(), all & UNDERSCORE != 0),
         }
-        all |= class;
-        length += 1;
     }
-    (length, all & UNDERSCORE != 0)
+}
+
+/// Whether text without control characters is this word of small letters, digits and hyphens, without regard to case. The
+/// length is known, so that the comparison is a few instructions and no loop.
+pub(crate) fn is_word<const N: usize>(text: &[u8], word: &[u8; N]) -> bool {
+    // Of all other bytes only the capital becomes a small letter and only control characters become digits or a hyphen.
+    <&[u8; N]>::try_from(text).is_ok_and(|text| {
+        text.iter().zip(word).fold(0, |differs, (byte, letter)| differs | ((byte | 0x20) ^ letter)) == 0
+    })
 }
 
 /// Whether bytes are a field value: visible characters, spaces, tabs and bytes above 0x7f (RFC 9110 5.5).
@@ -72,15 +82,14 @@ pub fn is_field_value(bytes: &[u8]) -> bool {
 
 /// How many bytes of a field value stand at the beginning.
 pub(crate) fn text_length(bytes: &[u8]) -> usize {
-    let mut length = 0;
+    let mut rest = bytes;
     loop {
-        let rest = bytes.get(length..).unwrap_or_default();
-        length += run(rest, |word| below(word, 0x20) | equal(word, 0x7f));
+        let length = run(rest, |word| below(word, 0x20) | equal(word, 0x7f));
         // A tab looks like a control character to `below`.
-        if bytes.get(length) != Some(&b'\t') {
-            return length;
+        match rest.get(length..) {
+            Some([b'\t', behind @ ..]) => rest = behind,
+            end => return bytes.len() - end.map_or(0, <[u8]>::len),
         }
-        length += 1;
     }
 }
 
@@ -90,18 +99,23 @@ pub(crate) fn target_length(bytes: &[u8]) -> usize {
 }
 
 /// How many bytes come before the first for which `marks` sets the highest bit. What it sets above that bit does not count.
-#[inline]
+#[inline(always)]
 fn run(bytes: &[u8], marks: impl Fn(u64) -> u64) -> usize {
-    let (words, end) = bytes.as_chunks::<8>();
-    let mut length = 0;
-    for word in words {
+    let mut rest = bytes;
+    while let Some((word, behind)) = rest.split_first_chunk() {
         let marked = marks(u64::from_le_bytes(*word));
         if marked != 0 {
-            return length + (marked.trailing_zeros() / 8) as usize;
+            return bytes.len() - rest.len() + (marked.trailing_zeros() / 8) as usize;
         }
-        length += 8;
+        rest = behind;
     }
-    length + end.iter().take_while(|byte| marks(each(**byte)) == 0).count()
+    bytes.len() - rest.len() + run_of_few(rest, marks)
+}
+
+/// What is left at the end of a head. Apart, so that the loop above has the registers for itself.
+#[inline(never)]
+fn run_of_few(bytes: &[u8], marks: impl Fn(u64) -> u64) -> usize {
+    bytes.iter().take_while(|byte| marks(each(**byte)) == 0).count()
 }
 
 const fn each(byte: u8) -> u64 {
@@ -118,6 +132,16 @@ const fn equal(word: u64, byte: u8) -> u64 {
     below(word ^ each(byte), 1)
 }
 
+/// Marks exactly the bytes that are neither a letter nor a hyphen, of which most names are made.
+const fn unusual(word: u64) -> u64 {
+    let low = word & each(0x7f);
+    let letters = low | each(0x20);
+    // No sum reaches the next byte, because both parts are below 0x80.
+    let is_letter = (letters + each(0x80 - b'a')) & !(letters + each(0x7f - b'z'));
+    let is_hyphen = !((low ^ each(b'-')) + each(0x7f));
+    (word | !(is_letter | is_hyphen)) & each(0x80)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,7 +151,7 @@ mod tests {
         for size in [1, 7, 8, 9, 20] {
             for at in 0..size {
                 for byte in 0..=255_u8 {
-                    for around in [b'x', 0x80, 0xff] {
+                    for around in [b'x', b'-', b'0', 0x80, 0xff] {
                         let mut text = vec![around; size];
                         text[at] = byte;
                         let expected = text.iter().position(|byte| !is_allowed(*byte)).unwrap_or(size);
@@ -149,6 +173,17 @@ mod tests {
     }
 
     #[test]
+    fn words() {
+        assert!(is_word(b"Keep-ALIVE", b"keep-alive") && is_word(b"100-CONTINUE", b"100-continue"));
+        for byte in 0x20..=255_u8 {
+            for letter in [b'a', b'z', b'-', b'0', b'2', b'9'] {
+                assert_eq!(is_word(&[byte], &[letter]), byte.eq_ignore_ascii_case(&letter), "{byte:#04x}");
+            }
+        }
+        assert!(!is_word(b"", b"a") && !is_word(b"aa", b"a"));
+    }
+
+    #[test]
     fn tokens() {
         let separators = b"(),/:;<=>?@[\\]{}\"";
         for byte in 0..=255_u8 {
@@ -160,5 +195,6 @@ mod tests {
         assert_eq!(token_length(b"x-y_z: _"), (5, true));
         assert_eq!(token_length(b"x-y: a_b"), (3, false));
         assert_eq!(token_length(b":"), (0, false));
+        agrees(|text| token_length(text).0, is_token_byte);
     }
 }

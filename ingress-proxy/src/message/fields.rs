@@ -15,8 +15,8 @@ pub struct Fields {
 
 #[derive(Clone, Debug)]
 struct Span {
-    name: Range<u32>,
-    value: Range<u32>,
+    name: Range<usize>,
+    value: Range<usize>,
     known: Known,
 }
 
@@ -71,27 +71,25 @@ impl Fields {
         self.list.push(Span { name, value, known });
     }
 
-    /// Copies the lines of a head, all fields at once, in place of everything that was here. [`mark`](Self::mark) then says
-    /// where in them the fields are.
+    /// Copies the lines of a head, all fields at once, after [`mark`](Self::mark) has said where in them the fields are.
     pub(crate) fn load(&mut self, lines: &[u8]) {
-        self.clear();
+        self.text.clear();
         self.text.extend_from_slice(lines);
     }
 
-    /// Adds a field whose bytes have been looked at and stand at these places of the lines that were loaded.
+    /// Adds a field whose bytes have been looked at and stand at these places of lines that will be loaded.
     pub(crate) fn mark(&mut self, known: Known, name: Range<usize>, value: Range<usize>) {
-        let place = |range: Range<usize>| narrow(range.start)..narrow(range.end);
-        self.list.push(Span { name: place(name), value: place(value), known });
+        self.list.push(Span { name, value, known });
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Range<u32> {
-        let start = narrow(self.text.len());
+    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.text.len();
         self.text.extend_from_slice(bytes);
-        start..narrow(self.text.len())
+        start..self.text.len()
     }
 
-    fn slice(&self, range: &Range<u32>) -> &[u8] {
-        self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
+    fn slice(&self, range: &Range<usize>) -> &[u8] {
+        self.text.get(range.clone()).unwrap_or_default()
     }
 
     /// How many fields there are.
@@ -130,12 +128,7 @@ impl Fields {
     /// Removes the fields for which the question is answered with yes.
     pub fn remove_if(&mut self, mut question: impl FnMut(Known, &[u8], &[u8]) -> bool) {
         let Self { text, list } = self;
-        let slice = |range: &Range<u32>| text.get(range.start as usize..range.end as usize).unwrap_or_default();
+        let slice = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
         list.retain(|span| !question(span.known, slice(&span.name), slice(&span.value)));
     }
-}
-
-/// A head has an upper bound far below 4 GiB.
-fn narrow(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
 }

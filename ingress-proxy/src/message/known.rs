@@ -1,5 +1,7 @@
 //! Field names that the proxy itself acts upon.
 
+use super::is_word;
+
 /// A field name that the proxy acts upon, or any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -192,12 +194,9 @@ impl Known {
     }
 }
 
-/// `known` if a token is this name. The size is known, so that the comparison is a few instructions without a loop.
+/// `known` if a token is this name.
 fn is<const N: usize>(name: &[u8], text: &[u8; N], known: Known) -> Known {
-    let Ok(name) = <&[u8; N]>::try_from(name) else { return Known::Other };
-    // Of all bytes of tokens only the letter itself and its capital become a small letter, and none becomes a hyphen or digit.
-    let differs = name.iter().zip(text).fold(0, |differs, (byte, letter)| differs | ((byte | 0x20) ^ letter));
-    if differs == 0 { known } else { Known::Other }
+    if is_word(name, text) { known } else { Known::Other }
 }
 
 #[cfg(test)]
