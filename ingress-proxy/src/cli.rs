@@ -1,0 +1,8 @@
+//! The command line and the source of the configuration: what the binary adds to the library.
+
+pub(crate) mod flags;
+mod foreign;
+mod pin;
+pub(crate) mod settings;
+pub(crate) mod source;
+mod values;

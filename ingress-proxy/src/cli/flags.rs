@@ -1,0 +1,258 @@
+//! The flags. Their names are those of ingress-nginx's flags and ConfigMap keys, where it has them.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use ingress_cli::commands::simulate::EngineArgs;
+use ingress_core::policy::AddressRange;
+
+use super::foreign;
+use super::pin::{self, Pin};
+use super::values::{self, AccessLog, LogFormat};
+
+/// A reverse proxy that serves Kubernetes Ingress manifests from files.
+///
+/// Try it: `ingress-proxy --file examples/manifests/cafe.yaml --endpoint default/coffee:80=127.0.0.1:9001 --http-port 8080
+/// --https-port 8443`, and in another terminal `curl -H 'Host: cafe.example.com' http://127.0.0.1:8080/coffee`.
+///
+/// Manifests may change at any time: what is changed counts within milliseconds, and no request is lost.
+#[derive(Debug, Parser)]
+#[command(name = "ingress-proxy", version, max_term_width = 100, args_override_self = true)]
+pub(crate) struct Flags {
+    #[command(flatten)]
+    pub(super) manifests: ManifestArgs,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+    #[command(flatten)]
+    pub(super) listen: ListenArgs,
+    #[command(flatten)]
+    pub(super) trust: TrustArgs,
+    #[command(flatten)]
+    pub(super) client: ClientArgs,
+    #[command(flatten)]
+    pub(super) endpoint: EndpointArgs,
+    #[command(flatten)]
+    pub(super) observe: ObserveArgs,
+    #[command(flatten)]
+    pub(super) shutdown: ShutdownArgs,
+}
+
+/// Where the manifests are.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Manifests")]
+pub(super) struct ManifestArgs {
+    /// File or directory (read recursively) with manifests in YAML or JSON, watched for changes; repeatable. Of two
+    /// manifests for one object the later counts
+    #[arg(short, long = "file", value_name = "PATH", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Read everything, say what is wrong, and exit: 0 fine, 1 errors in the manifests, 2 wrong usage
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Send what is for a Service port to this address instead of where the manifests say; repeatable, also for one port
+    #[arg(long = "endpoint", value_name = "NS/SVC:PORT=ADDR:PORT", value_parser = pin::parse)]
+    pub(super) pins: Vec<Pin>,
+    /// Do not connect to what Services of type ExternalName name
+    #[arg(long)]
+    pub(super) disable_svc_external_name: bool,
+}
+
+/// Where requests come in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Listeners")]
+pub(super) struct ListenArgs {
+    /// Port for HTTP
+    #[arg(long, value_name = "PORT", default_value_t = 80)]
+    pub(super) http_port: u16,
+    /// Port for HTTPS
+    #[arg(long, value_name = "PORT", default_value_t = 443)]
+    pub(super) https_port: u16,
+    /// Addresses to listen on, separated by commas [default: all, of IPv6 too where the machine has it]
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    pub(super) bind_address: Vec<IpAddr>,
+    /// Expect the PROXY protocol, version 1 or 2, on every connection; needs --trusted-cidr
+    #[arg(long)]
+    pub(super) use_proxy_protocol: bool,
+    /// Speak HTTP/2 without TLS to clients that begin with it
+    #[arg(long)]
+    pub(super) http2_cleartext: bool,
+    /// Threads that serve requests [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = values::count, alias = "worker-processes")]
+    pub(super) workers: Option<usize>,
+}
+
+/// Whom to believe.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trust")]
+pub(super) struct TrustArgs {
+    /// Proxies in front whose X-Forwarded-* and PROXY headers are believed, separated by commas
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = values::range, alias = "proxy-real-ip-cidr")]
+    pub(super) trusted_cidr: Vec<AddressRange>,
+    /// Believe the X-Forwarded-* headers of --trusted-cidr
+    #[arg(long)]
+    pub(super) use_forwarded_headers: bool,
+    /// Send the header Forwarded (RFC 7239) too
+    #[arg(long)]
+    pub(super) send_forwarded: bool,
+    /// Addresses that may be connected to although a manifest must not name them, such as 127.0.0.0/8; separated by
+    /// commas. Addresses of --endpoint always may
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = values::range)]
+    pub(super) allow_endpoint_cidr: Vec<AddressRange>,
+}
+
+/// What clients may do. Times are written `10s`, `500ms`, `2m`, `1h` or in seconds, sizes `8k`, `1m` or in bytes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Clients (times: 10s, 500ms, 2m or seconds; sizes: 8k, 1m or bytes)")]
+pub(super) struct ClientArgs {
+    /// How long a connection may be idle between two requests [default: 75s]
+    #[arg(long, value_name = "TIME", value_parser = values::some_time)]
+    pub(super) keep_alive: Option<Duration>,
+    /// The most requests of a connection [default: 100000]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(super) keep_alive_requests: Option<usize>,
+    /// How long the head of a request, or a TLS handshake, may take [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = values::some_time)]
+    pub(super) client_header_timeout: Option<Duration>,
+    /// How long a client may send nothing of a body, or take nothing of a response [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = values::some_time)]
+    pub(super) client_body_timeout: Option<Duration>,
+    /// The greatest head of a request [default: 32k]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(super) max_header_size: Option<usize>,
+    /// The most fields of a head [default: 100]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(super) max_header_fields: Option<usize>,
+    /// The greatest path and query of a request [default: 8k]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(super) max_target_size: Option<usize>,
+    /// The most HTTP/2 requests of a connection at one time [default: 100]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(super) http2_max_concurrent_streams: Option<usize>,
+    /// The most connections of one worker [default: 16384]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(super) max_worker_connections: Option<usize>,
+    /// Keep headers whose names have an underscore
+    #[arg(long)]
+    pub(super) enable_underscores_in_headers: bool,
+}
+
+/// How endpoints are treated.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Endpoints")]
+pub(super) struct EndpointArgs {
+    /// How an endpoint is chosen where no Ingress says so
+    #[arg(long, value_enum, default_value_t = LoadBalance::RoundRobin)]
+    pub(super) load_balance: LoadBalance,
+    /// For how long a new endpoint gets less than its share [default: 0]
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
+    pub(super) slow_start: Option<Duration>,
+    /// Failures after which an endpoint is left out for a while; 0 for never [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(super) max_fails: Option<u32>,
+    /// How long failures count, and how long that while is [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = values::some_time)]
+    pub(super) fail_timeout: Option<Duration>,
+    /// The most idle connections that one worker keeps to an endpoint; 0 for none [default: 320]
+    #[arg(long, value_name = "N")]
+    pub(super) upstream_keepalive_connections: Option<u32>,
+    /// How long a connection to an endpoint may be idle [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = values::some_time)]
+    pub(super) upstream_keepalive_timeout: Option<Duration>,
+    /// The most requests of a connection to an endpoint [default: 10000]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(super) upstream_keepalive_requests: Option<usize>,
+    /// How old a connection to an endpoint may become [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = values::some_time)]
+    pub(super) upstream_keepalive_time: Option<Duration>,
+    /// The greatest head of a response [default: 64k]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(super) max_response_header_size: Option<usize>,
+}
+
+/// What is told to whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Observation")]
+pub(super) struct ObserveArgs {
+    /// Port for health checks and metrics
+    #[arg(long, value_name = "PORT", default_value_t = 10254)]
+    pub(super) healthz_port: u16,
+    /// Address for them [default: 127.0.0.1, and all addresses in a Kubernetes pod]
+    #[arg(long, value_name = "IP")]
+    pub(super) healthz_host: Option<IpAddr>,
+    /// Path of the health check
+    #[arg(long, value_name = "PATH", default_value = "/healthz", value_parser = values::url_path)]
+    pub(super) health_check_path: String,
+    /// Serve Prometheus metrics at /metrics
+    #[arg(long)]
+    pub(super) enable_metrics: bool,
+    /// Where the access log goes: off, stdout, stderr or a path
+    #[arg(long, value_name = "WHERE", default_value = "stdout", value_parser = values::access_log)]
+    pub(super) access_log: AccessLog,
+    /// How its lines are written: json, nginx or a format of your own, such as '$remote_addr $status'
+    #[arg(long, value_name = "FORMAT", default_value = "nginx", value_parser = values::log_format)]
+    pub(super) log_format: LogFormat,
+}
+
+/// How the proxy ends.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Shutdown")]
+pub(super) struct ShutdownArgs {
+    /// How long to go on as usual after SIGTERM, so that load balancers notice
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = values::time)]
+    pub(super) shutdown_grace_period: Duration,
+    /// How long requests under way may then take
+    #[arg(long, value_name = "TIME", default_value = "240s", value_parser = values::time)]
+    pub(super) worker_shutdown_timeout: Duration,
+    /// How long to wait at the very end
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = values::time)]
+    pub(super) post_shutdown_grace_period: Duration,
+}
+
+/// How an endpoint is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(super) enum LoadBalance {
+    /// In turn
+    RoundRobin,
+    /// The less busy of two
+    LeastRequest,
+    /// The faster of two
+    Ewma,
+}
+
+impl Flags {
+    /// Reads a command line that begins with the program's name. Returned are also lines on flags that change nothing.
+    ///
+    /// # Errors
+    ///
+    /// clap's, which knows how to print itself; a request for help is one.
+    pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<(Self, Vec<String>), clap::Error> {
+        let mut command = foreign::add(Self::command());
+        let matches = command.try_get_matches_from_mut(as_clap_reads(args, &command.clone()))?;
+        let flags = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        Ok((flags, foreign::notes(&matches)))
+    }
+}
+
+/// A command line as ingress-nginx reads it, for clap: flags may be switched on with `=true` and off with `=false`, and the
+/// first argument may be the name of ingress-nginx's program, which its manifests give to an entry point.
+fn as_clap_reads(args: impl IntoIterator<Item = OsString>, command: &clap::Command) -> Vec<OsString> {
+    let switch = |name: &str| {
+        let mut args = command.get_arguments();
+        args.any(|arg| arg.get_long() == Some(name) && matches!(arg.get_action(), ArgAction::SetTrue))
+    };
+    let mut read: Vec<OsString> = Vec::new();
+    for arg in args {
+        let parts = arg.to_str().and_then(|arg| arg.split_once('='));
+        match parts.filter(|(flag, _)| flag.strip_prefix("--").is_some_and(switch)) {
+            Some((flag, "true" | "1")) => read.push(flag.into()),
+            // The last one counts.
+            Some((flag, "false" | "0")) => read.retain(|earlier| earlier != flag),
+            _ if read.len() == 1 && arg.to_str().is_some_and(|arg| arg.ends_with("/nginx-ingress-controller")) => {}
+            _ => read.push(arg),
+        }
+    }
+    read
+}

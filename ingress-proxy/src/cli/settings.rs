@@ -1,0 +1,258 @@
+//! What the flags come to.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ingress_core::lower::Options;
+use ingress_core::policy::{AddressRange, CertificateId, Endpoint};
+use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
+
+use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, TrustArgs};
+use super::pin::Pins;
+use super::values;
+pub(crate) use super::values::{AccessLog, LogFormat};
+
+/// Everything that the process needs to know.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The library's.
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by the data plane"))]
+    pub(crate) config: Config,
+    /// Where requests come in.
+    pub(crate) listeners: Listeners,
+    /// How many threads serve them.
+    pub(crate) workers: usize,
+    /// The certificate for names that no other is for; one that nobody trusts where the flags name none.
+    pub(crate) default_certificate: CertificateId,
+    /// Health checks and metrics.
+    pub(crate) admin: Admin,
+    /// Where the access log goes.
+    pub(crate) access_log: AccessLog,
+    /// How its lines are written.
+    pub(crate) log_format: LogFormat,
+    /// How the process ends.
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by the data plane"))]
+    pub(crate) shutdown: Shutdown,
+    /// Where the manifests are, and how they are read.
+    pub(crate) source: SourceSettings,
+    /// Whether to look at the manifests and do no more.
+    pub(crate) check: bool,
+}
+
+/// Where requests come in. A socket for an IPv6 address takes IPv6 only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listeners {
+    /// Without TLS.
+    pub(crate) http: Vec<SocketAddr>,
+    /// With TLS.
+    pub(crate) https: Vec<SocketAddr>,
+}
+
+/// Health checks and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Admin {
+    /// Where they are served.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// The path of the health check.
+    pub(crate) health_path: String,
+    /// Whether there are metrics.
+    pub(crate) metrics: bool,
+}
+
+/// How the process ends: three waits, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shutdown {
+    /// Until no connections are accepted any more.
+    pub(crate) grace: Duration,
+    /// Until requests under way are given up.
+    pub(crate) drain: Duration,
+    /// Until the process ends.
+    pub(crate) after: Duration,
+}
+
+/// Where the manifests are, and how they are read.
+#[derive(Debug)]
+pub(crate) struct SourceSettings {
+    /// Files and directories, in order.
+    pub(crate) files: Vec<PathBuf>,
+    /// The namespace of objects that name none.
+    pub(crate) namespace: String,
+    /// The engine's options.
+    pub(crate) engine: Options,
+    /// Endpoints that count for more than the manifests'.
+    pub(crate) pins: Pins,
+    /// Whether Services of type ExternalName lead nowhere.
+    pub(crate) no_external_names: bool,
+}
+
+impl Settings {
+    /// What is served where, a line for each listener, and by whom.
+    pub(crate) fn announcement(&self) -> Vec<String> {
+        let line = |what: &str, address: &SocketAddr| format!("{what} on {address}");
+        let http = self.listeners.http.iter().map(|address| line("http", address));
+        let https = self.listeners.https.iter().map(|address| line("https", address));
+        let health = self.admin.addresses.iter().map(|address| {
+            let metrics = if self.admin.metrics { " and metrics at /metrics" } else { "" };
+            format!("{}{}{metrics}", line("health", address), self.admin.health_path)
+        });
+        let workers = [format!("{} workers, default certificate {}", self.workers, self.default_certificate)];
+        let log = [format!("access log {}, format {}", self.access_log, self.log_format)];
+        http.chain(https).chain(health).chain(workers).chain(log).collect()
+    }
+}
+
+/// What settings depend on beside the flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Machine {
+    /// How many cores there are.
+    pub(crate) cores: usize,
+    /// Whether there is IPv6.
+    pub(crate) has_ipv6: bool,
+    /// Whether the process runs in a Kubernetes pod.
+    pub(crate) in_pod: bool,
+}
+
+impl Machine {
+    /// This one.
+    pub(crate) fn this() -> Self {
+        Self {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            has_ipv6: UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok(),
+            in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+        }
+    }
+}
+
+impl Flags {
+    /// What the flags come to on a machine.
+    ///
+    /// # Errors
+    ///
+    /// What contradicts itself or cannot be done, naming the flag and its value.
+    pub(crate) fn resolve(self, machine: Machine) -> Result<Settings, String> {
+        let Self { manifests, engine, listen, trust, client, endpoint, observe, shutdown } = self;
+        for (flag, is_given) in [
+            ("--use-forwarded-headers", trust.use_forwarded_headers),
+            ("--use-proxy-protocol", listen.use_proxy_protocol),
+        ] {
+            if is_given && trust.trusted_cidr.is_empty() {
+                return Err(format!("`{flag}` would believe anybody; say whom to believe with `--trusted-cidr`"));
+            }
+        }
+        let default_certificate = match engine.default_certificate() {
+            None => CertificateId::Default,
+            Some(name) => {
+                let secret = values::secret(name).map_err(|error| format!("`--default-ssl-certificate`: {error}"))?;
+                CertificateId::Secret { namespace: secret.namespace, name: secret.name }
+            }
+        };
+        let everywhere = everywhere(machine);
+        let addresses = if listen.bind_address.is_empty() { &everywhere } else { &listen.bind_address };
+        let at = |port| addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
+        let listeners = Listeners { http: at(listen.http_port), https: at(listen.https_port) };
+        if listen.http_port == listen.https_port && listen.http_port != 0 {
+            return Err(format!("`--http-port` and `--https-port` are both `{}`", listen.http_port));
+        }
+        let admin = match observe.healthz_host {
+            Some(host) => vec![host],
+            None if machine.in_pod => everywhere,
+            None => vec![Ipv4Addr::LOCALHOST.into()],
+        };
+        let mut upstream = upstream(&endpoint);
+        upstream.allowed_endpoints = trust.allow_endpoint_cidr.clone();
+        let pinned = manifests.pins.iter().filter_map(|pin| match &pin.endpoint {
+            Endpoint::Address(address) => AddressRange::parse(&address.ip().to_string()).ok(),
+            Endpoint::Name(..) => None,
+        });
+        upstream.allowed_endpoints.extend(pinned);
+        let mut downstream = downstream(&client);
+        downstream.proxy_protocol = listen.use_proxy_protocol;
+        downstream.http2_cleartext = listen.http2_cleartext;
+        let options = engine.options()?;
+        Ok(Settings {
+            config: Config { downstream, upstream, forwarding: forwarding(trust) },
+            listeners,
+            workers: listen.workers.unwrap_or(machine.cores).max(1),
+            default_certificate,
+            admin: Admin {
+                addresses: admin.into_iter().map(|host| SocketAddr::new(host, observe.healthz_port)).collect(),
+                health_path: observe.health_check_path,
+                metrics: observe.enable_metrics,
+            },
+            access_log: observe.access_log,
+            log_format: observe.log_format,
+            shutdown: Shutdown {
+                grace: shutdown.shutdown_grace_period,
+                drain: shutdown.worker_shutdown_timeout,
+                after: shutdown.post_shutdown_grace_period,
+            },
+            source: SourceSettings {
+                files: manifests.files,
+                namespace: engine.namespace().to_owned(),
+                engine: options,
+                pins: manifests.pins.into_iter().collect(),
+                no_external_names: manifests.disable_svc_external_name,
+            },
+            check: manifests.check,
+        })
+    }
+}
+
+fn everywhere(machine: Machine) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = vec![Ipv4Addr::UNSPECIFIED.into()];
+    if machine.has_ipv6 {
+        addresses.push(Ipv6Addr::UNSPECIFIED.into());
+    }
+    addresses
+}
+
+fn downstream(args: &ClientArgs) -> Downstream {
+    let mut downstream =
+        Downstream { underscores_in_headers: args.enable_underscores_in_headers, ..Downstream::default() };
+    set(&mut downstream.keep_alive, args.keep_alive);
+    set(&mut downstream.keep_alive_requests, args.keep_alive_requests.map(|n| n as u64));
+    set(&mut downstream.header_timeout, args.client_header_timeout);
+    set(&mut downstream.idle_timeout, args.client_body_timeout);
+    set(&mut downstream.max_head, args.max_header_size);
+    set(&mut downstream.max_fields, args.max_header_fields);
+    set(&mut downstream.max_target, args.max_target_size);
+    set(&mut downstream.http2_max_streams, args.http2_max_concurrent_streams.and_then(|n| u32::try_from(n).ok()));
+    set(&mut downstream.max_connections, args.max_worker_connections);
+    downstream
+}
+
+fn upstream(args: &EndpointArgs) -> Upstream {
+    let balance = match args.load_balance {
+        LoadBalance::RoundRobin => Balance::RoundRobin,
+        LoadBalance::LeastRequest => Balance::LeastRequest,
+        LoadBalance::Ewma => Balance::Ewma,
+    };
+    let mut upstream = Upstream { balance, ..Upstream::default() };
+    set(&mut upstream.slow_start, args.slow_start);
+    set(&mut upstream.max_fails, args.max_fails);
+    set(&mut upstream.fail_timeout, args.fail_timeout);
+    set(&mut upstream.keep_alive_connections, args.upstream_keepalive_connections.map(|n| n as usize));
+    set(&mut upstream.keep_alive_timeout, args.upstream_keepalive_timeout);
+    set(&mut upstream.keep_alive_requests, args.upstream_keepalive_requests.map(|n| n as u64));
+    set(&mut upstream.keep_alive_age, args.upstream_keepalive_time);
+    set(&mut upstream.max_head, args.max_response_header_size);
+    upstream
+}
+
+fn forwarding(args: TrustArgs) -> Forwarding {
+    Forwarding {
+        trusted: args.trusted_cidr,
+        use_forwarded_headers: args.use_forwarded_headers,
+        send_forwarded: args.send_forwarded,
+    }
+}
+
+fn set<T>(setting: &mut T, flag: Option<T>) {
+    if let Some(value) = flag {
+        *setting = value;
+    }
+}
+
+#[cfg(test)]
+mod tests;

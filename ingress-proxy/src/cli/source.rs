@@ -1,0 +1,398 @@
+//! Manifests in files as the source of the configuration: read at the start, then followed.
+//!
+//! A file that changes is read again, and no other. What it gave before stays in force until it can be read completely.
+
+mod files;
+mod findings;
+mod pending;
+mod store;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use ingress_cli::input::{Reading, SecretData};
+use ingress_core::compiler::Compiler;
+use ingress_core::diagnostic::Diagnostics;
+use ingress_core::model::{Inputs, Object};
+use ingress_core::object::{Kind, ObjectRef};
+use ingress_core::publish::{Publisher, Reader};
+use ingress_core::snapshot::Snapshot;
+
+use self::files::{Contents, Fingerprint, Root};
+use self::findings::Findings;
+use self::pending::Batch;
+use self::store::{FileKey, Store};
+use super::pin::Pins;
+use super::settings::SourceSettings;
+
+/// Whom the source tells what it finds. The methods are called by one thread, one after the other.
+pub(crate) trait Sink: Send {
+    /// A Secret is there, or has other bytes now. Routes that need it are in force afterwards.
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData);
+
+    /// A Secret is gone. Routes that needed it are out of force already.
+    fn secret_gone(&mut self, name: &ObjectRef);
+
+    /// Something is different: the snapshot, what is wrong, or the files that cannot be read.
+    fn in_force(&mut self, state: State<'_>);
+
+    /// A line for the log.
+    fn say(&mut self, line: &str);
+}
+
+/// What is in force.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State<'a> {
+    /// The snapshot, which readers have already.
+    pub(crate) snapshot: &'a Arc<Snapshot>,
+    /// All that is wrong with the manifests.
+    pub(crate) findings: &'a Diagnostics,
+    /// Files that cannot be read completely; what they gave before is in force.
+    pub(crate) stale_files: usize,
+}
+
+/// A `--file` that does not lead anywhere.
+#[derive(Debug, thiserror::Error)]
+#[error("`--file {}`: {error}", path.display())]
+pub(crate) struct OpenError {
+    path: PathBuf,
+    #[source]
+    error: std::io::Error,
+}
+
+/// What is known of a file.
+#[derive(Debug)]
+struct Known {
+    /// As it was when it was last looked into.
+    fingerprint: Option<Fingerprint>,
+    /// Tells names that are made up for its objects from those of other files.
+    label: String,
+    /// Why it could not be read.
+    trouble: Option<String>,
+}
+
+/// What a look at some files brought.
+#[derive(Debug, Default)]
+struct Round {
+    files_read: usize,
+    changed: BTreeSet<ObjectRef>,
+    is_other_trouble: bool,
+}
+
+/// The source.
+#[derive(Debug)]
+pub(crate) struct FileSource<S> {
+    roots: Vec<Root>,
+    namespace: String,
+    pins: Pins,
+    no_external_names: bool,
+    known: BTreeMap<Arc<FileKey>, Known>,
+    /// Files that the last round of polling found different, and how.
+    suspects: BTreeMap<Arc<FileKey>, Fingerprint>,
+    labels: usize,
+    store: Store,
+    inputs: Inputs,
+    compiler: Compiler,
+    publisher: Publisher,
+    findings: Findings,
+    sink: S,
+}
+
+impl<S: Sink> FileSource<S> {
+    /// A source of these files, of which nothing has been read yet.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if one of them does not exist.
+    pub(crate) fn open(settings: SourceSettings, sink: S) -> Result<Self, OpenError> {
+        let SourceSettings { files, namespace, mut engine, pins, no_external_names } = settings;
+        let roots = files
+            .into_iter()
+            .enumerate()
+            .map(|(number, path)| Root::open(number, &path).map_err(|error| OpenError { path, error }));
+        engine.hash_seed = RandomState::new().hash_one(0);
+        Ok(Self {
+            roots: roots.collect::<Result<_, _>>()?,
+            namespace,
+            pins,
+            no_external_names,
+            known: BTreeMap::new(),
+            suspects: BTreeMap::new(),
+            labels: 0,
+            store: Store::default(),
+            inputs: Inputs::default(),
+            compiler: Compiler::new(engine),
+            publisher: Publisher::default(),
+            findings: Findings::default(),
+            sink,
+        })
+    }
+
+    /// A reader of the snapshots.
+    pub(crate) fn reader(&self) -> Reader {
+        self.publisher.reader()
+    }
+
+    /// Reads all files and puts in force what they give.
+    pub(crate) fn read(&mut self) {
+        let start = Instant::now();
+        let mut round = Round { is_other_trouble: true, ..Round::default() };
+        self.scan(true, &mut round);
+        for service in self.pins.services().cloned().collect::<Vec<_>>() {
+            self.pin(&service);
+        }
+        self.put_in_force(&round);
+        let (files, objects) = (counted(self.store.files().len(), "file"), counted(self.store.len(), "object"));
+        self.sink.say(&format!("read {files} with {objects} in {} ms", start.elapsed().as_millis()));
+    }
+
+    /// Says what is wrong and has not been said.
+    pub(crate) fn report(&mut self, most: usize) {
+        let Self { findings, store, known, namespace, sink, .. } = self;
+        let label = |file: &FileKey| known.get(file).map_or("", |known| &known.label);
+        findings.report(most, store, namespace, &label, &mut |line| sink.say(line));
+    }
+
+    /// Whether the manifests have errors, or a file cannot be read.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.findings.has_errors() || self.known.values().any(|known| known.trouble.is_some())
+    }
+
+    /// Looks at what has been touched.
+    fn look(&mut self, batch: &Batch) {
+        let start = Instant::now();
+        let mut round = Round::default();
+        let mut everything = batch.everything;
+        for path in &batch.paths {
+            let keys: Vec<_> = self.roots.iter().filter_map(|root| root.key_of(path)).collect();
+            everything |= self.is_behind_others(path);
+            for key in keys {
+                // A new directory may be called like a file.
+                if !path.is_dir() {
+                    self.load(&key, &mut round);
+                }
+            }
+        }
+        if everything {
+            self.scan(true, &mut round);
+        }
+        self.finish(&round, start);
+    }
+
+    /// Looks whether anything has changed that no event told of.
+    fn poll(&mut self) {
+        let start = Instant::now();
+        let mut round = Round::default();
+        self.scan(false, &mut round);
+        self.finish(&round, start);
+    }
+
+    fn finish(&mut self, round: &Round, start: Instant) {
+        if round.changed.is_empty() && round.files_read == 0 && !round.is_other_trouble {
+            return;
+        }
+        self.put_in_force(round);
+        if !round.changed.is_empty() {
+            let (files, objects) = (counted(round.files_read, "file"), counted(round.changed.len(), "object"));
+            let took = start.elapsed().as_secs_f64() * 1e3;
+            self.sink.say(&format!("read {files} anew, {objects} changed, in {took:.1} ms"));
+        }
+    }
+
+    /// Whether files may be different because of what stands in this path: a directory, or a link to one, that was put there,
+    /// or one that is gone.
+    fn is_behind_others(&self, path: &Path) -> bool {
+        let is_version = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
+        let had_files = |place: Arc<FileKey>| {
+            let after = self.known.range(Arc::clone(&place)..).next();
+            after.is_some_and(|(key, _)| {
+                key.root == place.root && key.path != place.path && key.path.starts_with(&place.path)
+            })
+        };
+        is_version || path.is_dir() || self.roots.iter().filter_map(|root| root.place_of(path)).any(had_files)
+    }
+
+    /// Looks at all files and reads those that are different. Where nobody said that they are complete, they are read when
+    /// they have been the same for a round.
+    fn scan(&mut self, are_complete: bool, round: &mut Round) {
+        let mut there = BTreeSet::new();
+        let mut suspects = BTreeMap::new();
+        for number in 0..self.roots.len() {
+            let Some(root) = self.roots.get(number) else { continue };
+            match root.files() {
+                Ok(files) => there.extend(files),
+                Err(error) => {
+                    // Nothing is known of these files, so nothing changes.
+                    there.extend(self.known.keys().filter(|key| key.root == number).cloned());
+                    self.sink.say(&format!("error: {error}; nothing changes below it"));
+                }
+            }
+        }
+        for key in &there {
+            let now = Fingerprint::of(&key.path).ok();
+            let before = self.known.get(key).map(|known| known.fingerprint);
+            match now {
+                Some(_) if before == Some(now) => {}
+                Some(now) if !are_complete && self.suspects.get(key) != Some(&now) => {
+                    suspects.insert(Arc::clone(key), now);
+                }
+                _ => self.load(key, round),
+            }
+        }
+        let gone: Vec<_> = self.known.keys().filter(|key| !there.contains(*key)).cloned().collect();
+        for key in gone {
+            self.forget(&key, round);
+        }
+        self.suspects = suspects;
+    }
+
+    /// Reads a file.
+    fn load(&mut self, key: &Arc<FileKey>, round: &mut Round) {
+        let (text, fingerprint) = match files::read(&key.path) {
+            Contents::Text(text, fingerprint) => (text, fingerprint),
+            Contents::Gone => return self.forget(key, round),
+            // It is read when its writer is done.
+            Contents::Busy => return,
+            Contents::Unreadable(why) => {
+                self.know(key).fingerprint = Fingerprint::of(&key.path).ok();
+                return self.keep(key, Some(format!("cannot be read: {why}")), round);
+            }
+        };
+        round.files_read += 1;
+        let known = self.know(key);
+        known.fingerprint = Some(fingerprint);
+        let label = known.label.clone();
+        let had = self.store.count_of(key);
+        if text.trim_ascii().is_empty() && had > 0 {
+            return self.keep(key, Some("is empty".to_owned()), round);
+        }
+        let mut reading = Reading::of(&text, &self.namespace, &label);
+        self.findings.read(key, std::mem::take(&mut reading.findings));
+        if !reading.is_complete && had > 0 {
+            return self.keep(key, Some("is not complete".to_owned()), round);
+        }
+        self.keep(key, None, round);
+        round.changed.extend(self.store.replace(key, reading));
+    }
+
+    /// What is known of a file, which may be a new one.
+    fn know(&mut self, key: &Arc<FileKey>) -> &mut Known {
+        let labels = &mut self.labels;
+        self.known.entry(Arc::clone(key)).or_insert_with(|| {
+            *labels += 1;
+            Known { fingerprint: None, label: format!("{labels}-"), trouble: None }
+        })
+    }
+
+    /// Notes what is the matter with a file, and says so if that is new.
+    fn keep(&mut self, key: &Arc<FileKey>, trouble: Option<String>, round: &mut Round) {
+        let known = self.know(key);
+        if known.trouble == trouble {
+            return;
+        }
+        known.trouble.clone_from(&trouble);
+        round.is_other_trouble = true;
+        let path = key.path.display();
+        match (trouble, self.store.count_of(key)) {
+            (Some(trouble), 0) => self.sink.say(&format!("error: `{path}` {trouble}")),
+            (Some(trouble), had) => {
+                let had = counted(had, "object");
+                self.sink.say(&format!("error: `{path}` {trouble}; what it gave before stays in force ({had})"));
+            }
+            (None, _) => self.sink.say(&format!("`{path}` can be read again")),
+        }
+    }
+
+    /// Takes away what a file gave.
+    fn forget(&mut self, key: &Arc<FileKey>, round: &mut Round) {
+        if let Some(known) = self.known.remove(key) {
+            round.is_other_trouble |= known.trouble.is_some();
+            self.findings.read(key, Vec::new());
+            round.changed.extend(self.store.remove(key));
+        }
+    }
+
+    fn put_in_force(&mut self, round: &Round) {
+        let mut gone = Vec::new();
+        for reference in round.changed.iter().filter(|reference| reference.kind == Kind::Secret) {
+            match self.store.get(reference).and_then(|given| given.secret.as_ref()) {
+                Some(data) => self.sink.secret(reference, data),
+                None => gone.push(reference),
+            }
+        }
+        self.apply(&round.changed);
+        let compiled = self.compiler.compile(&self.inputs);
+        if compiled.is_new {
+            self.publisher.publish(Arc::clone(&compiled.snapshot));
+        }
+        for reference in gone {
+            self.sink.secret_gone(reference);
+        }
+        let are_other_findings = self.findings.compiled(&compiled.diagnostics, &self.store);
+        if compiled.is_new || are_other_findings || round.is_other_trouble {
+            let findings = self.findings.all();
+            let stale_files = self.known.values().filter(|known| known.trouble.is_some()).count();
+            self.sink.in_force(State { snapshot: &compiled.snapshot, findings: &findings, stale_files });
+        }
+    }
+
+    /// Hands changed objects to the engine.
+    fn apply(&mut self, changed: &BTreeSet<ObjectRef>) {
+        let mut pinned = BTreeSet::new();
+        for reference in changed {
+            match self.store.get(reference) {
+                Some(given) => {
+                    pinned.extend(self.pins.service_of(&given.object).cloned());
+                    self.inputs.insert(self.as_allowed(given.object.clone()));
+                }
+                None if self.pins.has(reference) => pinned.extend([reference.clone()]),
+                None => {
+                    self.inputs.remove(reference);
+                }
+            }
+        }
+        for service in pinned {
+            self.pin(&service);
+        }
+    }
+
+    /// Puts the endpoints of the command line in place of those of the manifests.
+    fn pin(&mut self, service: &ObjectRef) {
+        let written = match self.store.get(service).map(|given| &given.object) {
+            Some(Object::Service(service)) => Some(service),
+            _ => None,
+        };
+        let pinned = self.pins.apply(service, written);
+        let mut others: Vec<ObjectRef> =
+            self.inputs.slices_of(service).map(|(reference, _)| ObjectRef::clone(reference)).collect();
+        others.push(ObjectRef { kind: Kind::Endpoints, ..service.clone() });
+        for other in others {
+            if let Some(given) = self.store.get(&other) {
+                self.inputs.insert(pinned.strip(given.object.clone()));
+            }
+        }
+        self.inputs.extend(pinned.slices.into_iter().map(Object::EndpointSlice));
+        self.inputs.insert(Object::Service(pinned.service));
+    }
+
+    fn as_allowed(&self, mut object: Object) -> Object {
+        if let Object::Service(service) = &mut object
+            && self.no_external_names
+            && service.is_external_name()
+        {
+            service.spec.external_name = Box::default();
+        }
+        object
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests;

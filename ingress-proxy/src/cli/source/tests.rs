@@ -1,0 +1,446 @@
+//! Files in a directory of each test's own, followed by a real thread.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ingress_core::diagnostic::Code;
+use ingress_core::lower::Options;
+use ingress_core::policy::Target;
+
+use super::super::pin;
+use super::*;
+
+/// Long enough for a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// No test waits for polling unless it says so.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+/// A directory that goes away with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("ingress-proxy-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// As editors do.
+    fn replace(&self, name: &str, text: &str) {
+        self.write("new.tmp", text);
+        fs::rename(self.path("new.tmp"), self.path(name)).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What the sink was told.
+#[derive(Debug, Default)]
+struct Told {
+    lines: Vec<String>,
+    secrets: BTreeMap<String, Vec<u8>>,
+    findings: BTreeMap<Code, usize>,
+    stale_files: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Ear(Arc<Mutex<Told>>);
+
+impl Ear {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lines_with(&self, text: &str) -> usize {
+        self.told().lines.iter().filter(|line| line.contains(text)).count()
+    }
+}
+
+impl Sink for Ear {
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) {
+        self.told().secrets.insert(name.path(), data.get("tls.key").unwrap_or_default().to_vec());
+    }
+
+    fn secret_gone(&mut self, name: &ObjectRef) {
+        self.told().secrets.remove(&name.path());
+    }
+
+    fn in_force(&mut self, state: State<'_>) {
+        let mut counts = BTreeMap::new();
+        for finding in state.findings {
+            *counts.entry(finding.code).or_default() += 1;
+        }
+        let mut told = self.told();
+        (told.findings, told.stale_files) = (counts, state.stale_files);
+    }
+
+    fn say(&mut self, line: &str) {
+        self.told().lines.push(line.to_owned());
+    }
+}
+
+/// A source that is being followed.
+struct Followed {
+    ear: Ear,
+    reader: Reader,
+    _watch: watch::Watch,
+}
+
+impl Followed {
+    fn new(files: &[PathBuf]) -> Self {
+        Self::with(settings(files), NEVER)
+    }
+
+    fn with(settings: SourceSettings, poll: Duration) -> Self {
+        let ear = Ear::default();
+        let source = FileSource::open(settings, ear.clone()).unwrap();
+        let reader = source.reader();
+        Self { ear, reader, _watch: source.watch_and_poll(poll).unwrap() }
+    }
+
+    /// Each host with the Services that its routes lead to.
+    fn routes(&self) -> Vec<String> {
+        let table = self.reader.load_full().table();
+        let mut routes = Vec::new();
+        for (pattern, host) in &table.hosts {
+            for route in host.routes() {
+                if let Target::Backend(backend) = &route.target {
+                    routes.push(format!("{pattern} {}", backend.service));
+                }
+            }
+        }
+        routes.sort();
+        routes
+    }
+
+    /// Where a Service port leads.
+    fn endpoints(&self, service: &str, port: &str) -> String {
+        let table = self.reader.load_full().table();
+        let mut backends =
+            table.hosts.values().flat_map(|host| host.routes()).filter_map(|route| match &route.target {
+                Target::Backend(backend) if *backend.service == *service && backend.port.to_string() == port => {
+                    Some(backend)
+                }
+                _ => None,
+            });
+        table.backend(backends.next().unwrap()).availability.to_string()
+    }
+
+    #[track_caller]
+    fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
+        while !is_so(self) {
+            assert!(start.elapsed() < PATIENCE, "{what} never came: {:?}, {:?}", self.routes(), self.ear.told());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[track_caller]
+    fn wait_for(&self, routes: &[&str]) {
+        self.wait(&format!("{routes:?}"), |it| it.routes() == routes);
+    }
+
+    #[track_caller]
+    fn wait_for_line(&self, text: &str) {
+        self.wait(text, |it| it.ear.lines_with(text) > 0);
+    }
+}
+
+fn settings(files: &[PathBuf]) -> SourceSettings {
+    SourceSettings {
+        files: files.to_vec(),
+        namespace: "default".to_owned(),
+        engine: Options::default(),
+        pins: Pins::default(),
+        no_external_names: false,
+    }
+}
+
+fn ingress(name: &str, host: &str, service: &str) -> String {
+    format!(
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: {name}\nspec:\n  rules:\n  - host: {host}\n    \
+         http:\n      paths:\n      - path: /\n        pathType: Prefix\n        backend: {{service: {{name: {service}, \
+         port: {{number: 80}}}}}}\n"
+    )
+}
+
+#[test]
+fn files_come_change_and_go() {
+    let folder = Folder::new();
+    folder.write("a.yaml", &ingress("a", "a.example", "one"));
+    folder.write("notes.txt", &ingress("x", "x.example", "one"));
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    assert_eq!(source.routes(), ["a.example one"], "all is read before anything is served");
+
+    folder.write("a.yaml", &ingress("a", "a.example", "two"));
+    source.wait_for(&["a.example two"]);
+    folder.write("deep/below/b.json", &ingress("b", "b.example", "one"));
+    source.wait_for(&["a.example two", "b.example one"]);
+    folder.replace("a.yaml", &ingress("a", "a.example", "three"));
+    source.wait_for(&["a.example three", "b.example one"]);
+    fs::rename(folder.path("deep"), folder.path("elsewhere")).unwrap();
+    folder.write("c.yaml", &ingress("c", "c.example", "one"));
+    source.wait_for(&["a.example three", "b.example one", "c.example one"]);
+    fs::remove_file(folder.path("a.yaml")).unwrap();
+    source.wait_for(&["b.example one", "c.example one"]);
+    fs::remove_dir_all(folder.path("elsewhere")).unwrap();
+    source.wait_for(&["c.example one"]);
+}
+
+#[test]
+fn a_single_file_may_be_replaced_or_go_and_come_back() {
+    let folder = Folder::new();
+    folder.write("a.conf", &ingress("a", "a.example", "one"));
+    folder.write("b.yaml", &ingress("b", "b.example", "one"));
+    let source = Followed::new(&[folder.path("a.conf")]);
+    folder.replace("a.conf", &ingress("a", "a.example", "two"));
+    source.wait_for(&["a.example two"]);
+    fs::remove_file(folder.path("a.conf")).unwrap();
+    source.wait_for(&[]);
+    folder.write("a.conf", &ingress("a", "a.example", "three"));
+    source.wait_for(&["a.example three"]);
+}
+
+#[test]
+fn only_the_file_that_changed_is_read() {
+    let folder = Folder::new();
+    for number in 0..1_000 {
+        folder
+            .write(&format!("{number:04}.yaml"), &ingress(&format!("i{number}"), &format!("h{number}.example"), "one"));
+    }
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    assert_eq!((source.routes().len(), source.ear.lines_with("read 1000 files with 1000 objects")), (1_000, 1));
+    folder.write("0500.yaml", &ingress("i500", "h500.example", "two"));
+    source.wait_for_line("read 1 file anew, 1 object changed");
+    assert!(source.routes().contains(&"h500.example two".to_owned()));
+    assert_eq!(source.ear.lines_with("anew"), 1);
+}
+
+#[test]
+fn the_later_of_two_files_counts_and_the_earlier_comes_back() {
+    let folder = Folder::new();
+    folder.write("a.yaml", &ingress("x", "x.example", "one"));
+    folder.write("b.yaml", &ingress("x", "x.example", "two"));
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    assert_eq!(source.routes(), ["x.example two"]);
+    source.wait_for_line("a.yaml:4: warning[ING0105]: Ingress default/x is given again at");
+    fs::remove_file(folder.path("b.yaml")).unwrap();
+    source.wait_for(&["x.example one"]);
+    source.wait("no finding", |it| it.ear.told().findings.is_empty());
+}
+
+#[test]
+fn what_cannot_be_read_completely_changes_nothing() {
+    let folder = Folder::new();
+    let both = format!("{}---\n{}", ingress("a", "a.example", "one"), ingress("b", "b.example", "one"));
+    folder.write("a.yaml", &both);
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    let before = ["a.example one", "b.example one"];
+    let broken: [(&[u8], &str); 3] = [
+        (both.as_bytes().split_at(both.len() - 3).0, "is not complete"),
+        (b"", "is empty"),
+        (b"\xff\xfe", "cannot be read: it is not UTF-8"),
+    ];
+    for (bytes, why) in broken {
+        fs::write(folder.path("a.yaml"), bytes).unwrap();
+        source.wait_for_line(&format!("a.yaml` {why}; what it gave before stays in force (2 objects)"));
+        source.wait("a stale file", |it| it.ear.told().stale_files == 1);
+        assert_eq!(source.routes(), before, "{why}");
+    }
+    // One document that is no Ingress costs itself only.
+    folder.write("a.yaml", &both.replace("kind: Ingress\nmetadata:\n  name: b", "metadata:\n  name: b"));
+    source.wait_for(&["a.example one"]);
+    source.wait("it can be read again", |it| it.ear.told().stale_files == 0);
+}
+
+#[test]
+fn a_file_that_is_being_written_is_not_read() {
+    use std::io::Write;
+    let folder = Folder::new();
+    folder.write("a.yaml", &format!("{}---\n{}", ingress("a", "a.example", "one"), ingress("b", "b.example", "one")));
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    // The first half is a complete text.
+    let mut file = fs::File::create(folder.path("a.yaml")).unwrap();
+    file.write_all(ingress("a", "a.example", "two").as_bytes()).unwrap();
+    folder.write("c.yaml", &ingress("c", "c.example", "one"));
+    source.wait_for(&["a.example one", "b.example one", "c.example one"]);
+    file.write_all(format!("---\n{}", ingress("b", "b.example", "two")).as_bytes()).unwrap();
+    drop(file);
+    source.wait_for(&["a.example two", "b.example two", "c.example one"]);
+}
+
+#[test]
+fn a_config_map_volume_swaps_all_at_once() {
+    let folder = Folder::new();
+    for (version, service) in [("..1", "one"), ("..2", "two")] {
+        folder.write(&format!("{version}/a.yaml"), &ingress("a", "a.example", service));
+        folder.write(&format!("{version}/b.yaml"), &ingress("b", "b.example", service));
+    }
+    symlink("..1", folder.path("..data")).unwrap();
+    symlink("..data/a.yaml", folder.path("a.yaml")).unwrap();
+    symlink("..data/b.yaml", folder.path("b.yaml")).unwrap();
+    let directory = Followed::new(std::slice::from_ref(&folder.0));
+    let file = Followed::new(&[folder.path("b.yaml")]);
+    assert_eq!(directory.routes(), ["a.example one", "b.example one"]);
+    symlink("..2", folder.path("..data_tmp")).unwrap();
+    fs::rename(folder.path("..data_tmp"), folder.path("..data")).unwrap();
+    directory.wait_for(&["a.example two", "b.example two"]);
+    file.wait_for(&["b.example two"]);
+}
+
+#[test]
+fn polling_finds_what_no_event_tells() {
+    let (folder, outside) = (Folder::new(), Folder::new());
+    outside.write("a", &ingress("a", "a.example", "one"));
+    symlink(outside.path("a"), folder.path("a.yaml")).unwrap();
+    let source = Followed::with(settings(std::slice::from_ref(&folder.0)), Duration::from_millis(20));
+    outside.write("a", &ingress("a", "a.example", "number-two"));
+    source.wait_for(&["a.example number-two"]);
+    // A directory that is replaced is another one, which is watched in its place.
+    fs::rename(&folder.0, folder.0.with_extension("old")).unwrap();
+    folder.write("b.yaml", &ingress("b", "b.example", "one"));
+    source.wait_for(&["b.example one"]);
+    fs::remove_dir_all(folder.0.with_extension("old")).unwrap();
+}
+
+#[test]
+fn findings_are_said_once() {
+    let folder = Folder::new();
+    folder.write("a.yaml", &ingress("a", "A_b", "one"));
+    folder.write("b.yaml", &ingress("b", "b.example", "one"));
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    let bad_host = "a.yaml:7: error[ING0305]: ";
+    source.wait_for_line(bad_host);
+    for service in ["two", "three"] {
+        folder.write("b.yaml", &ingress("b", "b.example", service));
+        source.wait_for(&[&format!("b.example {service}")]);
+    }
+    folder.write("c.yaml", "kind: Ingress\n");
+    source.wait_for_line("c.yaml:1: ");
+    assert_eq!(source.ear.lines_with(bad_host), 1, "{:?}", source.ear.told());
+    let counts = source.ear.told().findings.clone();
+    assert_eq!(counts, BTreeMap::from([(Code::InvalidHost, 1), (Code::NotAnObject, 1)]));
+    folder.write("a.yaml", &ingress("a", "a.example", "one"));
+    source.wait("one finding less", |it| !it.ear.told().findings.contains_key(&Code::InvalidHost));
+}
+
+#[test]
+fn secrets_are_handed_on() {
+    let folder = Folder::new();
+    let secret = |key: &str| {
+        format!("{{apiVersion: v1, kind: Secret, metadata: {{name: s}}, stringData: {{tls.crt: c, tls.key: {key}}}}}")
+    };
+    folder.write("a.yaml", &secret("one"));
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    assert_eq!(source.ear.told().secrets.get("default/s").map(Vec::as_slice), Some(&b"one"[..]));
+    // To the engine it is the same Secret.
+    folder.write("a.yaml", &secret("two"));
+    source.wait("the new key", |it| it.ear.told().secrets.get("default/s").map(Vec::as_slice) == Some(b"two"));
+    fs::remove_file(folder.path("a.yaml")).unwrap();
+    source.wait("no Secret", |it| it.ear.told().secrets.is_empty());
+    assert_eq!(source.ear.lines_with("two"), 0);
+}
+
+const TEA: &str = r#"
+{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: tea}, spec: {rules: [{host: t, http: {paths: [
+  {path: /80, pathType: Exact, backend: {service: {name: tea, port: {number: 80}}}},
+  {path: /web, pathType: Exact, backend: {service: {name: tea, port: {name: web}}}},
+  {path: /90, pathType: Exact, backend: {service: {name: tea, port: {number: 90}}}},
+  {path: /out, pathType: Exact, backend: {service: {name: out, port: {number: 80}}}}]}}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: tea}, spec: {ports: [{name: web, port: 80}, {name: other, port: 90}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: out}, spec: {type: ExternalName, externalName: out.example}}
+---
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: tea-1, labels: {kubernetes.io/service-name: tea}},
+ endpoints: [{addresses: [10.0.0.1]}], ports: [{name: web, port: 8080}, {name: other, port: 9090}]}
+"#;
+
+fn pins(texts: &[&str]) -> Pins {
+    texts.iter().map(|text| pin::parse(text).unwrap()).collect()
+}
+
+#[test]
+fn endpoints_of_the_command_line_count_for_more() {
+    let folder = Folder::new();
+    folder.write("tea.yaml", TEA);
+    let plain = Followed::new(std::slice::from_ref(&folder.0));
+    let pins = pins(&["default/tea:80=127.0.0.1:1", "default/tea:80=127.0.0.1:2"]);
+    let pinned = Followed::with(SourceSettings { pins, ..settings(std::slice::from_ref(&folder.0)) }, NEVER);
+    let all = |source: &Followed| {
+        [("tea", "80"), ("tea", "web"), ("tea", "90"), ("out", "80")].map(|(s, p)| source.endpoints(s, p))
+    };
+    assert_eq!(all(&plain), ["10.0.0.1:8080", "10.0.0.1:8080", "10.0.0.1:9090", "out.example:80"]);
+    let both = "127.0.0.1:1 127.0.0.1:2";
+    assert_eq!(all(&pinned), [both, both, "10.0.0.1:9090", "out.example:80"]);
+    // What the manifests say may change; the pinned port does not.
+    folder.write("tea.yaml", &TEA.replace("10.0.0.1", "10.0.0.2"));
+    pinned.wait("the other port", |it| it.endpoints("tea", "90") == "10.0.0.2:9090");
+    assert_eq!(pinned.endpoints("tea", "80"), both);
+    folder.write("tea.yaml", &TEA.replace("name: web, port: 80}", "name: main, port: 80}"));
+    pinned.wait("the new name", |it| it.endpoints("tea", "web") == "no such Service port");
+    assert_eq!(pinned.endpoints("tea", "80"), both);
+}
+
+#[test]
+fn a_pinned_service_need_not_be_in_the_manifests() {
+    let folder = Folder::new();
+    folder.write("a.yaml", &ingress("a", "a.example", "one"));
+    let pins = pins(&["default/one:80=[::1]:1"]);
+    let source = Followed::with(SourceSettings { pins, ..settings(std::slice::from_ref(&folder.0)) }, NEVER);
+    assert_eq!(source.endpoints("one", "80"), "[::1]:1");
+}
+
+#[test]
+fn an_external_service_can_be_pinned_or_refused() {
+    let folder = Folder::new();
+    folder.write("tea.yaml", TEA);
+    let of = |pins, no_external_names| {
+        let settings = SourceSettings { pins, no_external_names, ..settings(std::slice::from_ref(&folder.0)) };
+        Followed::with(settings, NEVER).endpoints("out", "80")
+    };
+    assert_eq!(of(pins(&["default/out:80=stand-in.example:1"]), false), "stand-in.example:1");
+    assert_eq!(of(Pins::default(), true), "no ready endpoints");
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_named() {
+    let error = FileSource::open(settings(&["/nowhere/at/all".into()]), Ear::default()).unwrap_err();
+    assert_eq!(error.to_string(), "`--file /nowhere/at/all`: No such file or directory (os error 2)");
+}
+
+#[test]
+fn errors_are_known_without_following() {
+    let folder = Folder::new();
+    folder.write("a.yaml", &ingress("a", "a.example", "one"));
+    let look = || {
+        let mut source = FileSource::open(settings(std::slice::from_ref(&folder.0)), Ear::default()).unwrap();
+        source.read();
+        source.has_errors()
+    };
+    assert!(!look());
+    fs::write(folder.path("b.yaml"), b"\xff").unwrap();
+    assert!(look());
+    folder.write("b.yaml", &ingress("b", "B_", "one"));
+    assert!(look());
+}

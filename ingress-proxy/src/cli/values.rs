@@ -1,0 +1,208 @@
+//! How the values of flags are written: times, sizes, counts, ranges, names of objects, the access log.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ingress_core::object::{Kind, ObjectRef};
+use ingress_core::policy::AddressRange;
+
+/// The longest time that a flag may ask for: more is a slip.
+const MAX_TIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The largest size that a flag may ask for.
+const MAX_SIZE: usize = 1 << 30;
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AccessLog {
+    /// Nowhere.
+    Off,
+    /// To standard output.
+    Stdout,
+    /// To standard error.
+    Stderr,
+    /// To a file.
+    File(PathBuf),
+}
+
+/// How a line of the access log is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// As JSON.
+    Json,
+    /// As ingress-nginx does.
+    Nginx,
+    /// With nginx's variables.
+    Template(String),
+}
+
+impl fmt::Display for AccessLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Stdout => f.write_str("to standard output"),
+            Self::Stderr => f.write_str("to standard error"),
+            Self::File(path) => write!(f, "to {}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json => f.write_str("json"),
+            Self::Nginx => f.write_str("nginx"),
+            Self::Template(template) => f.write_str(template),
+        }
+    }
+}
+
+/// `10s`, `500ms`, `2m`, `1h`, or seconds.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time; write `10s`, `500ms`, `2m`, `1h` or seconds");
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let of_seconds = |seconds| number.checked_mul(seconds).map(Duration::from_secs);
+    let time = match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "" | "s" => Some(Duration::from_secs(number)),
+        "m" => of_seconds(60),
+        "h" => of_seconds(3_600),
+        _ => return Err(wrong()),
+    };
+    time.filter(|time| *time <= MAX_TIME).ok_or_else(|| format!("`{text}` is longer than a week"))
+}
+
+/// A time that is not zero.
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
+    let time = time(text)?;
+    if time.is_zero() { Err(format!("`{text}` is no time at all; it must be longer than zero")) } else { Ok(time) }
+}
+
+/// `8k`, `1m`, or bytes.
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    let wrong = || format!("`{text}` is not a size; write `8k`, `1m` or bytes");
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
+    let number: usize = number.parse().map_err(|_| wrong())?;
+    let factor = match unit {
+        "" => 1,
+        "k" | "K" => 1 << 10,
+        "m" | "M" => 1 << 20,
+        _ => return Err(wrong()),
+    };
+    let size = number.checked_mul(factor).filter(|size| (1..=MAX_SIZE).contains(size));
+    size.ok_or_else(|| format!("`{text}` is not between 1 byte and 1024m"))
+}
+
+/// A number that is not zero.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=100_000_000).contains(count));
+    count.ok_or_else(|| format!("`{text}` is not a number from 1 to 100000000"))
+}
+
+/// A CIDR block or an address.
+pub(super) fn range(text: &str) -> Result<AddressRange, String> {
+    AddressRange::parse(text).map_err(|error| format!("{error}; write `10.0.0.0/8`, `2001:db8::/32` or one address"))
+}
+
+/// A Secret, `namespace/name`.
+pub(super) fn secret(text: &str) -> Result<ObjectRef, String> {
+    let parts = text.split_once('/').filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty());
+    let (namespace, name) = parts
+        .filter(|(_, name)| !name.contains('/'))
+        .ok_or_else(|| format!("`{text}` is not a Secret; write namespace/name"))?;
+    Ok(ObjectRef::new(Kind::Secret, namespace, name))
+}
+
+/// A path of a URL.
+pub(super) fn url_path(text: &str) -> Result<String, String> {
+    let is_plain = |b: u8| b.is_ascii_graphic() && b != b'?' && b != b'#';
+    if text.starts_with('/') && text.bytes().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is not a path; write `/healthz`"))
+    }
+}
+
+/// Where the access log goes.
+pub(super) fn access_log(text: &str) -> Result<AccessLog, String> {
+    match text {
+        "" => Err("where to? write `off`, `stdout`, `stderr` or a path".to_owned()),
+        "off" => Ok(AccessLog::Off),
+        "stdout" | "-" | "/dev/stdout" => Ok(AccessLog::Stdout),
+        "stderr" | "/dev/stderr" => Ok(AccessLog::Stderr),
+        path => Ok(AccessLog::File(path.into())),
+    }
+}
+
+/// How a line of the access log is written.
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "json" => Ok(LogFormat::Json),
+        "nginx" => Ok(LogFormat::Nginx),
+        // Without a variable every line would be the same: a misspelt word, not a format.
+        text if text.contains('$') => Ok(LogFormat::Template(text.to_owned())),
+        text => Err(format!("`{text}` is neither `json`, `nginx` nor a format with variables such as `$remote_addr`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        let table = [
+            ("10s", Some(10_000)),
+            ("500ms", Some(500)),
+            ("2m", Some(120_000)),
+            ("1h", Some(3_600_000)),
+            ("75", Some(75_000)),
+            ("0", Some(0)),
+            ("168h", Some(604_800_000)),
+            ("169h", None),
+            ("99999999999999999999s", None),
+            ("18446744073709551615m", None),
+            ("", None),
+            ("s", None),
+            ("-1s", None),
+            ("1.5s", None),
+            ("10 s", None),
+            ("10S", None),
+            ("1d", None),
+            ("é", None),
+        ];
+        for (text, milliseconds) in table {
+            assert_eq!(time(text).ok(), milliseconds.map(Duration::from_millis), "{text}");
+        }
+        assert!(some_time("0s").is_err());
+    }
+
+    #[test]
+    fn sizes() {
+        let table = [
+            ("8k", Some(8 << 10)),
+            ("1M", Some(1 << 20)),
+            ("512", Some(512)),
+            ("1024m", Some(1 << 30)),
+            ("1025m", None),
+            ("0", None),
+            ("1g", None),
+            ("k", None),
+            ("", None),
+        ];
+        for (text, bytes) in table {
+            assert_eq!(size(text).ok(), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn log_formats() {
+        assert_eq!(log_format("json"), Ok(LogFormat::Json));
+        assert_eq!(log_format("$status x"), Ok(LogFormat::Template("$status x".to_owned())));
+        assert!(log_format("jsno").is_err());
+    }
+}
