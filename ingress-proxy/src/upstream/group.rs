@@ -4,7 +4,6 @@ mod members;
 mod sticky;
 
 use std::cell::{OnceCell, RefCell};
-use std::cmp::Ordering;
 use std::rc::Rc;
 
 use ingress_core::policy::{self, BackendRef};
@@ -124,15 +123,10 @@ fn merge(old: &[Rc<Endpoint>], targets: &[&policy::Endpoint], peers: &Rc<Peers>,
     let (mut list, mut new) = (Vec::with_capacity(targets.len()), Vec::new());
     let (mut stay, mut known, mut latencies) = (0_usize, 0.0, 0.0);
     for target in targets {
-        let endpoint = loop {
-            match old.peek().map(|endpoint| endpoint.target.cmp(target)) {
-                Some(Ordering::Less) => {
-                    old.next().into_iter().for_each(|endpoint| endpoint.leave());
-                }
-                Some(Ordering::Equal) => break old.next(),
-                Some(Ordering::Greater) | None => break None,
-            }
-        };
+        while let Some(gone) = old.next_if(|endpoint| endpoint.target < **target) {
+            gone.leave();
+        }
+        let endpoint = old.next_if(|endpoint| endpoint.target == **target);
         match endpoint {
             Some(endpoint) => {
                 stay += 1;
