@@ -59,7 +59,6 @@ impl Endpoint {
     }
 
     /// Says that a request goes to the endpoint now.
-    #[must_use]
     pub fn begin(self: Rc<Self>, now: u64) -> InFlight {
         self.in_flight.set(self.in_flight.get().saturating_add(1));
         self.health.begin(&self.peers, now);
@@ -147,8 +146,8 @@ impl InFlight {
         &self.endpoint
     }
 
-    /// Says how it went, and how long it took until the head of the response or until the failure. A request of which
-    /// nothing is said has no influence on later choices.
+    /// Says how it went, and how long it took until the head of the response or until the failure. A failure may follow a
+    /// success, when the body breaks off. A request of which nothing is said has no influence on later choices.
     pub fn report(&self, outcome: Outcome, latency: Duration, now: u64) {
         let Endpoint { health, latency: latencies, peers, is_gone, .. } = &*self.endpoint;
         if is_gone.get() {

@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn addresses() {
-        use Reason::*;
+        use Reason::{Broadcast, LinkLocal, LocalTranslation, Loopback, Metadata, Multicast, Unspecified};
         for (ip, expected) in [
             ("10.0.0.1", None),
             ("192.0.2.1", None),

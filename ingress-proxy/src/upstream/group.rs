@@ -1,18 +1,18 @@
 //! The endpoints of one backend, and which of them is next.
 
+mod members;
 mod sticky;
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::cmp::Ordering;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use ingress_core::policy::{self, BackendRef};
 
+use self::members::{Asked, Members};
 use super::affinity::{self, Key};
-use super::balance::{Draws, mix};
 use super::endpoint::Endpoint;
 use super::health::Peers;
-use super::maglev::{self, Table};
+use super::maglev;
 use crate::config::{self, Balance};
 
 pub use self::sticky::Session;
@@ -69,8 +69,11 @@ impl Group {
         }
         let list = merge(&members.list, &targets, &self.peers, now);
         self.peers.recount(list.iter().map(|endpoint| &endpoint.health));
-        let turn = Cell::new(members.turn.get());
-        *members = Members { list, turn, ..Members::default() };
+        let new = members.succeeded_by(list);
+        let old = std::mem::replace(&mut *members, new);
+        // With an endpoint its connections go, and who hears of that may ask the group for another endpoint.
+        drop(members);
+        drop(old);
     }
 
     /// The endpoint for a request: none of those that it was tried on, and one that was left out for its failures only if
@@ -107,7 +110,7 @@ impl Group {
         self.for_each(|endpoint| endpoint.pool.sweep(config, now));
     }
 
-    /// Calls with each endpoint, in the order of their targets.
+    /// Calls with each endpoint, in the order of their targets. The call must not update the group.
     pub fn for_each(&self, call: impl FnMut(&Rc<Endpoint>)) {
         self.members.borrow().list.iter().for_each(call);
     }
@@ -125,15 +128,10 @@ fn merge(old: &[Rc<Endpoint>], targets: &[&policy::Endpoint], peers: &Rc<Peers>,
     let (mut list, mut new) = (Vec::with_capacity(targets.len()), Vec::new());
     let (mut stay, mut known, mut latencies) = (0_usize, 0.0, 0.0);
     for target in targets {
-        let endpoint = loop {
-            match old.peek().map(|endpoint| endpoint.target.cmp(target)) {
-                Some(Ordering::Less) => {
-                    old.next().into_iter().for_each(|endpoint| endpoint.leave());
-                }
-                Some(Ordering::Equal) => break old.next(),
-                Some(Ordering::Greater) | None => break None,
-            }
-        };
+        while let Some(gone) = old.next_if(|endpoint| endpoint.target < **target) {
+            gone.leave();
+        }
+        let endpoint = old.next_if(|endpoint| endpoint.target == **target);
         match endpoint {
             Some(endpoint) => {
                 stay += 1;
@@ -161,142 +159,6 @@ fn merge(old: &[Rc<Endpoint>], targets: &[&policy::Endpoint], peers: &Rc<Peers>,
         }
     }
     list
-}
-
-/// Which endpoints come into question.
-struct Asked<'a> {
-    tried: &'a [Rc<Endpoint>],
-    now: u64,
-}
-
-impl Asked<'_> {
-    fn admits(&self, endpoint: &Rc<Endpoint>) -> bool {
-        endpoint.is_open(self.now) && is_untried(self.tried, endpoint)
-    }
-}
-
-fn is_untried(tried: &[Rc<Endpoint>], endpoint: &Rc<Endpoint>) -> bool {
-    !tried.iter().any(|other| Rc::ptr_eq(other, endpoint))
-}
-
-/// The endpoints, and what is known as long as they stay the same.
-#[derive(Debug)]
-struct Members {
-    /// In the order of their targets.
-    list: Vec<Rc<Endpoint>>,
-    /// Who is next in a round robin; none before the first.
-    turn: Cell<Option<usize>>,
-    /// For consistent hashing, with the size of the subsets that it is for.
-    table: RefCell<Option<(Option<usize>, Rc<Table>)>>,
-    /// The affinity keys, in order.
-    keys: OnceCell<Box<[(Key, usize)]>>,
-}
-
-impl Default for Members {
-    fn default() -> Self {
-        Self { list: Vec::new(), turn: Cell::new(None), table: RefCell::default(), keys: OnceCell::new() }
-    }
-}
-
-impl Members {
-    /// The next in turn, whoever it is.
-    fn next(&self, draw: u64) -> Option<&Rc<Endpoint>> {
-        // Workers do not all begin with the same one.
-        let turn = self.turn.get().unwrap_or_else(|| Draws::new(draw).below(self.list.len()));
-        let (at, endpoint) = match self.list.get(turn) {
-            Some(endpoint) => (turn, endpoint),
-            None => (0, self.list.first()?),
-        };
-        self.turn.set(Some(at + 1));
-        Some(endpoint)
-    }
-
-    /// The next in turn that comes into question and has its turn.
-    fn in_turn(&self, asked: &Asked<'_>, draw: u64) -> Option<&Rc<Endpoint>> {
-        let takes_turn = |endpoint: &&Rc<Endpoint>| asked.admits(endpoint) && endpoint.takes_turn(asked.now);
-        self.next_that(draw, takes_turn).or_else(|| self.next_that(draw, |endpoint| asked.admits(endpoint)))
-    }
-
-    fn next_that(&self, draw: u64, question: impl Fn(&&Rc<Endpoint>) -> bool) -> Option<&Rc<Endpoint>> {
-        self.list.iter().find_map(|_| self.next(draw).filter(&question))
-    }
-
-    /// The cheaper of two that are drawn at random.
-    fn cheaper_of_two(&self, asked: &Asked<'_>, draw: u64, cost: impl Fn(&Endpoint) -> f64) -> Option<&Rc<Endpoint>> {
-        let mut draws = Draws::new(draw);
-        let (at, one) = self.drawn(asked, &mut draws, None)?;
-        match self.drawn(asked, &mut draws, Some(at)) {
-            Some((_, other)) if cost(other) < cost(one) => Some(other),
-            _ => Some(one),
-        }
-    }
-
-    /// One that comes into question, at random, other than `except`.
-    fn drawn(&self, asked: &Asked<'_>, draws: &mut Draws, except: Option<usize>) -> Option<(usize, &Rc<Endpoint>)> {
-        /// At least half of a group is open, so that one in 2^8 needs the search.
-        const ATTEMPTS: usize = 8;
-        let count = self.list.len().saturating_sub(usize::from(except.is_some()));
-        let past = |at: usize| if except.is_some_and(|except| at >= except) { at + 1 } else { at };
-        let admitted = |at: usize| {
-            let endpoint = self.list.get(past(at)).filter(|endpoint| asked.admits(endpoint))?;
-            Some((past(at), endpoint))
-        };
-        let first = draws.below(count);
-        if let Some(found) = admitted(first) {
-            return Some(found);
-        }
-        let drawn = (1..ATTEMPTS).find_map(|_| admitted(draws.below(count)));
-        drawn.or_else(|| (first..count).chain(0..first).find_map(admitted))
-    }
-
-    /// The one that a hash belongs to, or the one that has it when that does not come into question.
-    fn by_hash(&self, asked: &Asked<'_>, hash: u64) -> Option<&Rc<Endpoint>> {
-        let table = self.table(None);
-        let mut endpoints = table.lookup(hash).filter_map(|index| self.list.get(index));
-        let first = endpoints.next()?;
-        if asked.admits(first) {
-            return Some(first);
-        }
-        // A table is long, and if all were tried there is nothing to find in it.
-        let any = self.list.iter().any(|endpoint| asked.admits(endpoint));
-        any.then(|| endpoints.find(|endpoint| asked.admits(endpoint)))?
-    }
-
-    /// One of the subset that a hash belongs to, at random; another one if none of them comes into question.
-    fn in_subset(&self, asked: &Asked<'_>, hash: u64, size: u32, draw: u64) -> Option<&Rc<Endpoint>> {
-        let count = self.list.len();
-        let size = usize::try_from(size).unwrap_or(usize::MAX).clamp(1, count.max(1));
-        let subset = self.table(Some(size)).lookup(hash).next()?;
-        let mut draws = Draws::new(draw);
-        let first = draws.below(size);
-        // The last subset is filled up with the first endpoints.
-        let members = (first..size).chain(0..first).filter_map(|at| self.list.get((subset * size + at) % count));
-        let mut members = members.filter(|endpoint| asked.admits(endpoint));
-        members.next().or_else(|| self.drawn(asked, &mut draws, None).map(|(_, endpoint)| endpoint))
-    }
-
-    /// The next in turn that was not tried.
-    fn last_resort(&self, tried: &[Rc<Endpoint>], draw: u64) -> Option<&Rc<Endpoint>> {
-        self.next_that(draw, |endpoint| is_untried(tried, endpoint))
-    }
-
-    /// The table of the endpoints, or that of the subsets of some size. One is kept.
-    fn table(&self, subset: Option<usize>) -> Rc<Table> {
-        let mut kept = self.table.borrow_mut();
-        match &*kept {
-            Some((of, table)) if *of == subset => Rc::clone(table),
-            _ => {
-                let table = match subset {
-                    None => Table::new(self.list.iter().map(|endpoint| endpoint.hash())),
-                    Some(size) => {
-                        let subsets = self.list.len().div_ceil(size);
-                        Table::new((0..subsets).map(|number| mix(number as u64 + 1)))
-                    }
-                };
-                Rc::clone(&kept.insert((subset, Rc::new(table))).1)
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@
 
 use super::balance::{mix, scale};
 
-/// Primes. A table has at least a hundred slots for each endpoint where one of them allows it, which keeps shares equal within
-/// one in a hundred.
-const SIZES: [usize; 4] = [251, 2_039, 16_381, 65_537];
-const SLOTS_EACH: usize = 100;
+/// The slots of a table: primes, at least 64 for each endpoint up to a thousand of them, which keeps shares equal within two in
+/// a hundred. A size of its own for small groups saves memory; there is one only, because a change of size moves most keys.
+const SLOTS: usize = 4_093;
+const MANY_SLOTS: usize = 65_537;
+/// The most endpoints of a small table.
+const FEW: usize = 64;
 
 const EMPTY: u16 = u16::MAX;
 
@@ -21,8 +23,7 @@ pub(super) struct Table {
 impl Table {
     /// Makes the table of endpoints that have these hashes. More than 65,535 are not looked at.
     pub(super) fn new(hashes: impl ExactSizeIterator<Item = u64>) -> Self {
-        let wanted = hashes.len().saturating_mul(SLOTS_EACH);
-        let size = SIZES.into_iter().find(|size| *size >= wanted).unwrap_or(65_537);
+        let size = if hashes.len() <= FEW { SLOTS } else { MANY_SLOTS };
         // Each endpoint goes through all slots in an order of its own.
         let order = |hash: u64| (scale(hash, size), 1 + scale(mix(hash), size - 1));
         let mut endpoints: Vec<(u16, (usize, usize))> = (0..EMPTY).zip(hashes.map(order)).collect();
@@ -81,7 +82,7 @@ mod tests {
     #[test]
     fn a_hash_never_changes() {
         // Replicas of different versions have to agree.
-        assert_eq!(hash(b""), 0xf52a_15e9_a9b5_e89b);
+        assert_eq!((hash(b""), hash(b"10.0.0.1:80")), (0xf52a_15e9_a9b5_e89b, 0xdbbc_907f_2153_1a73));
     }
 
     proptest! {
@@ -103,13 +104,13 @@ mod tests {
             let mut after = before.clone();
             after.remove(gone);
             let (old, new) = (table(&before), table(&after));
-            prop_assume!(old.slots.len() == new.slots.len());
+            prop_assume!(count != FEW + 1);
             let moved = old.slots.iter().zip(&new.slots).filter(|(old, new)| {
                 let old = usize::from(**old);
                 old != gone && before[old] != after[usize::from(**new)]
             });
             let share = moved.count() as f64 / old.slots.len() as f64;
-            prop_assert!(share < 0.06, "{} of the keys that could have stayed moved", share);
+            prop_assert!(share < 0.04, "{} of the keys that could have stayed moved", share);
         }
     }
 }

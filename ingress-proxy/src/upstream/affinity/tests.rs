@@ -38,7 +38,7 @@ fn set_cookie(affinity: &Affinity, path: &str, is_https: bool, user_agent: Optio
     set_cookie.write(&mut text);
     let text = String::from_utf8(text).unwrap();
     let value = format!("INGRESSCOOKIE={}|{}; ", "ab".repeat(16), "01".repeat(16));
-    text.strip_prefix(&value).map_or(text.clone(), str::to_owned)
+    text.strip_prefix(&value).unwrap_or(&text).to_owned()
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use ingress_core::policy::Affinity;
 
-use super::{Asked, Endpoint, Group, Members, is_untried};
+use super::members::{Asked, Members, is_untried};
+use super::{Endpoint, Group};
 use crate::upstream::affinity::{Key, key_of};
 use crate::upstream::balance::Draws;
 use crate::upstream::maglev;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use ingress_core::policy::PortRef;
 
+use super::members::is_untried;
 use super::*;
+use crate::upstream::balance::Draws;
 use crate::upstream::{InFlight, Outcome};
 
 const ROUND_ROBIN: Choice<'static> = Choice::Balance(Balance::RoundRobin);
