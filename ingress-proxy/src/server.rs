@@ -1,3 +1,5 @@
 //! server
 
+pub mod passthrough;
 pub mod proxy_protocol;
+pub mod tls;
