@@ -23,7 +23,7 @@ impl Resolver {
     }
 
     /// The certificate for a server name in the form of rules; none if the handshake is to be refused.
-    fn find(&self, sni: Option<&str>) -> Option<Arc<CertifiedKey>> {
+    pub(super) fn find(&self, sni: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let snapshot = self.reader.load();
         if self.reject_unknown {
             // Rules without a host are for names that nobody gave a certificate for, just as with nginx.
