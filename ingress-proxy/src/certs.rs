@@ -6,6 +6,8 @@ mod pair;
 mod pem;
 mod store;
 mod suites;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::sync::{Arc, LazyLock};
 
@@ -15,6 +17,7 @@ pub use self::pair::{BadPair, Pair};
 pub use self::pem::BadPem;
 pub use self::store::{CertStore, Material, Refused, SecretPem};
 pub use self::suites::{BadSuites, Suites, Versions};
+pub(crate) use self::suites::{suite_name, version_name};
 
 /// The cryptography of all connections. It is always named: a default of the process would depend on who sets it first.
 pub(crate) fn provider() -> &'static Arc<CryptoProvider> {

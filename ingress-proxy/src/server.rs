@@ -3,6 +3,7 @@
 pub mod h1;
 mod listener;
 
+pub mod passthrough;
 pub mod proxy_protocol;
 pub mod tls;
 

@@ -1,27 +1,8 @@
 use std::time::Duration;
 
-use rcgen::{CertificateParams, KeyPair};
-
 use super::super::BadPem;
+use super::super::testing::{Made, id, self_signed as made};
 use super::*;
-
-fn id(name: &str) -> CertificateId {
-    CertificateId::Secret { namespace: "n".into(), name: name.into() }
-}
-
-/// A chain and its key, good until so many days from now.
-fn made(name: &str, days: i64) -> (String, String) {
-    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-    let days_from_now = Duration::from_secs(days.unsigned_abs() * 86_400);
-    let now = SystemTime::now();
-    params.not_after = if days < 0 { now - days_from_now } else { now + days_from_now }.into();
-    let key = KeyPair::generate().unwrap();
-    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
-}
-
-fn pem((certificate, key): &(String, String)) -> SecretPem<'_> {
-    SecretPem { certificate: Some(certificate.as_bytes()), key: Some(key.as_bytes()), authorities: None }
-}
 
 fn store() -> CertStore {
     CertStore::new(CertificateId::Default).unwrap()
@@ -36,10 +17,10 @@ fn pairs_come_change_and_go() {
     let store = store();
     let (first, second) = (made("a.example", 9), made("b.example", 9));
     let default = store.certified(&id("x"));
-    assert_eq!(store.update(&id("x"), pem(&first)), Ok(true));
-    assert_eq!(store.update(&id("x"), pem(&first)), Ok(false));
+    assert_eq!(store.update(&id("x"), first.pem()), Ok(true));
+    assert_eq!(store.update(&id("x"), first.pem()), Ok(false));
     assert_eq!(names(&store, &id("x")), ["a.example".into()]);
-    assert_eq!(store.update(&id("x"), pem(&second)), Ok(true));
+    assert_eq!(store.update(&id("x"), second.pem()), Ok(true));
     assert_eq!(names(&store, &id("x")), ["b.example".into()]);
     assert!(!Arc::ptr_eq(&store.certified(&id("x")), &default));
     assert!(Arc::ptr_eq(&store.certified(&id("y")), &default));
@@ -52,25 +33,25 @@ fn a_bad_pair_is_refused_and_the_good_one_stays() {
     let store = store();
     let (good, other) = (made("good.example", 9), made("other.example", 9));
     let expired = made("good.example", -1);
-    store.update(&id("x"), pem(&good)).unwrap();
+    store.update(&id("x"), good.pem()).unwrap();
     let kept = store.certified(&id("x"));
-    let long = (good.0.repeat(1000), good.1.clone());
-    let truncated = (good.0[..good.0.len() - 40].to_owned(), good.1.clone());
+    let long = Made { chain: good.chain.repeat(1000), key: good.key.clone() };
+    let truncated = Made { chain: good.chain[..good.chain.len() - 40].to_owned(), key: good.key.clone() };
     let table = [
-        (pem(&expired), BadPair::Expired),
-        (SecretPem { certificate: Some(other.0.as_bytes()), ..pem(&good) }, BadPair::Mismatch),
-        (pem(&truncated), BadPair::Certificate(BadPem::Malformed)),
-        (pem(&long), BadPair::Certificate(BadPem::LongChain)),
-        (SecretPem { certificate: Some(b""), ..pem(&good) }, BadPair::NoCertificate),
-        (SecretPem { key: None, ..pem(&good) }, BadPair::NoKey),
+        (expired.pem(), BadPair::Expired),
+        (SecretPem { certificate: Some(other.chain.as_bytes()), ..good.pem() }, BadPair::Mismatch),
+        (truncated.pem(), BadPair::Certificate(BadPem::Malformed)),
+        (long.pem(), BadPair::Certificate(BadPem::LongChain)),
+        (SecretPem { certificate: Some(b""), ..good.pem() }, BadPair::NoCertificate),
+        (SecretPem { key: None, ..good.pem() }, BadPair::NoKey),
         (SecretPem::default(), BadPair::NoCertificate),
-        (SecretPem { authorities: Some(other.0.as_bytes()), ..SecretPem::default() }, BadPair::NoCertificate),
+        (SecretPem { authorities: Some(other.chain.as_bytes()), ..SecretPem::default() }, BadPair::NoCertificate),
     ];
     for (bad, why) in table {
         assert_eq!(store.update(&id("x"), bad), Err(Refused { why, is_served: true }));
         assert!(Arc::ptr_eq(&store.certified(&id("x")), &kept));
     }
-    assert_eq!(store.update(&id("x"), pem(&good)), Ok(true), "it is no longer left over");
+    assert_eq!(store.update(&id("x"), good.pem()), Ok(true), "it is no longer left over");
     assert!(Arc::ptr_eq(&store.certified(&id("x")), &kept));
     let text = Refused { why: BadPair::Mismatch, is_served: true }.to_string();
     assert_eq!(text, "`tls.key` does not belong to the first certificate of `tls.crt`; the one before stays in use");
@@ -80,13 +61,13 @@ fn a_bad_pair_is_refused_and_the_good_one_stays() {
 fn what_is_left_over_is_served_until_it_expires() {
     let store = store();
     // Nothing better is there, so an expired one is taken as nginx takes it.
-    assert_eq!(store.update(&id("x"), pem(&made("old.example", -1))), Ok(true));
+    assert_eq!(store.update(&id("x"), made("old.example", -1).pem()), Ok(true));
     assert_eq!(names(&store, &id("x")), ["old.example".into()]);
     let refused = store.update(&id("x"), SecretPem { certificate: Some(b"x"), key: Some(b"x"), authorities: None });
     assert_eq!(refused.unwrap_err().to_string(), "`tls.crt` has no certificate");
     assert_eq!(names(&store, &id("x")), Vec::<Box<str>>::new());
     assert!(Arc::ptr_eq(&store.certified(&id("x")), &store.certified(&CertificateId::Default)));
-    assert_eq!(store.update(&id("x"), pem(&made("new.example", -1))), Ok(true));
+    assert_eq!(store.update(&id("x"), made("new.example", -1).pem()), Ok(true));
     assert_eq!(names(&store, &id("x")), ["new.example".into()]);
 }
 
@@ -103,11 +84,11 @@ fn a_bad_pair_with_nothing_before_leaves_the_default() {
 fn authorities_come_with_a_pair_or_without() {
     let store = store();
     let (pair, authority) = (made("a.example", 9), made("ca", 9));
-    let with = |authorities| SecretPem { authorities: Some(authorities), ..pem(&pair) };
-    let alone = SecretPem { authorities: Some(authority.0.as_bytes()), ..SecretPem::default() };
+    let with = |authorities| SecretPem { authorities: Some(authorities), ..pair.pem() };
+    let alone = SecretPem { authorities: Some(authority.chain.as_bytes()), ..SecretPem::default() };
     assert_eq!(store.update(&id("x"), alone), Ok(true));
     let first = Arc::clone(store.material(&id("x")).unwrap().authorities().unwrap());
-    assert_eq!(store.update(&id("x"), with(authority.0.as_bytes())), Ok(true));
+    assert_eq!(store.update(&id("x"), with(authority.chain.as_bytes())), Ok(true));
     let same = store.material(&id("x")).unwrap();
     assert!(Arc::ptr_eq(&first, same.authorities().unwrap()) && same.pair().is_some());
 
@@ -126,23 +107,23 @@ fn the_default_certificate_is_made_set_or_that_of_a_secret() {
     let pair = made("default.example", 9);
     let own = store();
     assert_eq!(own.certified(&CertificateId::Default).cert.len(), 1);
-    assert_eq!(own.update(&CertificateId::Default, pem(&pair)), Ok(true));
+    assert_eq!(own.update(&CertificateId::Default, pair.pem()), Ok(true));
     assert_eq!(names(&own, &CertificateId::Default), ["default.example".into()]);
 
     let of_secret = CertStore::new(id("d")).unwrap();
-    let made = of_secret.certified(&CertificateId::Default);
-    of_secret.update(&id("d"), pem(&pair)).unwrap();
+    let own = of_secret.certified(&CertificateId::Default);
+    of_secret.update(&id("d"), pair.pem()).unwrap();
     assert!(Arc::ptr_eq(&of_secret.certified(&CertificateId::Default), &of_secret.certified(&id("d"))));
     assert!(Arc::ptr_eq(&of_secret.certified(&id("else")), &of_secret.certified(&id("d"))));
     of_secret.remove(&id("d"));
-    assert!(Arc::ptr_eq(&of_secret.certified(&CertificateId::Default), &made));
+    assert!(Arc::ptr_eq(&of_secret.certified(&CertificateId::Default), &own));
 }
 
 #[test]
 fn expiry_is_that_of_all_in_use() {
     let store = store();
     for number in 0..200 {
-        store.update(&id(&number.to_string()), pem(&made("a.example", 9))).unwrap();
+        store.update(&id(&number.to_string()), made("a.example", 9).pem()).unwrap();
     }
     let all = store.expiry();
     assert_eq!(all.len(), 201);
@@ -155,7 +136,7 @@ fn expiry_is_that_of_all_in_use() {
 fn readers_see_a_whole_pair_while_it_changes() {
     let store = store();
     let pairs = [made("a.example", 9), made("b.example", 9)];
-    store.update(&id("x"), pem(&pairs[0])).unwrap();
+    store.update(&id("x"), pairs[0].pem()).unwrap();
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             for _ in 0..20_000 {
@@ -163,7 +144,7 @@ fn readers_see_a_whole_pair_while_it_changes() {
             }
         });
         for round in 0..200 {
-            store.update(&id("x"), pem(&pairs[round % 2])).unwrap();
+            store.update(&id("x"), pairs[round % 2].pem()).unwrap();
         }
         reader.join().unwrap();
     });
@@ -173,7 +154,7 @@ fn readers_see_a_whole_pair_while_it_changes() {
 fn nothing_secret_is_shown() {
     let pair = made("a.example", 9);
     let store = store();
-    store.update(&id("x"), pem(&pair)).unwrap();
-    let shown = format!("{:?} {:?} {store:?}", pem(&pair), store.material(&id("x")));
+    store.update(&id("x"), pair.pem()).unwrap();
+    let shown = format!("{:?} {:?} {store:?}", pair.pem(), store.material(&id("x")));
     assert!(shown.contains("key: true") && !shown.contains("BEGIN") && !shown.contains("SigningKey"), "{shown}");
 }

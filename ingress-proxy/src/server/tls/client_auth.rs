@@ -1,0 +1,177 @@
+//! Certificates of clients, for the hosts that ask for them.
+//!
+//! A client without a good certificate gets through the handshake, as with nginx: what it may not do is answered in HTTP,
+//! where it can be told why. So here a certificate is asked for, it is checked that the client has its key, and what is
+//! thought of it is handed to the engine.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use ahash::RandomState;
+use ingress_core::policy::{CertificateId, ClientCertificate, HostSettings, VerifyClient};
+use ingress_core::request::PeerCertificate;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme};
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+
+use super::Recipe;
+use crate::certs::{self, CertStore};
+use crate::io::Io;
+
+/// The configurations of hosts that ask for certificates, by the Secret with the authorities.
+#[derive(Clone, Debug)]
+pub(super) struct ClientAuth {
+    recipe: Recipe,
+    store: Arc<CertStore>,
+    known: RefCell<HashMap<CertificateId, Asking, RandomState>>,
+}
+
+/// How to ask for certificates of some authorities, and how to judge them.
+#[derive(Clone)]
+struct Asking {
+    config: Arc<ServerConfig>,
+    authorities: Option<Arc<RootCertStore>>,
+    /// None without authorities: nobody is good then.
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+impl fmt::Debug for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asking").field("authorities", &self.authorities).finish_non_exhaustive()
+    }
+}
+
+/// What one handshake asks for.
+pub(super) struct Wanted {
+    asking: Asking,
+    /// How many certificates there may be between the client's and an authority's.
+    depth: usize,
+}
+
+impl ClientAuth {
+    pub(super) fn new(recipe: Recipe, store: Arc<CertStore>) -> Self {
+        Self { recipe, store, known: RefCell::default() }
+    }
+
+    /// What a host asks for; none if it asks for nothing.
+    pub(super) fn wanted(&self, settings: &HostSettings) -> Option<Result<Wanted, Error>> {
+        let ClientCertificate { namespace, secret, verify, depth, unusable, .. } =
+            settings.client_certificate.as_ref()?;
+        // The engine closes a host whose setting is unusable whatever the client shows.
+        if *verify == VerifyClient::Off || *unusable {
+            return None;
+        }
+        let id = CertificateId::Secret { namespace: Arc::clone(namespace), name: Arc::from(&**secret) };
+        let depth = usize::try_from(*depth).unwrap_or(usize::MAX);
+        Some(self.asking(id).map(|asking| Wanted { asking, depth }))
+    }
+
+    fn asking(&self, id: CertificateId) -> Result<Asking, Error> {
+        let material = self.store.material(&id);
+        let authorities = material.as_ref().and_then(|material| material.authorities());
+        let mut known = self.known.borrow_mut();
+        if let Some(asking) = known.get(&id)
+            && asking.authorities.as_ref().map(Arc::as_ptr) == authorities.map(Arc::as_ptr)
+        {
+            return Ok(asking.clone());
+        }
+        let asking = self.ask(authorities)?;
+        if authorities.is_some() {
+            known.insert(id, asking.clone());
+        } else {
+            known.remove(&id);
+        }
+        Ok(asking)
+    }
+
+    fn ask(&self, authorities: Option<&Arc<RootCertStore>>) -> Result<Asking, Error> {
+        let verifier = authorities.and_then(|authorities| {
+            let builder =
+                WebPkiClientVerifier::builder_with_provider(Arc::clone(authorities), Arc::clone(certs::provider()));
+            builder.build().ok()
+        });
+        let hints = authorities.map(|authorities| authorities.subjects()).unwrap_or_default();
+        let config = Arc::new(self.recipe.config(Arc::new(AnyCertificate { hints }))?);
+        Ok(Asking { config, authorities: authorities.map(Arc::clone), verifier })
+    }
+}
+
+impl Wanted {
+    pub(super) fn config(&self) -> &Arc<ServerConfig> {
+        &self.asking.config
+    }
+
+    /// What the client has shown, and whether it is good.
+    pub(super) fn judge(&self, io: &Io) -> Option<PeerCertificate> {
+        let Io::Tls(stream) = io else { return None };
+        let (leaf, chain) = stream.get_ref().1.peer_certificates()?.split_first()?;
+        Some(PeerCertificate { subject: subject(leaf), is_verified: self.is_good(leaf, chain) })
+    }
+
+    fn is_good(&self, leaf: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> bool {
+        let Some(verifier) = &self.asking.verifier else { return false };
+        // Each certificate of a chain is certified by the next, so a path that uses more of them is too deep.
+        let chain = chain.get(..self.depth).unwrap_or(chain);
+        verifier.verify_client_cert(leaf, chain, UnixTime::now()).is_ok()
+    }
+}
+
+/// The subject as it is written in RFC 2253.
+fn subject(leaf: &CertificateDer<'_>) -> Box<str> {
+    Certificate::from_der(leaf).map(|leaf| leaf.tbs_certificate().subject().to_string().into()).unwrap_or_default()
+}
+
+/// Asks for a certificate and takes any whose key the client has.
+#[derive(Debug)]
+struct AnyCertificate {
+    /// The authorities that the client may choose its certificate by.
+    hints: Vec<DistinguishedName>,
+}
+
+impl ClientCertVerifier for AnyCertificate {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.hints
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, leaf, signed, &certs::provider().signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, leaf, signed, &certs::provider().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        certs::provider().signature_verification_algorithms.supported_schemes()
+    }
+}
