@@ -1,0 +1,162 @@
+//! Fields between `h2`, which has them in a map, and messages, which have them checked and in order.
+
+use std::io;
+
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+
+use crate::message::{EachField, Fields, InvalidField, Known, Trailers};
+
+/// What is done about a value that begins or ends with white space, which is malformed (RFC 9113 8.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WhiteSpace {
+    /// Clients are refused: the next hop might read the value without it, or as two.
+    Refuse,
+    /// Endpoints are helped: a gRPC message may well end in a space.
+    Trim,
+}
+
+/// Adds a field, checked by the same rules as in HTTP/1.
+pub(super) fn push(fields: &mut Fields, name: &[u8], value: &[u8], space: WhiteSpace) -> Result<(), InvalidField> {
+    let trimmed = value.trim_ascii();
+    if space == WhiteSpace::Refuse && trimmed.len() != value.len() {
+        return Err(InvalidField::Value);
+    }
+    fields.push(name, trimmed)
+}
+
+/// Whether a field speaks of the connection, which no HTTP/2 message may (RFC 9113 8.2.2).
+pub(super) fn is_connection_specific(known: Known) -> bool {
+    matches!(
+        known,
+        Known::Connection | Known::KeepAlive | Known::ProxyConnection | Known::TransferEncoding | Known::Upgrade
+    )
+}
+
+/// Whether a field may come after the body. Nothing that this proxy or the next acts upon: framing, routing, identity,
+/// credentials, the nature of the body (RFC 9110 6.5.1).
+fn may_trail(known: Known, name: &[u8]) -> bool {
+    let is_about_content = name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"));
+    known == Known::Other && !is_about_content && !name.contains(&b'_')
+}
+
+/// Trailers that came.
+pub(super) fn read_trailers(map: &HeaderMap, space: WhiteSpace) -> Result<Option<Trailers>, InvalidField> {
+    let mut trailers = Trailers::default();
+    for (name, value) in map {
+        let name = name.as_str().as_bytes();
+        if may_trail(Known::of(name), name) {
+            push(&mut trailers.fields, name, value.as_bytes(), space)?;
+        }
+    }
+    Ok((!trailers.fields.is_empty()).then_some(trailers))
+}
+
+/// Trailers to be sent.
+pub(super) fn write_trailers(trailers: &Trailers) -> io::Result<HeaderMap> {
+    let mut map = HeaderMap::with_capacity(trailers.fields.len());
+    for (known, name, value) in trailers.fields.iter() {
+        if may_trail(known, name) {
+            append(&mut map, name, value)?;
+        }
+    }
+    Ok(map)
+}
+
+/// Fields to be sent, with the length if one is to be said; names in lower case and nothing of the connection.
+pub(super) fn write(fields: &dyn EachField, length: Option<u64>) -> io::Result<HeaderMap> {
+    // Most heads have fewer, and a map that has to grow moves all of them.
+    let mut map = HeaderMap::with_capacity(24);
+    let mut result = Ok(());
+    fields.each(&mut |name, value| {
+        let known = Known::of(name);
+        let is_dropped = known.is_hop_by_hop() && !matches!(known, Known::ProxyAuthenticate | Known::Trailer);
+        if result.is_ok() && !is_dropped {
+            result = append(&mut map, name, value);
+        }
+    });
+    if let Some(length) = length {
+        map.insert(CONTENT_LENGTH, length.into());
+    }
+    result.map(|()| map)
+}
+
+fn append(map: &mut HeaderMap, name: &[u8], value: &[u8]) -> io::Result<()> {
+    let invalid = |_| io::Error::from(io::ErrorKind::InvalidInput);
+    let name = HeaderName::from_bytes(name).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let value = HeaderValue::from_bytes(value).map_err(invalid)?;
+    map.try_append(name, value).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_is_lower_case_and_says_nothing_of_the_connection() {
+        let fields: &[(&[u8], &[u8])] = &[
+            (b"X-One", b"1"),
+            (b"Connection", b"close"),
+            (b"KEEP-ALIVE", b"5"),
+            (b"Transfer-Encoding", b"chunked"),
+            (b"Content-Length", b"77"),
+            (b"upgrade", b"h2c"),
+            (b"TE", b"gzip"),
+            (b"Proxy-Authenticate", b"Basic"),
+            (b"Set-Cookie", b"a=1"),
+            (b"set-cookie", b"b=2"),
+        ];
+        let map = write(fields, Some(5)).unwrap();
+        let mut written: Vec<_> =
+            map.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        written.sort();
+        assert_eq!(
+            written,
+            ["content-length: 5", "proxy-authenticate: Basic", "set-cookie: a=1", "set-cookie: b=2", "x-one: 1"]
+        );
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_sent_is_an_error() {
+        let fields: &[(&[u8], &[u8])] = &[(b"x", b"a\r\nb: c")];
+        assert!(write(fields, None).is_err());
+        let fields: &[(&[u8], &[u8])] = &[(b"x y", b"a")];
+        assert!(write(fields, None).is_err());
+    }
+
+    #[test]
+    fn trailers_cannot_change_what_the_message_was() {
+        let mut map = HeaderMap::new();
+        for name in [
+            "content-length",
+            "host",
+            "authorization",
+            "cookie",
+            "set-cookie",
+            "x-forwarded-for",
+            "te",
+            "trailer",
+            "content-type",
+            "content-encoding",
+            "x-real-ip",
+            "expect",
+            "x_under",
+            "forwarded",
+        ] {
+            map.append(name, HeaderValue::from_static("1"));
+        }
+        assert!(read_trailers(&map, WhiteSpace::Refuse).unwrap().is_none());
+        map.append("grpc-status", HeaderValue::from_static("0"));
+        let trailers = read_trailers(&map, WhiteSpace::Refuse).unwrap().unwrap();
+        assert_eq!(trailers.fields.iter().map(|(_, name, _)| name).collect::<Vec<_>>(), [b"grpc-status"]);
+    }
+
+    #[test]
+    fn white_space_around_a_value() {
+        let mut map = HeaderMap::new();
+        map.append("grpc-message", HeaderValue::from_static("no: "));
+        assert!(read_trailers(&map, WhiteSpace::Refuse).is_err());
+        let trailers = read_trailers(&map, WhiteSpace::Trim).unwrap().unwrap();
+        assert_eq!(trailers.fields.named("grpc-message").next(), Some(&b"no:"[..]));
+    }
+}

@@ -1,0 +1,85 @@
+//! A body that is read from a stream.
+
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use h2::RecvStream;
+
+use super::deadline::Deadline;
+use super::error::body_error;
+use super::fields::{WhiteSpace, read_trailers};
+use crate::message::{BodyError, Fill, Source, Trailers};
+use crate::worker::Clock;
+
+/// The receiving half of a stream. The peer may send on only when what it sent has been consumed, so that no more is held
+/// than the window.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    stream: RecvStream,
+    current: Bytes,
+    trailers: Option<Trailers>,
+    is_done: bool,
+    idle: Deadline,
+    space: WhiteSpace,
+}
+
+impl Incoming {
+    pub(super) fn new(stream: RecvStream, space: WhiteSpace, clock: &Clock, idle: Option<Duration>) -> Self {
+        let is_done = stream.is_end_stream();
+        Self { stream, current: Bytes::new(), trailers: None, is_done, idle: Deadline::new(clock, idle), space }
+    }
+
+    /// How long the peer may send nothing.
+    pub(super) fn set_idle(&mut self, idle: Option<Duration>) {
+        self.idle.set_length(idle);
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        if let Some(map) = ready!(self.stream.poll_trailers(cx)).map_err(body_error)? {
+            self.trailers = read_trailers(&map, self.space).map_err(|_| BodyError::Malformed("length or trailers"))?;
+        }
+        self.is_done = true;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits, but not for ever.
+    fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, BodyError>> {
+        if self.idle.is_over(cx) { Poll::Ready(Err(BodyError::TimedOut)) } else { Poll::Pending }
+    }
+}
+
+impl Source for Incoming {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fill<'_>, BodyError>> {
+        while self.current.is_empty() {
+            if self.is_done {
+                return Poll::Ready(Ok(Fill::End));
+            }
+            match self.stream.poll_data(cx) {
+                Poll::Pending => return self.wait(cx),
+                Poll::Ready(Some(data)) => self.current = data.map_err(body_error)?,
+                Poll::Ready(None) => match self.poll_end(cx) {
+                    Poll::Pending => return self.wait(cx),
+                    Poll::Ready(result) => result?,
+                },
+            }
+            self.idle.clear();
+        }
+        Poll::Ready(Ok(Fill::Data(&self.current)))
+    }
+
+    fn consume(&mut self, amount: usize) {
+        let amount = amount.min(self.current.len());
+        self.current.advance(amount);
+        // It fails only for more than was received.
+        let _ = self.stream.flow_control().release_capacity(amount);
+    }
+
+    fn trailers(&mut self) -> Option<Trailers> {
+        self.trailers.take()
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done && self.current.is_empty()
+    }
+}

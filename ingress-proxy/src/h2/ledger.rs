@@ -1,0 +1,171 @@
+//! How much of what we sent is still in memory.
+//!
+//! `h2` bounds what it keeps of one stream, not of a connection, and does not say when a stream has been written out. Every
+//! piece of a body that is given to it is entered here and crossed out when `h2` lets it go: because the socket took it or
+//! because the stream is gone.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
+use bytes::{Buf, Bytes};
+
+/// What one connection holds.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    held: Cell<usize>,
+    most: usize,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Ledger {
+    /// A connection that may hold so many bytes, and a piece more.
+    pub(super) fn new(most: usize) -> Rc<Self> {
+        Rc::new(Self { held: Cell::new(0), most, waiting: RefCell::default() })
+    }
+
+    /// How many bytes are held.
+    #[cfg(test)]
+    fn held(&self) -> usize {
+        self.held.get()
+    }
+}
+
+/// What one stream holds.
+#[derive(Debug)]
+pub(super) struct Account {
+    ledger: Rc<Ledger>,
+    held: Cell<usize>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Account {
+    pub(super) fn new(ledger: &Rc<Ledger>) -> Rc<Self> {
+        Rc::new(Self { ledger: Rc::clone(ledger), held: Cell::new(0), waker: RefCell::default() })
+    }
+
+    /// Enters a piece.
+    pub(super) fn piece(self: &Rc<Self>, data: Bytes) -> Piece {
+        let size = data.len();
+        self.held.set(self.held.get().saturating_add(size));
+        self.ledger.held.set(self.ledger.held.get().saturating_add(size));
+        Piece { data, size, account: Some(Rc::clone(self)) }
+    }
+
+    /// Whether the connection holds as much as it may; if so, the task is woken when it holds less.
+    pub(super) fn is_full(&self, cx: &mut Context<'_>) -> bool {
+        let is_full = self.ledger.held.get() >= self.ledger.most;
+        if is_full {
+            let mut waiting = self.ledger.waiting.borrow_mut();
+            if !waiting.iter().any(|it| it.will_wake(cx.waker())) {
+                waiting.push(cx.waker().clone());
+            }
+        }
+        is_full
+    }
+
+    /// How many bytes of this stream are held.
+    pub(super) fn held(&self) -> usize {
+        self.held.get()
+    }
+
+    /// Whether nothing of this stream is held; if something is, the task is woken when it is less.
+    pub(super) fn is_clear(&self, cx: &mut Context<'_>) -> bool {
+        let is_clear = self.held.get() == 0;
+        if !is_clear {
+            *self.waker.borrow_mut() = Some(cx.waker().clone());
+        }
+        is_clear
+    }
+
+    fn cross_out(&self, size: usize) {
+        self.held.set(self.held.get().saturating_sub(size));
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+        let ledger = &self.ledger;
+        ledger.held.set(ledger.held.get().saturating_sub(size));
+        if ledger.held.get() < ledger.most {
+            ledger.waiting.borrow_mut().drain(..).for_each(Waker::wake);
+        }
+    }
+}
+
+/// Some bytes of a body on their way out.
+#[derive(Debug)]
+pub(super) struct Piece {
+    data: Bytes,
+    size: usize,
+    account: Option<Rc<Account>>,
+}
+
+impl Piece {
+    /// No bytes: to end a stream.
+    pub(super) fn empty() -> Self {
+        Self { data: Bytes::new(), size: 0, account: None }
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.data.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.data.chunk()
+    }
+
+    fn advance(&mut self, amount: usize) {
+        self.data.advance(amount);
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        if let Some(account) = &self.account {
+            account.cross_out(self.size);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_once_there_is_room() {
+        let ledger = Ledger::new(10);
+        let (one, two) = (Account::new(&ledger), Account::new(&ledger));
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let mut cx = Context::from_waker(&waker);
+        assert!(!one.is_full(&mut cx) && one.is_clear(&mut cx));
+        let mut first = one.piece(Bytes::from_static(b"01234"));
+        let second = one.piece(Bytes::from_static(b"567890"));
+        assert_eq!(ledger.held(), 11);
+        assert!(two.is_full(&mut cx) && two.is_clear(&mut cx) && !one.is_clear(&mut cx));
+        first.advance(5);
+        assert_eq!((first.remaining(), ledger.held()), (0, 11), "the memory is held until the piece is let go");
+        drop(first);
+        assert_eq!((ledger.held(), count.0.load(Ordering::Relaxed)), (6, 2), "there is room, and the stream has less");
+        assert!(!one.is_clear(&mut cx) && one.held() == 6);
+        assert!(!two.is_full(&mut cx));
+        drop(second);
+        assert_eq!((ledger.held(), count.0.load(Ordering::Relaxed)), (0, 3), "the stream is clear");
+        drop(Piece::empty());
+        assert_eq!(ledger.held(), 0);
+    }
+}
