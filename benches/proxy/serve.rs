@@ -1,0 +1,56 @@
+//! A proxy that serves a site: started, and ready once its last route answers.
+
+use std::time::{Duration, Instant};
+
+use benches::matcher::Error;
+
+use crate::cores::Cores;
+use crate::load::{Generator, Plan};
+use crate::peers::Peer;
+use crate::process::{Launch, Process};
+use crate::site::Site;
+
+/// How long a proxy may take to be ready: nginx needs some seconds for 100,000 routes, and valgrind fifty times as long as
+/// without for everything.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A proxy at work.
+#[derive(Debug)]
+pub(crate) struct Served {
+    // Ended before its files are removed.
+    pub(crate) process: Process,
+    pub(crate) site: Site,
+    /// From its start to the first answer of the last route.
+    pub(crate) ready: Duration,
+}
+
+/// Starts a proxy, under a tool if one is given, and waits until it serves.
+pub(crate) fn serve(
+    peer: &Peer,
+    site: Site,
+    tool: Option<Launch>,
+    generator: &mut Generator,
+    cores: Cores,
+) -> Result<Served, Error> {
+    let mut launch = peer.prepare(&site)?;
+    if let Some(tool) = tool {
+        launch = launch.under(tool);
+    }
+    let start = Instant::now();
+    let mut process = Process::start(&launch, cores, cores.proxy, &site.file("output"))?;
+    let last = Plan::probe(site.http, site.hosts - 1, site.paths - 1);
+    loop {
+        match generator.ask(last.clone(), PATIENCE)? {
+            Ok(_) => return Ok(Served { process, site, ready: start.elapsed() }),
+            Err(_) if process.has_ended() => {
+                return Err(format!("{} ended: {}", peer.kind, process.last_words()).into());
+            }
+            Err(reason) if start.elapsed() > PATIENCE => {
+                return Err(format!("{} is not ready: {reason}: {}", peer.kind, process.last_words()).into());
+            }
+            Err(_) => generator.run_for(PAUSE)?,
+        }
+    }
+}
