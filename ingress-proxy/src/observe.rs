@@ -6,6 +6,7 @@
 pub mod access_log;
 pub mod admin;
 pub mod error_log;
+pub mod escape;
 pub mod health;
 pub mod metrics;
 

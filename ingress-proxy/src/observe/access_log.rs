@@ -1,1 +1,188 @@
-//! access_log
+//! One line per request: written without waiting and without allocating, lost rather than waited for.
+//!
+//! Each worker formats into a buffer of its own and hands it, when it is full or old, through a bounded queue to one thread.
+//! If that cannot keep up, lines are dropped and counted. What a client or a tenant chose is written as printable ASCII and
+//! has an upper length.
+
+mod entry;
+mod format;
+mod json;
+mod number;
+mod variable;
+mod writer;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+pub use self::entry::{Attempt, Entry, Tls};
+pub use self::format::{Format, InvalidFormat};
+use self::number::Dates;
+pub use self::writer::Destination;
+use self::writer::{Job, Open, Shared};
+use super::error_log::ErrorLog;
+use super::escape::Escape;
+use super::metrics::{Metrics, WorkerMetrics};
+
+/// A buffer of this size is handed on.
+const FULL: usize = 32 << 10;
+/// Room for the line that fills a buffer.
+const ROOM: usize = FULL + (8 << 10);
+/// A buffer of this age is handed on, in milliseconds.
+const OLD: u64 = 200;
+/// Buffers that wait to be written.
+const QUEUE: usize = 64;
+/// The most bytes of a target, a referrer or the value of a variable.
+const MAX_VALUE: usize = 4_096;
+/// The most bytes of any other value.
+const MAX_SHORT_VALUE: usize = 512;
+
+/// Writes a value up to a length, and dots if it is longer.
+fn capped(out: &mut Vec<u8>, value: &[u8], most: usize, escape: Escape) {
+    match value.get(..most) {
+        Some(start) if value.len() > most => {
+            escape.write(out, start);
+            out.extend_from_slice(b"...");
+        }
+        _ => escape.write(out, value),
+    }
+}
+
+/// The thread that writes, and what it takes to make [`Logger`]s.
+#[derive(Debug)]
+pub struct AccessLog {
+    shared: Arc<Shared>,
+    jobs: SyncSender<Job>,
+    finished: Receiver<()>,
+}
+
+impl AccessLog {
+    /// Opens the destination and starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// If the destination cannot be opened or there can be no more threads.
+    pub fn start(destination: Destination, metrics: Arc<Metrics>, errors: ErrorLog) -> io::Result<Self> {
+        Self::start_with(destination.opener(), metrics, errors)
+    }
+
+    fn start_with(open: Open, metrics: Arc<Metrics>, errors: ErrorLog) -> io::Result<Self> {
+        let to = open()?;
+        let (jobs, queue) = sync_channel(QUEUE);
+        let (finish, finished) = sync_channel(1);
+        let shared = Arc::new(Shared::new(metrics));
+        let of_thread = Arc::clone(&shared);
+        std::thread::Builder::new().name("access-log".to_owned()).spawn(move || {
+            writer::run(&queue, &open, to, &of_thread, &errors);
+            // Whoever waited may have given up.
+            let _told = finish.send(());
+        })?;
+        Ok(Self { shared, jobs, finished })
+    }
+
+    /// The logger of a worker.
+    #[must_use]
+    pub fn logger(&self, worker: Arc<WorkerMetrics>, format: Arc<Format>) -> Logger {
+        Logger {
+            shared: Arc::clone(&self.shared),
+            jobs: self.jobs.clone(),
+            worker,
+            format,
+            buffer: Vec::with_capacity(ROOM),
+            lines: 0,
+            since: None,
+            dates: Dates::default(),
+        }
+    }
+
+    /// Opens the file anew before more is written: the old one may have been moved away.
+    pub fn reopen(&self) {
+        self.shared.reopen(&self.jobs);
+    }
+
+    /// Waits, but not for longer than this, until all is written that was handed on. Loggers hand on what they have when
+    /// they are dropped. Returned is whether all was written.
+    pub fn finish(self, within: Duration) -> bool {
+        const STEP: Duration = Duration::from_millis(10);
+        let mut left = within;
+        while let Err(error) = self.jobs.try_send(Job::Finish) {
+            if matches!(error, std::sync::mpsc::TrySendError::Disconnected(_)) || left.is_zero() {
+                return false;
+            }
+            std::thread::sleep(STEP);
+            left = left.saturating_sub(STEP);
+        }
+        self.finished.recv_timeout(left).is_ok()
+    }
+}
+
+/// The access log of one worker.
+#[derive(Debug)]
+pub struct Logger {
+    shared: Arc<Shared>,
+    jobs: SyncSender<Job>,
+    worker: Arc<WorkerMetrics>,
+    format: Arc<Format>,
+    buffer: Vec<u8>,
+    lines: u64,
+    /// When the buffer was first seen with a line in it.
+    since: Option<u64>,
+    dates: Dates,
+}
+
+impl Logger {
+    /// Writes the lines that follow in another format.
+    pub fn set_format(&mut self, format: Arc<Format>) {
+        self.format = format;
+    }
+
+    /// Writes a line.
+    pub fn log(&mut self, entry: &Entry<'_>) {
+        self.dates.set(entry.unix_millis);
+        self.format.write(&mut self.buffer, entry, &self.dates);
+        self.lines += 1;
+        self.worker.access_log_lines.increment();
+        if self.buffer.len() >= FULL {
+            self.flush();
+        }
+    }
+
+    /// Hands on what has been there for long. The time is that of the worker's clock, in milliseconds; to be called some
+    /// times per second.
+    pub fn flush_if_older(&mut self, now: u64) {
+        match self.since {
+            _ if self.buffer.is_empty() => {}
+            None => self.since = Some(now),
+            Some(since) if now.saturating_sub(since) < OLD => {}
+            Some(_) => self.flush(),
+        }
+    }
+
+    /// Hands on what there is.
+    pub fn flush(&mut self) {
+        self.since = None;
+        let lines = std::mem::take(&mut self.lines);
+        if lines == 0 {
+            return;
+        }
+        let next = self.shared.spare().unwrap_or_else(|| Vec::with_capacity(ROOM));
+        let buffer = std::mem::replace(&mut self.buffer, next);
+        let Err(error) = self.jobs.try_send(Job::Write { buffer, lines }) else { return };
+        self.shared.metrics.access_log_dropped(lines);
+        let (std::sync::mpsc::TrySendError::Full(job) | std::sync::mpsc::TrySendError::Disconnected(job)) = error;
+        if let Job::Write { mut buffer, .. } = job {
+            buffer.clear();
+            self.buffer = buffer;
+        }
+    }
+}
+
+impl Drop for Logger {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! Numbers, addresses and times as text, without allocating.
+
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+/// A number in decimal.
+pub(super) fn decimal(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut length = 0;
+    for slot in digits.iter_mut().rev() {
+        *slot = b'0' + (value % 10) as u8;
+        value /= 10;
+        length += 1;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(digits.len() - length..).unwrap_or_default());
+}
+
+/// A number in decimal with leading zeros, of so many digits.
+fn padded(out: &mut Vec<u8>, value: u64, digits: u32) {
+    for place in (0..digits).rev() {
+        out.push(b'0' + (value / 10_u64.pow(place) % 10) as u8);
+    }
+}
+
+/// Microseconds as seconds with three decimals, as nginx writes durations.
+pub(super) fn seconds(out: &mut Vec<u8>, microseconds: u64) {
+    millis(out, microseconds / 1_000);
+}
+
+/// Milliseconds as seconds with three decimals.
+pub(super) fn millis(out: &mut Vec<u8>, milliseconds: u64) {
+    decimal(out, milliseconds / 1_000);
+    out.push(b'.');
+    padded(out, milliseconds % 1_000, 3);
+}
+
+/// An address.
+pub(super) fn ip(out: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            decimal(out, u64::from(a));
+            for octet in [b, c, d] {
+                out.push(b'.');
+                decimal(out, u64::from(octet));
+            }
+        }
+        // Writing to memory cannot fail.
+        IpAddr::V6(address) => drop(write!(out, "{address}")),
+    }
+}
+
+/// An address with its port.
+pub(super) fn socket(out: &mut Vec<u8>, address: SocketAddr) {
+    let is_v6 = address.is_ipv6();
+    if is_v6 {
+        out.push(b'[');
+    }
+    ip(out, address.ip());
+    if is_v6 {
+        out.push(b']');
+    }
+    out.push(b':');
+    decimal(out, u64::from(address.port()));
+}
+
+/// The current second as text, which is the same for many lines.
+#[derive(Debug)]
+pub(super) struct Dates {
+    second: u64,
+    local: Vec<u8>,
+    iso: Vec<u8>,
+}
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+impl Default for Dates {
+    fn default() -> Self {
+        let mut dates = Self { second: 0, local: Vec::with_capacity(32), iso: Vec::with_capacity(32) };
+        dates.renew(0);
+        dates
+    }
+}
+
+impl Dates {
+    /// Makes ready for a moment, in milliseconds since 1970.
+    pub(super) fn set(&mut self, unix_millis: u64) {
+        let second = unix_millis / 1_000;
+        if second != self.second {
+            self.renew(second);
+        }
+    }
+
+    /// `28/Nov/2026:11:05:46 +0000`.
+    pub(super) fn local(&self) -> &[u8] {
+        &self.local
+    }
+
+    /// `2026-11-28T11:05:46`.
+    pub(super) fn iso(&self) -> &[u8] {
+        &self.iso
+    }
+
+    #[cold]
+    fn renew(&mut self, second: u64) {
+        self.second = second;
+        let (year, month, day) = civil(second / 86_400);
+        let of_day = second % 86_400;
+        let clock = [of_day / 3_600, of_day / 60 % 60, of_day % 60];
+        let Self { local, iso, .. } = self;
+        local.clear();
+        padded(local, day, 2);
+        let name = usize::try_from(month - 1).ok().and_then(|month| MONTHS.get(month)).copied().unwrap_or_default();
+        local.push(b'/');
+        local.extend_from_slice(name.as_bytes());
+        local.push(b'/');
+        padded(local, year, 4);
+        for part in clock {
+            local.push(b':');
+            padded(local, part, 2);
+        }
+        local.extend_from_slice(b" +0000");
+        iso.clear();
+        padded(iso, year, 4);
+        for (separator, part) in
+            [(b'-', month), (b'-', day)].into_iter().chain([b'T', b':', b':'].into_iter().zip(clock))
+        {
+            iso.push(separator);
+            padded(iso, part, 2);
+        }
+    }
+}
+
+/// Year, month and day of a day since 1970 (Gregorian). Years are counted from March, so that the leap day comes last.
+fn civil(day: u64) -> (u64, u64, u64) {
+    const DAYS_OF_400_YEARS: u64 = 146_097;
+    // From March of the year 0.
+    let day = day + 719_468;
+    let (era, of_era) = (day / DAYS_OF_400_YEARS, day % DAYS_OF_400_YEARS);
+    // Without the leap days that have gone by, all years are of one length.
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_and_addresses() {
+        for value in [0, 7, 10, 99, 100, 12_345, u64::MAX] {
+            assert_eq!(text(|out| decimal(out, value)), value.to_string());
+        }
+        assert_eq!(text(|out| seconds(out, 12_034_567)), "12.034");
+        for address in ["10.0.255.1:80", "[::1]:8080", "[2001:db8::7]:1"] {
+            let address: SocketAddr = address.parse().unwrap();
+            assert_eq!(text(|out| socket(out, address)), address.to_string());
+            assert_eq!(text(|out| ip(out, address.ip())), address.ip().to_string());
+        }
+    }
+
+    #[test]
+    fn every_day_follows_the_one_before() {
+        let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let (mut year, mut month, mut day) = (1970, 1, 1);
+        for number in 0..200_000 {
+            assert_eq!(civil(number), (year, month, day));
+            let days = match month {
+                2 => 28 + u64::from(leap(year)),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            day += 1;
+            if day > days {
+                (day, month) = (1, month + 1);
+            }
+            if month > 12 {
+                (month, year) = (1, year + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn dates_as_nginx_writes_them() {
+        let mut dates = Dates::default();
+        dates.set(1_795_863_946_123);
+        assert_eq!(std::str::from_utf8(dates.local()).unwrap(), "28/Nov/2026:11:05:46 +0000");
+        assert_eq!(std::str::from_utf8(dates.iso()).unwrap(), "2026-11-28T11:05:46");
+    }
+}

@@ -1,0 +1,291 @@
+//! Lines are whole, whatever is in them, and lost ones are counted.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
+
+use ingress_core::policy::{Backend, BackendRef, PortRef};
+use serde_json::Value;
+
+use super::*;
+use crate::message::Fields;
+use crate::observe::metrics::Options;
+
+/// ingress-nginx's default.
+const UPSTREAM: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" \
+                        \"$http_user_agent\" $request_length $request_time [$proxy_upstream_name] \
+                        [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length \
+                        $upstream_response_time $upstream_status $req_id";
+
+fn line(format: &Format, entry: &Entry<'_>) -> String {
+    let mut dates = Dates::default();
+    dates.set(entry.unix_millis);
+    let mut out = Vec::new();
+    format.write(&mut out, entry, &dates);
+    String::from_utf8(out).unwrap()
+}
+
+fn backend(service: &str) -> Backend {
+    Backend::assumed(Arc::new(BackendRef::new("shop".into(), service.into(), PortRef::Number(80))))
+}
+
+fn entry<'a>(fields: &'a Fields, backend: &'a Backend, attempts: &'a [Attempt]) -> Entry<'a> {
+    Entry {
+        unix_millis: 1_795_863_946_123,
+        remote_addr: Some("192.0.2.7".parse().unwrap()),
+        remote_port: 5000,
+        method: b"GET",
+        target: b"/tea?x=1",
+        path: b"/tea",
+        host: b"cafe.example",
+        fields: Some(fields),
+        status: 200,
+        request_length: 120,
+        bytes_sent: 345,
+        body_bytes_sent: 300,
+        duration_us: 12_345,
+        request_id: b"0123abcd",
+        namespace: "shop",
+        ingress: "cafe",
+        rule_path: "/tea",
+        backend: Some(backend),
+        attempts,
+        connection: 9,
+        connection_requests: 2,
+        ..Entry::default()
+    }
+}
+
+fn attempts() -> [Attempt; 2] {
+    let first = Attempt { addr: Some("10.0.0.1:8080".parse().unwrap()), status: 502, ..Attempt::default() };
+    let addr = Some("[2001:db8::1]:8080".parse().unwrap());
+    [first, Attempt { addr, status: 200, response_us: Some(7_000), response_bytes: 300, ..Attempt::default() }]
+}
+
+#[test]
+fn the_default_format_of_ingress_nginx() {
+    let mut fields = Fields::default();
+    fields.push(b"User-Agent", b"curl/8 \"x\"").unwrap();
+    let (backend, attempts) = (backend("tea"), attempts());
+    let format = Format::parse(UPSTREAM, Escape::Default).unwrap();
+    let expected = "192.0.2.7 - - [28/Nov/2026:11:05:46 +0000] \"GET /tea?x=1 HTTP/1.1\" 200 300 \"-\" \
+                    \"curl/8 \\x22x\\x22\" 120 0.012 [shop-tea-80] [-] 10.0.0.1:8080, [2001:db8::1]:8080 0, 300 \
+                    -, 0.007 502, 200 0123abcd\n";
+    assert_eq!(line(&format, &entry(&fields, &backend, &attempts)), expected);
+}
+
+#[test]
+fn variables() {
+    let mut fields = Fields::default();
+    fields.push(b"X-Two", b"1").unwrap();
+    fields.push(b"x-two", b"2").unwrap();
+    let sent: &[(&[u8], &[u8])] = &[(b"Content-Type", b"text/html")];
+    struct Sent<'a>(&'a [(&'a [u8], &'a [u8])]);
+    impl crate::message::EachField for Sent<'_> {
+        fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
+            self.0.iter().for_each(|(name, value)| call(name, value));
+        }
+    }
+    let sent = Sent(sent);
+    let (backend, attempts) = (backend("tea"), attempts());
+    let canary = BackendRef::new("shop".into(), "green".into(), PortRef::Name("http".into()));
+    let entry = Entry {
+        response_fields: Some(&sent),
+        canary: Some(&canary),
+        tls: Some(Tls { protocol: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", server_name: Some("cafe.example") }),
+        server_addr: Some("10.1.1.1:443".parse().unwrap()),
+        ..entry(&fields, &backend, &attempts)
+    };
+    for (format, expected) in [
+        ("$time_iso8601 $msec", "2026-11-28T11:05:46+00:00 1795863946.123"),
+        ("$uri$is_args$args ${uri}x$request_uri", "/tea?x=1 /teax/tea?x=1"),
+        ("$http_x_two|$http_x_three|$sent_http_content_type|$sent_http_x", "1, 2|-|text/html|-"),
+        ("$scheme:$server_port $ssl_protocol/$ssl_cipher/$ssl_server_name", {
+            "https:443 TLSv1.3/TLS_AES_128_GCM_SHA256/cafe.example"
+        }),
+        ("$namespace/$ingress_name/$service_name/$service_port$location_path", "shop/cafe/tea/80/tea"),
+        ("[$proxy_alternative_upstream_name]", "[shop-green-http]"),
+        ("$remote_port $connection $connection_requests $bytes_sent", "5000 9 2 345"),
+        ("a\n\tb \n$status c\n", "a b  200 c"),
+    ] {
+        let format = Format::parse(format, Escape::Default).unwrap();
+        assert_eq!(line(&format, &entry), format!("{expected}\n"));
+    }
+    let nothing = Format::parse("<$remote_user>", Escape::Json).unwrap();
+    assert_eq!(line(&nothing, &entry), "<>\n");
+}
+
+#[test]
+fn what_is_no_variable_is_named_with_its_column() {
+    let error = |format: &str| Format::parse(format, Escape::Default).unwrap_err().to_string();
+    assert_eq!(error("é $status $geoip_x"), "unknown variable `$geoip_x` at column 11");
+    assert_eq!(error("${nope}"), "unknown variable `$nope` at column 1");
+    assert_eq!(error("$http_"), "unknown variable `$http_` at column 1");
+    assert_eq!(error("a $ b"), "`$` at column 3 begins no variable");
+    assert_eq!(error("a ${status"), "`$` at column 3 begins no variable");
+    for name in ["http_authorization", "http_cookie", "sent_http_set_cookie", "http_Proxy_Authorization"] {
+        assert!(error(&format!("${name}")).ends_with("holds credentials, which are not logged"));
+    }
+}
+
+/// Each byte alone, in the middle and in pairs that are UTF-8, and what turns text around.
+fn hostile() -> Vec<Vec<u8>> {
+    let mut values: Vec<Vec<u8>> = (0..=u8::MAX).flat_map(|byte| [vec![byte], vec![b'a', byte, b'"', b'}']]).collect();
+    values.extend((0x80..=0xbf).map(|byte| vec![0xc2, byte]));
+    let bidi = ('\u{200e}'..='\u{200f}').chain('\u{2028}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+    values.extend(bidi.map(|c| format!("x{c}y").into_bytes()));
+    values.push("\",\"status\":200,\"x\":\"\n{\"forged\":true}".into());
+    values.push(vec![0xff; 100_000]);
+    values
+}
+
+#[test]
+fn every_line_is_one_json_object_with_the_same_keys() {
+    let keys = |line: &str| {
+        let Value::Object(object) = serde_json::from_str(line).unwrap() else { panic!("no object: {line}") };
+        object.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    let nothing = line(&Format::json(), &Entry::default());
+    let expected = keys(&nothing);
+    assert_eq!(expected.iter().collect::<BTreeSet<_>>().len(), expected.len());
+    let by_hand =
+        Format::parse(r#"{"uri":"$request_uri","host":"$host","ua":"$http_user_agent"}"#, Escape::Json).unwrap();
+    let text = Format::parse(UPSTREAM, Escape::Default).unwrap();
+    let raw = Format::parse("$request $host $ssl_server_name", Escape::None).unwrap();
+    for value in hostile() {
+        let mut fields = Fields::default();
+        for name in ["User-Agent", "Referer", "X-Forwarded-For"] {
+            fields.push_checked(crate::message::Known::of(name.as_bytes()), name.as_bytes(), &value);
+        }
+        let (backend, attempts, sni) = (backend("tea"), attempts(), String::from_utf8_lossy(&value).into_owned());
+        let entry = Entry {
+            target: &value,
+            path: &value,
+            host: &value,
+            method: &value,
+            remote_user: Some(&value),
+            request_id: &value,
+            rule_path: &sni,
+            tls: Some(Tls { protocol: "TLSv1.3", cipher: "x", server_name: Some(&sni) }),
+            ..entry(&fields, &backend, &attempts)
+        };
+        let json = line(&Format::json(), &entry);
+        assert_eq!(keys(&json), expected);
+        assert_eq!(keys(&line(&by_hand, &entry)), ["uri", "host", "ua"]);
+        for line in [json, line(&text, &entry), line(&raw, &entry)] {
+            assert!(line.bytes().rev().skip(1).all(|byte| matches!(byte, b' '..=b'~')), "{line:?}");
+            assert!(line.ends_with('\n') && line.len() < 200_000);
+        }
+    }
+    let (fields, backend, attempts) = (Fields::default(), backend("tea"), attempts());
+    let value: Value = serde_json::from_str(&line(&Format::json(), &entry(&fields, &backend, &attempts))).unwrap();
+    assert_eq!(value["time"], "2026-11-28T11:05:46.123Z");
+    assert_eq!((&value["status"], &value["request_time"]), (&200.into(), &0.012.into()));
+    assert_eq!((&value["uri"], &value["upstream_addr"]), (&"/tea?x=1".into(), &"[2001:db8::1]:8080".into()));
+    assert_eq!((&value["upstream_status"], &value["upstream_attempts"]), (&200.into(), &2.into()));
+    assert_eq!(
+        (&value["service_port"], &value["sni"], &value["user_agent"]),
+        (&"80".into(), &Value::Null, &Value::Null)
+    );
+}
+
+/// Says what is written, and waits as long as somebody holds the lock.
+struct Slow {
+    gate: Arc<Mutex<()>>,
+    written: Sender<Vec<u8>>,
+}
+
+impl Write for Slow {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let _open = self.gate.lock().unwrap();
+        self.written.send(data.to_vec()).map_err(io::Error::other)?;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn lines_are_dropped_and_counted_while_the_writer_is_stuck() {
+    let metrics = Metrics::new(1, Options::default());
+    let gate = Arc::new(Mutex::new(()));
+    let (written, lines) = channel();
+    let of_writer = Arc::clone(&gate);
+    let open: Open = Box::new(move || Ok(Box::new(Slow { gate: Arc::clone(&of_writer), written: written.clone() })));
+    let log = AccessLog::start_with(open, Arc::clone(&metrics), ErrorLog::new(Box::new(io::sink()))).unwrap();
+    let mut logger = log.logger(metrics.worker(0).unwrap(), Arc::new(Format::json()));
+    let (fields, backend, attempts) = (Fields::default(), backend("tea"), attempts());
+    let entry = entry(&fields, &backend, &attempts);
+    let stuck = gate.lock().unwrap();
+    const LINES: u64 = 20_000;
+    for _ in 0..LINES {
+        logger.log(&entry);
+    }
+    drop(logger);
+    drop(stuck);
+    assert!(log.finish(Duration::from_secs(60)));
+    let written: Vec<u8> = lines.try_iter().flatten().collect();
+    let whole = written.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let whole = whole.inspect(|line| drop(serde_json::from_slice::<Value>(line).unwrap())).count() as u64;
+    let text = metrics.expose();
+    let dropped: u64 = number(&text, "ingress_proxy_access_log_dropped_total");
+    assert!(dropped > 0 && whole > 0);
+    assert_eq!(whole + dropped, LINES);
+    assert_eq!(number(&text, "ingress_proxy_access_log_lines_total"), LINES);
+}
+
+fn number(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().parse().unwrap()
+}
+
+#[test]
+fn old_lines_are_handed_on() {
+    let metrics = Metrics::new(1, Options::default());
+    let (written, lines) = channel();
+    let open: Open = Box::new(move || Ok(Box::new(Slow { gate: Arc::default(), written: written.clone() })));
+    let log = AccessLog::start_with(open, Arc::clone(&metrics), ErrorLog::new(Box::new(io::sink()))).unwrap();
+    let mut logger = log.logger(metrics.worker(0).unwrap(), Arc::new(Format::json()));
+    logger.log(&Entry::default());
+    logger.flush_if_older(1_000);
+    logger.flush_if_older(1_000 + OLD - 1);
+    assert_eq!(logger.lines, 1);
+    logger.flush_if_older(1_000 + OLD);
+    assert_eq!(logger.lines, 0);
+    assert!(lines.recv_timeout(Duration::from_secs(60)).unwrap().ends_with(b"\n"));
+    logger.flush_if_older(5_000);
+    logger.log(&Entry::default());
+    logger.flush_if_older(5_001);
+    assert_eq!(logger.lines, 1);
+}
+
+#[test]
+fn a_file_is_appended_to_and_opened_anew() {
+    let metrics = Metrics::new(1, Options::default());
+    let directory = std::env::temp_dir().join(format!("ingress-proxy-access-log-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let (path, moved) = (directory.join("access.log"), directory.join("access.log.1"));
+    std::fs::write(&path, "before\n").unwrap();
+    let errors = ErrorLog::new(Box::new(io::sink()));
+    let log = AccessLog::start(Destination::File(path.clone()), Arc::clone(&metrics), errors.clone()).unwrap();
+    let format = Arc::new(Format::parse("line", Escape::Default).unwrap());
+    let mut logger = log.logger(metrics.worker(0).unwrap(), format);
+    logger.log(&Entry::default());
+    logger.flush();
+    while std::fs::read_to_string(&path).unwrap() != "before\nline\n" {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::fs::rename(&path, &moved).unwrap();
+    log.reopen();
+    logger.log(&Entry::default());
+    drop(logger);
+    assert!(log.finish(Duration::from_secs(60)));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "line\n");
+    assert_eq!(std::fs::read_to_string(&moved).unwrap(), "before\nline\n");
+    std::fs::remove_dir_all(&directory).unwrap();
+    let nowhere = Destination::File(directory.join("no/such"));
+    assert!(AccessLog::start(nowhere, metrics, errors).is_err());
+}
