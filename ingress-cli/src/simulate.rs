@@ -16,7 +16,7 @@ use ingress_core::diagnostic::{Diagnostic, Severity};
 use ingress_core::host::HostPattern;
 use ingress_core::lower::Options;
 use ingress_core::object::{ObjectRef, Origin};
-use ingress_core::policy::{CertificateId, DefaultBackend, Route, RouteTable, Schemes, Target};
+use ingress_core::policy::{CertificateId, Route, RouteTable, Schemes, Target, VirtualHost};
 use ingress_core::reference;
 use ingress_core::snapshot::Snapshot;
 use serde_json::Value;
@@ -99,6 +99,13 @@ impl Simulation {
         Self { snapshot: compiled.snapshot, table, load_balancers, default_certificate: None, findings }
     }
 
+    /// A snapshot that is there already. What it was compiled from is not known, so there are no findings.
+    #[must_use]
+    pub fn of(snapshot: Arc<Snapshot>) -> Self {
+        let table = snapshot.table();
+        Self { snapshot, table, load_balancers: BTreeMap::new(), default_certificate: None, findings: Vec::new() }
+    }
+
     /// Shows this certificate, `namespace/secret`, in place of `default`.
     #[must_use]
     pub fn with_default_certificate(mut self, name: Option<&str>) -> Self {
@@ -139,8 +146,8 @@ impl Simulation {
     pub fn report(&self, manifests: &Manifests, questions: &[Question], explain: bool) -> Result<Report, Disagreement> {
         Ok(Report {
             diagnostics: self.findings.iter().map(|located| diagnostic(located, manifests)).collect(),
-            routes: self.routes(manifests),
-            default_backend: self.table.default_backend.as_deref().map(|default| self.default_backend(default)),
+            routes: self.routes(&|object| class_of(object, manifests)).collect(),
+            default_backend: self.default_backend(),
             decisions: questions.iter().map(|question| self.answer(question, explain)).collect::<Result<_, _>>()?,
         })
     }
@@ -182,59 +189,63 @@ impl Simulation {
         })
     }
 
-    fn routes(&self, manifests: &Manifests) -> Vec<RouteReport> {
-        let mut rows = Vec::new();
+    /// The routing table, row by row; `class_of` says which class an Ingress names.
+    pub fn routes<'s>(
+        &'s self,
+        class_of: &'s dyn Fn(&ObjectRef) -> Option<String>,
+    ) -> impl Iterator<Item = RouteReport> + 's {
         // Most specific first would scatter names; alphabetical is where people look.
         let mut hosts: Vec<_> = self.table.hosts.values().collect();
-        hosts.sort_by_key(|host| (host.pattern() == &HostPattern::Any, host.pattern().to_string()));
-        for host in hosts {
-            let tls = self.table.certificates.get(host.pattern()).map(|entry| self.certificate(&entry.certificate));
-            let name = host.pattern().to_string();
-            let alias_of = host.settings().and_then(|settings| settings.alias_of.as_ref()).map(ToString::to_string);
-            for route in host.routes() {
-                rows.push(RouteReport {
-                    host: name.clone(),
-                    path: Some(route.path.as_str().to_owned()),
-                    path_type: Some(route.path.kind().as_str()),
-                    target: self.route_target(route),
-                    tls: tls.clone(),
-                    ingress: Some(route.origin.object.path()),
-                    field: Some(route.origin.field.to_string()),
-                    class: class_of(&route.origin.object, manifests),
-                    alias_of: alias_of.clone(),
-                    load_balancer: self.load_balancers.get(&*route.origin.object).map(ToString::to_string),
-                });
-            }
-            if host.routes().is_empty() {
-                let default = self.table.default_backend.as_deref();
-                let none = || TargetReport {
-                    respond: Some(RespondReport { status: 404, reason: "no-path" }),
-                    ..TargetReport::default()
-                };
-                let target = default.map_or_else(none, |default| self.target(&default.target));
-                rows.push(RouteReport {
-                    host: name,
-                    path: None,
-                    path_type: None,
-                    target,
-                    tls,
-                    ingress: None,
-                    field: None,
-                    class: None,
-                    alias_of,
-                    load_balancer: None,
-                });
-            }
-        }
-        rows
+        hosts.sort_by_cached_key(|host| (host.pattern() == &HostPattern::Any, host.pattern().to_string()));
+        hosts.into_iter().flat_map(move |host| self.rows(host, class_of))
     }
 
-    fn default_backend(&self, default: &DefaultBackend) -> DefaultBackendReport {
+    fn rows(&self, host: &VirtualHost, class_of: &dyn Fn(&ObjectRef) -> Option<String>) -> Vec<RouteReport> {
+        let tls = self.table.certificates.get(host.pattern()).map(|entry| self.certificate(&entry.certificate));
+        let alias_of = host.settings().and_then(|settings| settings.alias_of.as_ref()).map(ToString::to_string);
+        let row = RouteReport {
+            host: host.pattern().to_string(),
+            path: None,
+            path_type: None,
+            target: TargetReport::default(),
+            tls,
+            ingress: None,
+            field: None,
+            class: None,
+            alias_of,
+            load_balancer: None,
+        };
+        if host.routes().is_empty() {
+            let default = self.table.default_backend.as_deref();
+            let none = || TargetReport {
+                respond: Some(RespondReport { status: 404, reason: "no-path" }),
+                ..TargetReport::default()
+            };
+            let target = default.map_or_else(none, |default| self.target(&default.target));
+            return vec![RouteReport { target, ..row }];
+        }
+        let routes = host.routes().iter().map(|route| RouteReport {
+            path: Some(route.path.as_str().to_owned()),
+            path_type: Some(route.path.kind().as_str()),
+            target: self.route_target(route),
+            ingress: Some(route.origin.object.path()),
+            field: Some(route.origin.field.to_string()),
+            class: class_of(&route.origin.object),
+            load_balancer: self.load_balancers.get(&*route.origin.object).map(ToString::to_string),
+            ..row.clone()
+        });
+        routes.collect()
+    }
+
+    /// What takes the requests that no route takes.
+    #[must_use]
+    pub fn default_backend(&self) -> Option<DefaultBackendReport> {
+        let default = self.table.default_backend.as_deref()?;
         let (ingress, field) = match &default.origin {
             Some(origin) => (Some(origin.object.path()), origin.field.to_string()),
             None => (None, "--default-backend-service".to_owned()),
         };
-        DefaultBackendReport { target: self.target(&default.target), ingress, field }
+        Some(DefaultBackendReport { target: self.target(&default.target), ingress, field })
     }
 
     fn route_target(&self, route: &Route) -> TargetReport {
