@@ -171,9 +171,9 @@ impl Logger {
         let Err(error) = self.jobs.try_send(Job::Write { buffer, lines }) else { return };
         self.shared.metrics.access_log_dropped(lines);
         let (std::sync::mpsc::TrySendError::Full(job) | std::sync::mpsc::TrySendError::Disconnected(job)) = error;
-        if let Job::Write { mut buffer, .. } = job {
-            buffer.clear();
-            self.buffer = buffer;
+        // Its memory is used again, so that not even lost lines allocate.
+        if let Job::Write { buffer, .. } = job {
+            self.shared.give_back(buffer);
         }
     }
 }

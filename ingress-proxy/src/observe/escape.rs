@@ -19,13 +19,7 @@ pub enum Escape {
 impl Escape {
     /// Writes a value.
     pub fn write(self, out: &mut Vec<u8>, value: &[u8]) {
-        let is_plain = match self {
-            Self::None => value.iter().fold(true, |plain, byte| plain & is_printable(*byte)),
-            Self::Default | Self::Json => {
-                value.iter().fold(true, |plain, byte| plain & is_printable(*byte) & (*byte != b'"') & (*byte != b'\\'))
-            }
-        };
-        if is_plain {
+        if is_plain(value) {
             out.extend_from_slice(value);
         } else if self == Self::Json {
             json(out, value);
@@ -41,6 +35,28 @@ impl Escape {
             }
         }
     }
+}
+
+/// Whether all bytes are printable ASCII other than `"` and `\`. Sometimes it says no although they are.
+#[inline]
+fn is_plain(value: &[u8]) -> bool {
+    let Some(last) = value.last_chunk::<8>() else {
+        return value.iter().all(|byte| is_printable(*byte) && !matches!(byte, b'"' | b'\\'));
+    };
+    let (words, _) = value.as_chunks::<8>();
+    // The last word covers what is left, and some of the word before.
+    words.iter().chain([last]).fold(0, |odd, word| odd | odd_bytes(u64::from_ne_bytes(*word))) == 0
+}
+
+/// Eight bytes at a time: bits are set if any of them is not plain. A borrow from an odd byte may mark its neighbour too.
+#[inline]
+fn odd_bytes(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word;
+    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
+    let delete_and_above = word | word.wrapping_add(ONES);
+    let quotes = zero_bytes(word ^ (ONES * b'"' as u64)) | zero_bytes(word ^ (ONES * b'\\' as u64));
+    (below_space | delete_and_above | quotes) & (ONES * 0x80)
 }
 
 fn is_printable(byte: u8) -> bool {
@@ -95,7 +111,8 @@ mod tests {
     fn every_byte_becomes_printable() {
         for escape in [Escape::Default, Escape::Json, Escape::None] {
             for byte in 0..=u8::MAX {
-                for value in [vec![byte], vec![b'a', byte, b'z'], vec![0xc2, byte], vec![byte, 0xa0]] {
+                let within: Vec<u8> = b"0123456789".iter().chain([&byte]).chain(b"abcdefghijkl").copied().collect();
+                for value in [vec![byte], vec![b'a', byte, b'z'], vec![0xc2, byte], vec![byte, 0xa0], within] {
                     let text = written(escape, &value);
                     assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{text:?}");
                 }
@@ -108,6 +125,20 @@ mod tests {
             r#"a\"b\\c\n\u007F\u202E\uD83D\uDE00"#
         );
         assert_eq!(written(Escape::Json, b"\xff"), r"\\xFF");
+    }
+
+    #[test]
+    fn words_are_plain_when_each_of_their_bytes_is() {
+        for byte in 0..=u8::MAX {
+            let is_odd = !is_printable(byte) || matches!(byte, b'"' | b'\\');
+            for place in 0..8 {
+                let mut word = *b" ~!#[]09";
+                word[place] = byte;
+                assert_eq!(odd_bytes(u64::from_ne_bytes(word)) != 0, is_odd, "{word:?}");
+                let value: Vec<u8> = word.into_iter().chain(*b"abc").collect();
+                assert_eq!(is_plain(&value), !is_odd);
+            }
+        }
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub struct Entry<'a> {
     pub attempts: &'a [Attempt],
     /// The handshake, if there was one.
     pub tls: Option<Tls<'a>>,
-    /// The name of the listener's address.
+    /// The address that the client connected to.
     pub server_addr: Option<SocketAddr>,
     /// The number of the connection.
     pub connection: u64,

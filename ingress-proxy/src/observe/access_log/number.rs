@@ -3,19 +3,53 @@
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
+use ingress_core::policy::PortRef;
+
+/// The numbers below 100, with two digits.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
+        {
+            pairs[number] = [b'0' + number as u8 / 10, b'0' + number as u8 % 10];
+        }
+        number += 1;
+    }
+    pairs
+};
+
+/// The last two digits of a number.
+#[inline]
+fn pair(value: u64) -> [u8; 2] {
+    PAIRS.get((value % 100) as usize).copied().unwrap_or_default()
+}
+
 /// A number in decimal.
-pub(super) fn decimal(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0; 20];
-    let mut length = 0;
-    for slot in digits.iter_mut().rev() {
-        *slot = b'0' + (value % 10) as u8;
-        value /= 10;
-        length += 1;
-        if value == 0 {
-            break;
+pub(super) fn decimal(out: &mut Vec<u8>, value: u64) {
+    let [c, d] = pair(value);
+    // Most are small, and an array of fixed length is written at one go.
+    match value {
+        0..10 => out.push(d),
+        10..100 => out.extend_from_slice(&[c, d]),
+        100..1_000 => out.extend_from_slice(&[b'0' + (value / 100) as u8, c, d]),
+        _ => {
+            let [a, b] = pair(value / 100);
+            if value >= 10_000 {
+                decimal(out, value / 10_000);
+            }
+            out.extend_from_slice(&[a, b, c, d]);
         }
     }
-    out.extend_from_slice(digits.get(digits.len() - length..).unwrap_or_default());
+}
+
+/// The port of a Service.
+pub(super) fn port(out: &mut Vec<u8>, port: &PortRef) {
+    match port {
+        PortRef::Number(number) => decimal(out, u64::from(*number)),
+        PortRef::Name(name) => out.extend_from_slice(name.as_bytes()),
+        PortRef::First => out.extend_from_slice(b"first"),
+    }
 }
 
 /// A number in decimal with leading zeros, of so many digits.
@@ -33,8 +67,13 @@ pub(super) fn seconds(out: &mut Vec<u8>, microseconds: u64) {
 /// Milliseconds as seconds with three decimals.
 pub(super) fn millis(out: &mut Vec<u8>, milliseconds: u64) {
     decimal(out, milliseconds / 1_000);
-    out.push(b'.');
-    padded(out, milliseconds % 1_000, 3);
+    fraction(out, milliseconds);
+}
+
+/// A point and what milliseconds are beyond whole seconds.
+pub(super) fn fraction(out: &mut Vec<u8>, milliseconds: u64) {
+    let [b, c] = pair(milliseconds % 1_000);
+    out.extend_from_slice(&[b'.', b'0' + (milliseconds / 100 % 10) as u8, b, c]);
 }
 
 /// An address.
@@ -174,7 +213,7 @@ mod tests {
 
     #[test]
     fn every_day_follows_the_one_before() {
-        let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let (mut year, mut month, mut day) = (1970, 1, 1);
         for number in 0..200_000 {
             assert_eq!(civil(number), (year, month, day));

@@ -221,9 +221,16 @@ fn lines_are_dropped_and_counted_while_the_writer_is_stuck() {
     let entry = entry(&fields, &backend, &attempts);
     let stuck = gate.lock().unwrap();
     const LINES: u64 = 20_000;
-    for _ in 0..LINES {
+    for _ in 0..LINES / 2 {
         logger.log(&entry);
     }
+    // From here on every buffer is dropped, and the same two take turns.
+    let mut buffers = BTreeSet::new();
+    for _ in 0..LINES / 2 {
+        logger.log(&entry);
+        buffers.insert(logger.buffer.as_ptr());
+    }
+    assert_eq!(buffers.len(), 2);
     drop(logger);
     drop(stuck);
     assert!(log.finish(Duration::from_secs(60)));

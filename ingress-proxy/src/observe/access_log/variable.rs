@@ -1,9 +1,9 @@
 //! nginx's variables, as far as a log line may have them.
 
-use std::io::Write as _;
+use ingress_core::policy::{BackendRef, PortRef};
 
 use super::entry::{Attempt, Entry};
-use super::number::{Dates, decimal, ip, millis, seconds, socket};
+use super::number::{Dates, decimal, ip, millis, port, seconds, socket};
 use super::{MAX_VALUE, capped};
 use crate::message::Known;
 use crate::observe::escape::Escape;
@@ -168,16 +168,8 @@ impl Variable {
             Self::BytesSent => line.number(entry.bytes_sent),
             Self::RequestLength => line.number(entry.request_length),
             Self::RequestTime => line.written(|out| seconds(out, entry.duration_us)),
-            Self::UpstreamName => match entry.backend {
-                Some(it) => {
-                    line.display(format_args!("{}-{}-{}", it.reference.namespace, it.reference.service, it.port))
-                }
-                None => false,
-            },
-            Self::AlternativeUpstreamName => match entry.canary {
-                Some(it) => line.display(format_args!("{}-{}-{}", it.namespace, it.service, it.port)),
-                None => false,
-            },
+            Self::UpstreamName => entry.backend.is_some_and(|it| line.upstream(&it.reference, &it.port)),
+            Self::AlternativeUpstreamName => entry.canary.is_some_and(|it| line.upstream(it, &it.port)),
             Self::UpstreamAddr => line.attempts(entry, |out, it| it.addr.map(|addr| socket(out, addr)).is_some()),
             Self::UpstreamStatus => line.attempts(entry, |out, it| {
                 decimal(out, it.status.into());
@@ -210,10 +202,7 @@ impl Variable {
             Self::Namespace => line.text(entry.namespace.as_bytes()),
             Self::IngressName => line.text(entry.ingress.as_bytes()),
             Self::ServiceName => entry.backend.is_some_and(|backend| line.text(backend.reference.service.as_bytes())),
-            Self::ServicePort => match entry.backend {
-                Some(backend) => line.display(format_args!("{}", backend.port)),
-                None => false,
-            },
+            Self::ServicePort => entry.backend.map(|backend| port(line.out, &backend.port)).is_some(),
             Self::LocationPath => line.text(entry.rule_path.as_bytes()),
             Self::Field(known, name) => {
                 let mut is_there = false;
@@ -283,9 +272,14 @@ impl Line<'_> {
         true
     }
 
-    /// Names of objects, which have been checked and need no escaping.
-    fn display(&mut self, value: std::fmt::Arguments<'_>) -> bool {
-        self.out.write_fmt(value).is_ok()
+    /// A backend as ingress-nginx names its upstreams. Names of objects have been checked and need no escaping.
+    fn upstream(&mut self, backend: &BackendRef, of_service: &PortRef) -> bool {
+        self.raw(backend.namespace.as_bytes());
+        self.raw(b"-");
+        self.raw(backend.service.as_bytes());
+        self.raw(b"-");
+        port(self.out, of_service);
+        true
     }
 
     fn next_value(&mut self, value: &[u8], is_later: bool) -> bool {

@@ -76,7 +76,8 @@ impl Shared {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn give_back(&self, mut buffer: Vec<u8>) {
+    /// Keeps the memory of a buffer for another.
+    pub(super) fn give_back(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         if spare.len() < SPARE && buffer.capacity() <= MAX_SPARE {

@@ -71,8 +71,9 @@ fn answer(text: &str) -> Answer {
     if head.contains("Transfer-Encoding: chunked") {
         while let Some((length, after)) = rest.split_once("\r\n") {
             let length = usize::from_str_radix(length, 16).unwrap();
-            body.push_str(&after[..length]);
-            rest = after[length..].strip_prefix("\r\n").unwrap();
+            let (piece, after) = after.split_at(length);
+            body.push_str(piece);
+            rest = after.strip_prefix("\r\n").unwrap();
             if length == 0 {
                 break;
             }
@@ -221,7 +222,11 @@ fn it_answers_while_all_cores_are_busy() {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..2 * std::thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| while !stop.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         let statuses: Vec<u16> = (0..5).map(|_| it.get("/healthz").status).collect();
         stop.store(true, Ordering::Relaxed);

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode_registry;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
@@ -325,13 +325,7 @@ fn request_labels<'l>(labels: &'l RouteLabels, outcome: Outcome, status: &'l str
     ]
 }
 
-fn single(
-    to: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    kind: MetricType,
-    value: impl EncodeGaugeValue,
-) -> fmt::Result {
+fn single(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, kind: MetricType, value: u64) -> fmt::Result {
     to.encode_descriptor(name, help, None, kind)?.encode_gauge(&value)
 }
 

@@ -12,35 +12,48 @@ pub(super) const LENGTHS: [u64; 10] = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100];
 /// Bytes by powers of ten, for what was sent. The first two are among [`LENGTHS`].
 pub(super) const POWERS: [u64; 7] = [10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
-const TIME_OCTAVES: [u8; 65] = octaves(&TIMES);
-const POWER_OCTAVES: [u8; 65] = octaves(&POWERS);
+const TIME_OCTAVES: [Octave; 64] = octaves(&TIMES, 0);
+/// Behind [`LENGTHS`], which have the first two.
+const POWER_OCTAVES: [Octave; 64] = octaves(&POWERS, LENGTHS.len() - 2);
 
-/// For each number of significant bits, how many bounds are below all values of so many bits.
+/// The values with one highest bit.
+#[derive(Clone, Copy)]
+struct Octave {
+    /// The slot of those that no bound among them is below.
+    slot: usize,
+    /// The bound of that slot, which may be among them.
+    bound: u64,
+}
+
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
-const fn octaves(bounds: &[u64]) -> [u8; 65] {
-    let mut table = [0; 65];
-    let mut bits = 0;
-    while bits < 65 {
+const fn octaves(bounds: &[u64], first_slot: usize) -> [Octave; 64] {
+    let mut table = [Octave { slot: 0, bound: u64::MAX }; 64];
+    let mut bit = 0;
+    while bit < 64 {
         let mut index = 0;
-        while index < bounds.len() {
-            let bound_bits = (u64::BITS - bounds[index].leading_zeros()) as usize;
-            if bound_bits < bits {
-                table[bits] += 1;
-            }
-            assert!(index == 0 || bounds[index - 1].leading_zeros() > bounds[index].leading_zeros());
+        while index < bounds.len() && (bounds[index].ilog2() as usize) < bit {
             index += 1;
         }
-        bits += 1;
+        table[bit].slot = first_slot + index;
+        if index < bounds.len() {
+            table[bit].bound = bounds[index];
+        }
+        bit += 1;
+    }
+    let mut index = 1;
+    while index < bounds.len() {
+        assert!(bounds[index - 1].ilog2() < bounds[index].ilog2());
+        index += 1;
     }
     table
 }
 
-/// How many bounds are less than the value.
+/// The slot of a value.
 #[inline]
-fn below(bounds: &[u64], octaves: &[u8; 65], value: u64) -> usize {
-    let bits = (u64::BITS - value.leading_zeros()) as usize;
-    let sure = usize::from(octaves.get(bits).copied().unwrap_or_default());
-    sure + usize::from(bounds.get(sure).is_some_and(|bound| *bound < value))
+fn slot(octaves: &[Octave; 64], value: u64) -> usize {
+    // 0 and 1 are of one slot.
+    let bit = (value | 1).ilog2() as usize;
+    octaves.get(bit).map_or(0, |octave| octave.slot.wrapping_add(usize::from(octave.bound < value)))
 }
 
 /// Buckets and the sum of what was observed; the count is the sum of the buckets.
@@ -75,7 +88,7 @@ impl Times {
     /// Counts a duration.
     #[inline]
     pub(super) fn observe(&self, microseconds: u64) {
-        self.count(below(&TIMES, &TIME_OCTAVES, microseconds), microseconds);
+        self.count(slot(&TIME_OCTAVES, microseconds), microseconds);
     }
 }
 
@@ -83,12 +96,7 @@ impl Sizes {
     /// Counts a number of bytes.
     #[inline]
     pub(super) fn observe(&self, bytes: u64) {
-        let slot = if bytes > 100 {
-            // The first two powers are at the places 0 and 9.
-            below(&POWERS, &POWER_OCTAVES, bytes) + LENGTHS.len() - 2
-        } else {
-            (bytes.saturating_sub(1) / 10) as usize
-        };
+        let slot = if bytes > 100 { slot(&POWER_OCTAVES, bytes) } else { (bytes.saturating_sub(1) / 10) as usize };
         self.count(slot, bytes);
     }
 }

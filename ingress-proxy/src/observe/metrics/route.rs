@@ -63,19 +63,35 @@ impl RouteMetrics {
     /// Counts a request.
     #[inline]
     pub fn record(&self, sample: &Sample) {
-        let series = self.series.get(Outcome::new(sample.method, sample.status));
-        series.durations.observe(sample.duration_us);
+        let outcome = Outcome::new(sample.method, sample.status);
+        match self.series.first(outcome) {
+            Some(series) => series.record(sample),
+            None => self.record_other(outcome, sample),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_other(&self, outcome: Outcome, sample: &Sample) {
+        self.series.get(outcome).record(sample);
+    }
+}
+
+impl Series {
+    #[inline]
+    fn record(&self, sample: &Sample) {
+        self.durations.observe(sample.duration_us);
         if let Some(connect) = sample.connect_us {
-            series.connects.observe(connect);
+            self.connects.observe(connect);
         }
         if let Some(header) = sample.header_us {
-            series.headers.observe(header);
+            self.headers.observe(header);
         }
         if let Some(upstream) = sample.upstream_us {
-            series.upstream.observe(upstream);
+            self.upstream.observe(upstream);
         }
-        series.requests.observe(sample.request_bytes);
-        series.responses.observe(sample.response_bytes);
+        self.requests.observe(sample.request_bytes);
+        self.responses.observe(sample.response_bytes);
     }
 }
 

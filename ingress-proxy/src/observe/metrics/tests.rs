@@ -69,7 +69,7 @@ fn sample(line: &str) -> (String, BTreeMap<String, String>, f64) {
             }
         };
         assert!(labels.insert(label.to_owned(), value).is_none(), "label twice: {line}");
-        rest = &after[end + 1..];
+        rest = after.split_at(end + 1).1;
         match rest.strip_prefix(',') {
             Some(more) => rest = more,
             None => break,
