@@ -3,6 +3,7 @@
 pub(crate) mod flags;
 mod foreign;
 mod pin;
+pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod source;
 mod values;

@@ -8,6 +8,7 @@ use ingress_cli::input::SecretData;
 use ingress_core::object::ObjectRef;
 
 use self::cli::flags::Flags;
+use self::cli::service::Service;
 use self::cli::settings::{Machine, Settings};
 use self::cli::source::{FileSource, Sink, State};
 
@@ -43,30 +44,14 @@ fn check(settings: Settings) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Follows the manifests until the process is told to end.
+/// Serves until the process is told to end.
 fn serve(settings: Settings) -> Result<ExitCode, String> {
     let lines = settings.announcement();
-    let source = FileSource::open(settings.source, Console).map_err(|error| error.to_string())?;
-    let reader = source.reader();
-    let _watch = source.watch().map_err(|error| format!("cannot start a thread: {error}"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
+    let service = Service::start(settings)?;
     for line in lines {
         eprintln!("{line}");
     }
-    eprintln!("ready: {} hosts", reader.load().host_count());
-    let ended = runtime.block_on(terminated());
-    ended.map_err(|error| format!("cannot wait for signals: {error}"))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Ends when the process is asked to.
-async fn terminated() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
+    service.run()
 }
 
 /// Prints to standard error, and serves nothing.
@@ -78,10 +63,7 @@ impl Sink for Console {
 
     fn secret_gone(&mut self, _: &ObjectRef) {}
 
-    fn in_force(&mut self, State { snapshot, findings, stale_files }: State<'_>) {
-        let (hosts, findings) = (snapshot.host_count(), findings.len());
-        eprintln!("in force: {hosts} hosts; {findings} findings, {stale_files} files that cannot be read");
-    }
+    fn in_force(&mut self, _: State<'_>) {}
 
     fn say(&mut self, line: &str) {
         eprintln!("{line}");

@@ -18,7 +18,8 @@ use crate::config::Config;
 use crate::observe::access_log::{AccessLog, Format};
 use crate::observe::error_log::ErrorLog;
 use crate::observe::metrics::Metrics;
-use crate::server::{self, Listener, tls};
+use crate::server::tls::{self, TlsAcceptor};
+use crate::server::{self, Listener};
 use crate::upstream::Own;
 use crate::upstream::tls::ClientConfigs;
 use crate::worker::{Parts, Worker};
@@ -95,14 +96,15 @@ pub fn start(settings: Settings) -> io::Result<Running> {
         listeners: http.iter().chain(&https).chain(&own).copied().collect(),
         addresses: own_addresses,
     });
-    let acceptor = Arc::new(tls::Acceptor::new(&tls, reader.clone(), Arc::clone(&certs)).map_err(io::Error::other)?);
+    let tickets = tls::Tickets::new().map_err(io::Error::other)?;
+    let acceptor = TlsAcceptor::new(&tls, &tickets, reader.clone(), Arc::clone(&certs)).map_err(io::Error::other)?;
     let (phase, receiver) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
     let mut threads = Vec::new();
     for (index, listeners) in sockets.into_iter().enumerate() {
         let (config, own) = (Arc::clone(&config), Arc::clone(&own));
         let worker_metrics = metrics.worker(index).ok_or_else(|| io::Error::other("there are more workers than counters"))?;
-        let (reader, certs, acceptor) = (reader.clone(), Arc::clone(&certs), Arc::clone(&acceptor));
+        let (reader, certs, acceptor) = (reader.clone(), Arc::clone(&certs), acceptor.clone());
         let log = access_log.as_ref().map(|(log, format)| log.logger(Arc::clone(&worker_metrics), Arc::clone(format)));
         let (receiver, errors, all_metrics) = (receiver.clone(), errors.clone(), Arc::clone(&metrics));
         let (started, has_started) = std::sync::mpsc::sync_channel(1);
@@ -172,6 +174,20 @@ impl Running {
         }
     }
 
+    /// Opens the file of the access log anew.
+    pub fn reopen_log(&self) {
+        if let Some(log) = &self.access_log {
+            log.reopen();
+        }
+    }
+
+    /// Waits for the last lines of the access log, after [`join`](Self::join), but not for longer than this.
+    pub fn finish_log(&mut self, within: Duration) {
+        if let Some(log) = self.access_log.take() {
+            log.finish(within);
+        }
+    }
+
     /// Whether all workers have ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -180,12 +196,13 @@ impl Running {
 }
 
 /// A worker's whole life.
-async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, tls: Arc<tls::Acceptor>, phase: watch::Receiver<Phase>) {
+async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, tls: TlsAcceptor, phase: watch::Receiver<Phase>) {
+    let tls = Rc::new(tls);
     worker.clock.tick();
     tokio::task::spawn_local(worker.clock.clone().run());
     let accepting: Vec<_> = listeners
         .into_iter()
-        .map(|it| tokio::task::spawn_local(server::accept(Rc::clone(&worker), it, Arc::clone(&tls), phase.clone())))
+        .map(|it| tokio::task::spawn_local(server::accept(Rc::clone(&worker), it, Rc::clone(&tls), phase.clone())))
         .collect();
     let housekeeping = tokio::task::spawn_local(housekeeping(Rc::clone(&worker)));
     wait(phase.clone(), |phase| phase != Phase::Serving).await;

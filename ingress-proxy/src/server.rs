@@ -1,10 +1,12 @@
 //! Listeners and the client's side of connections.
 
 pub mod h1;
+mod h2;
 mod listener;
 
 pub mod passthrough;
 pub mod proxy_protocol;
+mod relay;
 pub mod tls;
 
 use std::net::SocketAddr;

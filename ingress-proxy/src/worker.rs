@@ -18,6 +18,7 @@ pub use self::clock::{Clock, Timer};
 pub use self::current::{Current, RouteState};
 pub use self::random::Random;
 use crate::config::Config;
+use crate::h2::client::ClientSettings;
 use crate::observe::access_log::Logger;
 use crate::observe::error_log::ErrorLog;
 use crate::observe::metrics::{Metrics, WorkerMetrics};
@@ -43,6 +44,8 @@ pub struct Worker {
     pub upstream_tls: crate::upstream::tls::ClientConfigs,
     /// Addresses that the proxy listens on.
     pub own: Arc<Own>,
+    http2_plain: Rc<ClientSettings>,
+    http2_tls: Rc<ClientSettings>,
     reader: RefCell<CachedReader>,
     current: RefCell<Rc<Current>>,
     groups: RefCell<HashMap<Arc<BackendRef>, Held, ahash::RandomState>>,
@@ -88,7 +91,10 @@ impl Worker {
     pub fn new(parts: Parts) -> Self {
         let Parts { config, mut reader, metrics, all_metrics, errors, log, upstream_tls, own } = parts;
         let current = Rc::new(Current::new(Arc::clone(reader.load())));
+        let http2 = ClientSettings::from(&config.upstream);
         Self {
+            http2_plain: Rc::new(http2.clone()),
+            http2_tls: Rc::new(ClientSettings { is_tls: true, ..http2 }),
             config,
             clock: Clock::new(),
             buffers: Buffers::default(),
@@ -118,6 +124,22 @@ impl Worker {
             *current = Rc::new(Current::new(Arc::clone(snapshot)));
         }
         Rc::clone(&current)
+    }
+
+    /// How HTTP/2 connections to endpoints are used.
+    pub(crate) fn http2_settings(&self, is_tls: bool) -> &Rc<ClientSettings> {
+        if is_tls { &self.http2_tls } else { &self.http2_plain }
+    }
+
+    /// Waits until the worker is on its way out.
+    pub(crate) async fn drained(&self) {
+        let timer = self.clock.timer();
+        // Never due; it is there to be woken.
+        timer.set(std::time::Duration::MAX);
+        std::future::poll_fn(|cx| {
+            if self.is_draining() || timer.is_due(cx) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
     }
 
     /// The endpoints of a backend, whatever snapshot names it.
@@ -196,6 +218,12 @@ impl Worker {
     pub fn admit(self: &Rc<Self>) -> Admitted {
         self.connections.set(self.connections.get().saturating_add(1));
         Admitted(Rc::clone(self))
+    }
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
     }
 }
 

@@ -17,7 +17,6 @@ pub(crate) use super::values::{AccessLog, LogFormat};
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// The library's.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by the data plane"))]
     pub(crate) config: Config,
     /// Where requests come in.
     pub(crate) listeners: Listeners,
@@ -32,7 +31,6 @@ pub(crate) struct Settings {
     /// How its lines are written.
     pub(crate) log_format: LogFormat,
     /// How the process ends.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by the data plane"))]
     pub(crate) shutdown: Shutdown,
     /// Where the manifests are, and how they are read.
     pub(crate) source: SourceSettings,

@@ -6,7 +6,7 @@ mod files;
 mod findings;
 mod pending;
 mod store;
-mod watch;
+pub(crate) mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};

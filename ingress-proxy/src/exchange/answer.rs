@@ -8,7 +8,8 @@ use ingress_core::decision::Header;
 use super::record::Record;
 use super::{Downstream, Outcome};
 use crate::h1::encode::reason as phrase;
-use crate::message::{BodyLength, EachField, Known, OutgoingResponse, RequestHead};
+use crate::h2::grpc::{self, Status, TrailersOnly};
+use crate::message::{BodyLength, EachField, OutgoingResponse, RequestHead};
 use crate::worker::Worker;
 
 /// An answer without an endpoint.
@@ -43,7 +44,7 @@ pub(super) async fn send<D: Downstream>(
     }
     record.status = answer.status;
     record.reason = Some(answer.reason);
-    let is_grpc = head.fields.first(Known::ContentType).is_some_and(crate::h2::grpc::is_grpc);
+    let is_grpc = grpc::is_grpc(&head.fields);
     match write(down, answer, set, head.method == b"HEAD", is_grpc).await {
         Ok(sent) => {
             record.body_bytes = sent;
@@ -75,8 +76,8 @@ async fn write<D: Downstream>(
     let mut body = Vec::new();
     let has_body = !matches!(answer.status, 204 | 304);
     if is_grpc {
-        let fields = crate::h2::grpc::trailers_only(answer.status, answer.reason);
-        let response = OutgoingResponse { status: 200, fields: &fields.fields, body: BodyLength::Exact(0) };
+        let fields = TrailersOnly::new(Status::of(answer.status), answer.reason);
+        let response = OutgoingResponse { status: 200, fields: &fields, body: BodyLength::Exact(0) };
         down.start(&response)?;
         poll_fn(|cx| down.poll_finish(cx, None)).await?;
         return Ok(0);

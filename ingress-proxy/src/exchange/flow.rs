@@ -1,9 +1,8 @@
 //! A body on its way from one side to the other.
 
-use std::io;
 use std::task::{Context, Poll, ready};
 
-use crate::message::{BodyError, Fill, Sink, Source, Trailers};
+use crate::message::{Fill, Sink, Source, Trailers};
 
 /// One body that is copied piece by piece; nothing is kept that the other side does not take.
 #[derive(Debug, Default)]
@@ -25,9 +24,9 @@ enum State {
 #[derive(Debug)]
 pub(super) enum FlowError {
     /// It could not be read.
-    Source(BodyError),
+    Source,
     /// It could not be written.
-    Sink(io::Error),
+    Sink,
     /// It is longer than allowed.
     TooLong,
 }
@@ -48,22 +47,22 @@ impl Flow {
                         if limit.is_some_and(|limit| self.bytes.saturating_add(data.len() as u64) > limit) {
                             return Poll::Ready(Err(FlowError::TooLong));
                         }
-                        let amount = ready!(to.poll_write(cx, data)).map_err(FlowError::Sink)?;
+                        let amount = ready!(to.poll_write(cx, data)).map_err(|_| FlowError::Sink)?;
                         from.consume(amount);
                         self.bytes = self.bytes.saturating_add(amount as u64);
                     }
                     Poll::Ready(Ok(Fill::End)) => self.state = State::Finishing(from.trailers()),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(FlowError::Source(error))),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(FlowError::Source)),
                     Poll::Pending => {
                         // Whoever waits for the next piece should have seen this one.
-                        if let Poll::Ready(Err(error)) = to.poll_flush(cx) {
-                            return Poll::Ready(Err(FlowError::Sink(error)));
+                        if let Poll::Ready(Err(_)) = to.poll_flush(cx) {
+                            return Poll::Ready(Err(FlowError::Sink));
                         }
                         return Poll::Pending;
                     }
                 },
                 State::Finishing(trailers) => {
-                    ready!(to.poll_finish(cx, trailers.as_ref())).map_err(FlowError::Sink)?;
+                    ready!(to.poll_finish(cx, trailers.as_ref())).map_err(|_| FlowError::Sink)?;
                     self.state = State::Done;
                 }
                 State::Done => return Poll::Ready(Ok(())),

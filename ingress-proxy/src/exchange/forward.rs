@@ -1,8 +1,11 @@
 //! A request to an endpoint, and what comes back.
 
 use std::future::poll_fn;
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::task::Poll;
+
+use ingress_core::policy;
 
 use super::answer::{self, Answer};
 use super::attempt::{Attempts, Failure};
@@ -13,7 +16,9 @@ use super::request::RequestFields;
 use super::{Downstream, HeadError, Outcome, Scratch, Upstream};
 use crate::message::{BodyLength, Framing, Known, OutgoingRequest, RequestHead, Version};
 use crate::server::Client;
-use crate::upstream::{Choice, Connection, Outcome as Health, Session, affinity, connect};
+use crate::server::tls::Alpn;
+use crate::upstream::tls::Unusable;
+use crate::upstream::{Choice, Connection, Endpoint, Key, Outcome as Health, Session, affinity, connect};
 use crate::worker::Worker;
 
 /// Interim responses that an endpoint may send before the final one.
@@ -93,13 +98,21 @@ impl<D: Downstream> Exchange<'_, D> {
         answer::send(self.worker, self.down, self.head, &answer, &scratch.response_headers, record).await
     }
 
-    /// The TLS settings towards the endpoint, if TLS is spoken there.
-    fn upstream_tls(&self, scratch: &Scratch) -> Result<Option<connect::Tls>, &'static str> {
+    /// With or without TLS, and on which terms.
+    fn key(&self, endpoint: &Endpoint, scratch: &Scratch) -> Result<Key, Unusable> {
         if !self.plan.speak.tls {
-            return Ok(None);
+            return Ok(Key::default());
         }
         let settings = self.plan.route.filters.as_deref().and_then(|filters| filters.upstream.tls.as_deref());
-        self.worker.upstream_tls.get(settings, self.plan.speak.http2, &scratch.authority).map(Some)
+        let authority = std::str::from_utf8(&scratch.authority).unwrap_or_default();
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let address = match &endpoint.target {
+            policy::Endpoint::Address(address) => address.ip(),
+            // By which sessions are remembered; those of one name are good at each of its addresses or at none.
+            policy::Endpoint::Name(..) => Ipv4Addr::UNSPECIFIED.into(),
+        };
+        let alpn = if self.plan.speak.http2 { Alpn::Http2 } else { Alpn::Http1 };
+        self.worker.upstream_tls.terms(settings, host, address, alpn).map(|terms| Key(Some(terms)))
     }
 
     fn pick(&self, scratch: &Scratch, attempts: &Attempts<'_>) -> Option<Session> {
@@ -122,26 +135,27 @@ impl<D: Downstream> Exchange<'_, D> {
     /// Sends the request to an endpoint and waits for the head of the response.
     async fn attempt(
         &mut self,
-        endpoint: &Rc<crate::upstream::Endpoint>,
+        endpoint: &Rc<Endpoint>,
         scratch: &mut Scratch,
         record: &mut Record,
         attempts: &Attempts<'_>,
     ) -> Result<Connection, Stop> {
-        let tls = match self.upstream_tls(scratch) {
-            Ok(tls) => tls,
-            Err(reason) => {
-                self.worker.metrics.not_enforced.count(reason);
+        let key = match self.key(endpoint, scratch) {
+            Ok(key) => key,
+            Err(error) => {
+                self.worker.metrics.not_enforced.count(Failure::REFUSED.reason);
+                self.worker.errors.state(format_args!("TLS to {}", endpoint.target), "is impossible", "", Some(&error));
                 return Err(Stop::Failed(Failure::REFUSED));
             }
         };
         let request = connect::Request {
             endpoint,
-            tls: tls.as_ref(),
+            key,
             http2: self.plan.speak.http2,
             timeouts: self.plan.timeouts,
             fresh: attempts.wants_fresh(),
         };
-        let connected = connect::get(self.worker, &request).await;
+        let connected = connect::get(self.worker, request).await;
         let mut connection = connected.map_err(|error| Stop::Failed(Failure::connect(&error)))?;
         record.connected(connection.is_reused());
         self.start(&mut connection, scratch).map_err(|_| Stop::Failed(Failure::write(&connection)))?;
@@ -184,10 +198,10 @@ impl<D: Downstream> Exchange<'_, D> {
             if is_uploading && !self.upload.is_done() {
                 match self.upload.poll(cx, self.down, connection, limit) {
                     Poll::Ready(Ok(())) | Poll::Pending => {}
-                    Poll::Ready(Err(FlowError::Source(_))) => return Poll::Ready(Err(Stop::ClientGone)),
+                    Poll::Ready(Err(FlowError::Source)) => return Poll::Ready(Err(Stop::ClientGone)),
                     Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(Stop::TooLong)),
                     // The endpoint may have answered before it stopped reading.
-                    Poll::Ready(Err(FlowError::Sink(_))) => is_uploading = false,
+                    Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
                 }
             }
             while let Poll::Ready(read) = connection.poll_head(cx, &mut scratch.response) {

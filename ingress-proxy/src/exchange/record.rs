@@ -90,11 +90,11 @@ impl Record {
     /// The response did not get through.
     pub(super) fn broken(&mut self, worker: &Worker, error: &FlowError) {
         match error {
-            FlowError::Sink(_) => {
+            FlowError::Sink => {
                 worker.metrics.refused.count("client-gone");
                 self.reason = Some("client-gone");
             }
-            FlowError::Source(_) => {
+            FlowError::Source => {
                 worker.metrics.upstream_failures.count("response-incomplete");
                 self.reason = Some("response-incomplete");
             }

@@ -52,7 +52,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             if is_uploading && !self.upload.is_done() {
                 match self.upload.poll(cx, self.down, &mut connection, limit) {
                     Poll::Ready(Ok(())) | Poll::Pending => {}
-                    Poll::Ready(Err(FlowError::Sink(_))) => is_uploading = false,
+                    Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 }
             }

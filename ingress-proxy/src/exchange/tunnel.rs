@@ -7,10 +7,10 @@ use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::flow::{Flow, FlowError};
+use super::flow::Flow;
 use super::record::Record;
 use super::{Downstream, Outcome, Upstream};
-use crate::message::{Known, ResponseHead};
+use crate::message::{Known, ResponseHead, Sink, Source};
 use crate::upstream::Connection;
 use crate::worker::Random;
 
@@ -40,18 +40,24 @@ pub(super) fn new_key(random: &Random) -> Vec<u8> {
 /// Copies both ways until one side ends.
 pub(super) async fn run<D: Downstream>(down: &mut D, mut connection: Connection, record: &mut Record) -> Outcome {
     connection.switch();
-    let (mut up, mut back) = (Flow::default(), Flow::default());
-    let end: Result<(), FlowError> = poll_fn(|cx| {
-        let forth = up.poll(cx, down, &mut connection, None);
+    let (bytes, is_good) = splice(down, &mut connection).await;
+    record.responded(bytes);
+    if is_good { Outcome::Complete } else { Outcome::Broken }
+}
+
+/// Copies both ways until one side ends; says how much came back, and whether the end was an orderly one.
+pub(crate) async fn splice<A: Source + Sink, B: Source + Sink>(client: &mut A, server: &mut B) -> (u64, bool) {
+    let (mut forth, mut back) = (Flow::default(), Flow::default());
+    let end = poll_fn(|cx| {
+        let forward = forth.poll(cx, client, server, None);
         // What the endpoint has still to say is said before the tunnel ends.
-        match back.poll(cx, &mut connection, down, None) {
+        match back.poll(cx, server, client, None) {
             Poll::Ready(done) => Poll::Ready(done),
-            Poll::Pending => forth,
+            Poll::Pending => forward,
         }
     })
     .await;
-    record.body_bytes = back.bytes;
-    if end.is_err() { Outcome::Broken } else { Outcome::Complete }
+    (back.bytes, end.is_ok())
 }
 
 #[cfg(test)]

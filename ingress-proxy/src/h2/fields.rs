@@ -106,7 +106,7 @@ mod tests {
             (b"Set-Cookie", b"a=1"),
             (b"set-cookie", b"b=2"),
         ];
-        let map = write(fields, Some(5)).unwrap();
+        let map = write(&fields, Some(5)).unwrap();
         let mut written: Vec<_> =
             map.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         written.sort();
@@ -119,9 +119,9 @@ mod tests {
     #[test]
     fn a_value_that_cannot_be_sent_is_an_error() {
         let fields: &[(&[u8], &[u8])] = &[(b"x", b"a\r\nb: c")];
-        assert!(write(fields, None).is_err());
+        assert!(write(&fields, None).is_err());
         let fields: &[(&[u8], &[u8])] = &[(b"x y", b"a")];
-        assert!(write(fields, None).is_err());
+        assert!(write(&fields, None).is_err());
     }
 
     #[test]

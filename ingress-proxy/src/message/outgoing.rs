@@ -25,6 +25,12 @@ impl EachField for NoFields {
     fn each(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
 }
 
+impl EachField for &[(&[u8], &[u8])] {
+    fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
+        self.iter().for_each(|(name, value)| call(name, value));
+    }
+}
+
 impl EachField for Fields {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
         self.iter().for_each(|(_, name, value)| call(name, value));

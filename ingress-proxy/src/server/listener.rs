@@ -8,7 +8,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,7 +15,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::{Client, h1, proxy_protocol, tls};
+use super::tls::{Alpn, Established, HandshakeError, TlsAcceptor};
+use super::{Client, h1, h2, proxy_protocol, relay};
 use crate::io::Io;
 use crate::run::Phase;
 use crate::worker::Worker;
@@ -59,7 +59,7 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 pub(crate) async fn accept(
     worker: Rc<Worker>,
     listener: Listener,
-    tls: Arc<tls::Acceptor>,
+    tls: Rc<TlsAcceptor>,
     mut phase: watch::Receiver<Phase>,
 ) -> io::Result<()> {
     let socket = TcpListener::from_std(listener.socket)?;
@@ -94,7 +94,7 @@ pub(crate) async fn accept(
             continue;
         }
         number = number.wrapping_add(1);
-        let acceptor = listener.tls.then(|| Arc::clone(&tls));
+        let acceptor = listener.tls.then(|| Rc::clone(&tls));
         let admitted = worker.admit();
         let worker = Rc::clone(&worker);
         tokio::task::spawn_local(async move {
@@ -111,7 +111,7 @@ async fn begin(
     tcp: TcpStream,
     peer: SocketAddr,
     number: u64,
-    acceptor: Option<Arc<tls::Acceptor>>,
+    acceptor: Option<Rc<TlsAcceptor>>,
 ) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     let local = tcp.local_addr()?;
@@ -125,9 +125,58 @@ async fn begin(
             client = Client { is_trusted: true, ..Client::new(&worker, source, server, number) };
         }
     }
-    let _ = acceptor;
-    h1::serve(worker, Io::Plain(tcp), client).await;
+    let Some(acceptor) = acceptor else {
+        if config.http2_cleartext && tokio::time::timeout(config.header_timeout, knows_http2(&tcp)).await?? {
+            h2::serve(worker, Io::Plain(tcp), client).await;
+        } else {
+            h1::serve(worker, Io::Plain(tcp), client).await;
+        }
+        return Ok(());
+    };
+    let handshake = tokio::time::timeout(config.header_timeout, acceptor.accept(tcp, Vec::new())).await;
+    let Ok(handshake) = handshake else {
+        worker.metrics.tls_failures.count("timeout");
+        return Ok(());
+    };
+    match handshake {
+        Ok(Established::Session(session)) => {
+            let metrics = &worker.metrics;
+            if session.is_resumed {
+                metrics.tls_resumed.increment();
+            }
+            if session.version == "TLSv1.3" { metrics.tls13.increment() } else { metrics.tls12.increment() }
+            client.conn.tls = Some(session.info);
+            client.tls = Some((session.version, session.cipher));
+            match session.alpn {
+                Alpn::Http1 => h1::serve(worker, session.io, client).await,
+                Alpn::Http2 => h2::serve(worker, session.io, client).await,
+            }
+        }
+        Ok(Established::Passthrough(passthrough)) => relay::run(&worker, passthrough).await,
+        Err(error) => worker.metrics.tls_failures.count(match error {
+            HandshakeError::Tls(_) => "tls",
+            HandshakeError::TooLarge => "hello-too-large",
+            _ => "connection",
+        }),
+    }
     Ok(())
+}
+
+/// Whether a client begins with the preface of HTTP/2 (RFC 9113 3.4), which is left where it is.
+async fn knows_http2(tcp: &TcpStream) -> io::Result<bool> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let mut seen = [0; PREFACE.len()];
+    loop {
+        let length = tcp.peek(&mut seen).await?;
+        let seen = seen.get(..length).unwrap_or_default();
+        if !PREFACE.starts_with(seen) || length == 0 {
+            return Ok(false);
+        }
+        if length == PREFACE.len() {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Reads the PROXY header, and nothing behind it: it is looked at in the socket until it is complete.

@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ingress_core::policy::{self, Timeouts};
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -17,23 +15,16 @@ use super::forbidden::{self, Forbidden};
 use super::pool::Key;
 use super::{Connection, Endpoint, h1};
 use crate::h1::Limits;
+use crate::h2::client::{self, Next};
 use crate::io::{Io, Wire};
 use crate::worker::Worker;
-
-/// TLS towards an endpoint.
-#[derive(Clone, Debug)]
-pub(crate) struct Tls {
-    pub(crate) config: Arc<ClientConfig>,
-    pub(crate) name: ServerName<'static>,
-    /// Which connections were made with the same settings.
-    pub(crate) key: Key,
-}
 
 /// What a connection is wanted for.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) endpoint: &'a Rc<Endpoint>,
-    pub(crate) tls: Option<&'a Tls>,
+    /// With or without TLS.
+    pub(crate) key: Key,
     pub(crate) http2: bool,
     pub(crate) timeouts: Timeouts,
     /// Whether it must be a new one.
@@ -51,63 +42,76 @@ pub(crate) enum ConnectError {
     Io(#[from] io::Error),
     #[error("the name has no address")]
     NoAddress,
-    #[error("{0}")]
-    Http2(#[from] h2::Error),
+    #[error("another request could not connect either")]
+    Failed,
 }
 
 /// Finds an idle connection or makes one.
-pub(crate) async fn get(worker: &Worker, request: &Request<'_>) -> Result<Connection, ConnectError> {
-    let key = request.tls.map_or(0, |tls| tls.key);
+pub(crate) async fn get(worker: &Worker, request: Request<'_>) -> Result<Connection, ConnectError> {
     if request.http2 {
-        return multiplexed(worker, request, key).await;
+        let waited = timeout(seconds(request.timeouts.connect), multiplexed(worker, &request));
+        return waited.await.unwrap_or(Err(ConnectError::TimedOut));
     }
     let (read, write) = (seconds(request.timeouts.read), seconds(request.timeouts.send));
+    let pool = &request.endpoint.pool;
     if !request.fresh
-        && let Some(mut found) = request.endpoint.pool.take(key, &worker.config.upstream, worker.clock.now())
+        && let Some(mut found) = pool.take(&request.key, &worker.config.upstream, worker.clock.now())
     {
         found.wire().set_timeouts(read, write);
         worker.metrics.upstream_reuses.increment();
-        return Ok(Connection::h1(found, key));
+        return Ok(Connection::h1(found, request.key));
     }
-    let io = dial(worker, request).await?;
+    let dialled = timeout(seconds(request.timeouts.connect), dial(worker, &request));
+    let io = dialled.await.unwrap_or(Err(ConnectError::TimedOut))?;
     let limits = Limits { head: worker.config.upstream.max_head, fields: 256, target: 0, underscores: true };
     let wire = Wire::new(io, &worker.buffers, &worker.clock, read, write);
-    Ok(Connection::h1(Box::new(h1::Connection::new(wire, limits, worker.clock.now())), key))
+    Ok(Connection::h1(Box::new(h1::Connection::new(wire, limits, worker.clock.now())), request.key))
 }
 
-async fn multiplexed(worker: &Worker, request: &Request<'_>, key: Key) -> Result<Connection, ConnectError> {
-    let multiplexer = request.endpoint.pool.multiplexer(key);
-    let stream = match multiplexer.stream(request.timeouts).await {
-        Some(stream) => {
-            worker.metrics.upstream_reuses.increment();
-            stream
-        }
-        None => {
-            let io = dial(worker, request).await?;
-            multiplexer.connect(io, worker, request.timeouts).await?
+async fn multiplexed(worker: &Worker, request: &Request<'_>) -> Result<Connection, ConnectError> {
+    let multiplexer = request.endpoint.pool.multiplexer(&request.key);
+    let mut stream = loop {
+        match multiplexer.next().await {
+            Next::Stream(stream) => {
+                worker.metrics.upstream_reuses.increment();
+                break stream;
+            }
+            Next::Dial(task) => {
+                let io = dial(worker, request).await?;
+                let settings = worker.http2_settings(io.is_tls());
+                let connection = client::connect(io, settings, &worker.clock, |_| ()).await?;
+                if let Some(stream) = task.bring(connection) {
+                    break stream;
+                }
+            }
+            Next::Failed => return Err(ConnectError::Failed),
         }
     };
+    stream.set_timeouts(Some(seconds(request.timeouts.send)), Some(seconds(request.timeouts.read)));
     Ok(Connection::H2(Box::new(stream)))
+}
+
+/// A new connection on which nothing has been said, within so many seconds.
+pub(crate) async fn plain(worker: &Worker, endpoint: &Endpoint, within: u32) -> Result<TcpStream, ConnectError> {
+    timeout(seconds(within), open(worker, endpoint)).await.unwrap_or(Err(ConnectError::TimedOut))
+}
+
+async fn open(worker: &Worker, endpoint: &Endpoint) -> Result<TcpStream, ConnectError> {
+    worker.metrics.upstream_connects.increment();
+    let tcp = match &endpoint.target {
+        policy::Endpoint::Address(address) => tcp(worker, *address).await?,
+        policy::Endpoint::Name(name, port) => by_name(worker, name, *port).await?,
+    };
+    tcp.set_nodelay(true)?;
+    Ok(tcp)
 }
 
 /// Makes a new connection.
 async fn dial(worker: &Worker, request: &Request<'_>) -> Result<Io, ConnectError> {
-    worker.metrics.upstream_connects.increment();
-    let dialled = timeout(seconds(request.timeouts.connect), async {
-        let tcp = match &request.endpoint.target {
-            policy::Endpoint::Address(address) => tcp(worker, *address).await?,
-            policy::Endpoint::Name(name, port) => by_name(worker, name, *port).await?,
-        };
-        tcp.set_nodelay(true)?;
-        Ok(match request.tls {
-            None => Io::Plain(tcp),
-            Some(tls) => {
-                let connector = TlsConnector::from(Arc::clone(&tls.config));
-                Io::Tls(Box::new(connector.connect(tls.name.clone(), tcp).await?.into()))
-            }
-        })
-    });
-    dialled.await.unwrap_or(Err(ConnectError::TimedOut))
+    let tcp = open(worker, request.endpoint).await?;
+    let Some(terms) = &request.key.0 else { return Ok(Io::Plain(tcp)) };
+    let connector = TlsConnector::from(Arc::clone(&terms.config));
+    Ok(Io::Tls(Box::new(connector.connect(terms.name.clone(), tcp).await?.into())))
 }
 
 async fn tcp(worker: &Worker, address: SocketAddr) -> Result<TcpStream, ConnectError> {

@@ -4,8 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::pool::Key;
-use super::{Endpoint, h1};
+use super::{Endpoint, Key, h1};
 use crate::exchange::{HeadError, Upstream};
 use crate::h2::client::ClientStream;
 use crate::message::{BodyError, Fill, OutgoingRequest, ResponseHead, Sink, Source, Trailers};

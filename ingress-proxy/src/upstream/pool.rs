@@ -1,21 +1,38 @@
 //! Idle connections to one endpoint, kept for the next request.
 
 use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use super::h1;
+use super::tls::Terms;
 use crate::config;
 use crate::h2::client::Multiplexer;
 
-/// Which connections may serve for which: those with the same TLS settings and server name; 0 is plain text.
-pub(crate) type Key = u64;
+/// How many HTTP/2 connections one worker has to one endpoint at the most.
+const MULTIPLEXED: usize = 8;
+
+/// Which connections may serve for which: those with the same TLS settings and server name, or plain ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Key(pub(crate) Option<Terms>);
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(&a.config, &b.config) && a.name == b.name,
+            _ => false,
+        }
+    }
+}
 
 /// Connections of one worker to one endpoint.
 #[derive(Debug, Default)]
 pub struct Pool {
     idle: RefCell<Vec<Idle>>,
     /// HTTP/2 connections, which many requests share at one time.
-    multiplexers: RefCell<Vec<(Key, Multiplexer)>>,
+    multiplexers: RefCell<Vec<(Key, Rc<Multiplexer>)>>,
 }
 
 #[derive(Debug)]
@@ -28,10 +45,10 @@ struct Idle {
 
 impl Pool {
     /// The connection that was used last, if one is still good.
-    pub(crate) fn take(&self, key: Key, config: &config::Upstream, now: u64) -> Option<Box<h1::Connection>> {
+    pub(crate) fn take(&self, key: &Key, config: &config::Upstream, now: u64) -> Option<Box<h1::Connection>> {
         let mut idle = self.idle.borrow_mut();
         loop {
-            let place = idle.iter().rposition(|it| it.key == key)?;
+            let place = idle.iter().rposition(|it| it.key == *key)?;
             let mut found = idle.remove(place);
             if is_good(&mut found, config, now) {
                 return Some(found.connection);
@@ -48,19 +65,21 @@ impl Pool {
     }
 
     /// The HTTP/2 connections for a key.
-    pub(crate) fn multiplexer(&self, key: Key) -> Multiplexer {
+    pub(crate) fn multiplexer(&self, key: &Key) -> Rc<Multiplexer> {
         let mut all = self.multiplexers.borrow_mut();
-        if let Some((_, multiplexer)) = all.iter().find(|(other, _)| *other == key) {
-            return multiplexer.clone();
+        if let Some((_, multiplexer)) = all.iter().find(|(other, _)| other == key) {
+            return Rc::clone(multiplexer);
         }
-        let multiplexer = Multiplexer::default();
-        all.push((key, multiplexer.clone()));
+        let multiplexer = Rc::new(Multiplexer::new(MULTIPLEXED));
+        all.push((key.clone(), Rc::clone(&multiplexer)));
         multiplexer
     }
 
     /// Closes what has been idle for too long or was closed by the endpoint.
     pub(crate) fn sweep(&self, config: &config::Upstream, now: u64) {
         self.idle.borrow_mut().retain_mut(|idle| is_good(idle, config, now));
+        // Those of settings that are no longer in use have no connections after a while.
+        self.multiplexers.borrow_mut().retain(|(_, it)| Rc::strong_count(it) > 1 || it.connections() > 0);
     }
 }
 

@@ -115,11 +115,10 @@ impl Timer {
         if deadline <= self.clock.now() {
             return true;
         }
-        if deadline != NEVER {
-            let mut waker = self.slot.waker.borrow_mut();
-            if !waker.as_ref().is_some_and(|it| it.will_wake(cx.waker())) {
-                *waker = Some(cx.waker().clone());
-            }
+        // Also without a deadline: [`Clock::wake_all`] is for everybody.
+        let mut waker = self.slot.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|it| it.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
         }
         false
     }

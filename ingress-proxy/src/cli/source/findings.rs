@@ -139,7 +139,7 @@ fn duplicate(contest: &Contest) -> Diagnostic {
     let (winner, line) = &contest.winner;
     let (object, path) = (&contest.object, winner.path.display());
     let message = format!("{object} is given again at {path}:{line}, and the later one counts");
-    let field = FieldPath::named("metadata.name");
+    let field = FieldPath::named(&"metadata.name");
     Diagnostic::new(Code::DuplicateObject, Some(Arc::new(object.clone())), field, message)
 }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use h2::server::SendResponse;
@@ -45,6 +45,8 @@ pub struct ServerStream {
     shared: Shared,
     stall: Duration,
     is_reset: bool,
+    /// Bytes of the body that were read, and that were written.
+    traffic: (u64, u64),
     _live: Live,
 }
 
@@ -57,7 +59,7 @@ impl ServerStream {
         live: Live,
     ) -> Self {
         let incoming = Incoming::new(body, WhiteSpace::Refuse, &shared.clock, idle);
-        Self { incoming, respond, outgoing: None, shared: shared.clone(), stall, is_reset: false, _live: live }
+        Self { incoming, respond, outgoing: None, shared: shared.clone(), stall, is_reset: false, traffic: (0, 0), _live: live }
     }
 
     /// How long the client may send nothing of a body, none for as long as it likes; in place of the configured time.
@@ -130,6 +132,11 @@ impl Downstream for ServerStream {
             None => self.respond.poll_reset(cx).map(|_| ()),
         }
     }
+
+    /// Bytes of bodies: what heads take depends on the table that all streams share.
+    fn traffic(&self) -> (u64, u64) {
+        self.traffic
+    }
 }
 
 impl Source for ServerStream {
@@ -139,6 +146,7 @@ impl Source for ServerStream {
 
     fn consume(&mut self, amount: usize) {
         self.incoming.consume(amount);
+        self.traffic.0 = self.traffic.0.saturating_add(amount as u64);
     }
 
     fn trailers(&mut self) -> Option<Trailers> {
@@ -152,7 +160,9 @@ impl Source for ServerStream {
 
 impl Sink for ServerStream {
     fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.outgoing()?.poll_write(cx, data)
+        let written = ready!(self.outgoing()?.poll_write(cx, data))?;
+        self.traffic.1 = self.traffic.1.saturating_add(written as u64);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

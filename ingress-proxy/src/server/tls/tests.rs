@@ -167,7 +167,7 @@ fn session(established: Established) -> Session {
 
 fn origin() -> Origin {
     let object = Arc::new(ObjectRef::new(Kind::Ingress, "n", "i"));
-    Origin { object, field: FieldPath::named("spec") }
+    Origin { object, field: FieldPath::named(&"spec") }
 }
 
 fn host(name: &str) -> VirtualHost {

@@ -84,7 +84,7 @@ fn a_host_that_has_nowhere_to_hand_it_to() {
         assert!(world.meet(&trusting_anybody().into(), "p.example").await.server.is_ok());
         // With one that has no backend the connection is closed.
         let response = FixedResponse { status: 404, reason: "no" };
-        world.publish(&[], vec![elsewhere("/", Target::Respond(response))]);
+        world.publish(&[], vec![elsewhere("/", Target::Respond(response.into()))]);
         let (near, far) = connected().await;
         let client = async {
             let connector = TlsConnector::from(Arc::new(trusting_anybody()));
