@@ -17,9 +17,9 @@ use std::time::Instant;
 
 use ingress_core::decision::Header;
 
-pub use self::sides::{Downstream, HeadError, Upstream};
 use self::plan::Plan;
 use self::record::Record;
+pub use self::sides::{Downstream, HeadError, Upstream};
 use crate::message::{RequestHead, ResponseHead};
 use crate::server::Client;
 use crate::worker::Worker;

@@ -87,15 +87,14 @@ pub(crate) enum Phase {
 ///
 /// When an address cannot be bound or a thread cannot be started.
 pub fn start(settings: Settings) -> io::Result<Running> {
-    let Settings { config, reader, certs, tls, http, https, workers, metrics, access_log, errors, own, own_addresses } = settings;
+    let Settings { config, reader, certs, tls, http, https, workers, metrics, access_log, errors, own, own_addresses } =
+        settings;
     let workers = workers.max(1);
     let mut sockets: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
     let http = bind_all(&http, false, &mut sockets)?;
     let https = bind_all(&https, true, &mut sockets)?;
-    let own = Arc::new(Own {
-        listeners: http.iter().chain(&https).chain(&own).copied().collect(),
-        addresses: own_addresses,
-    });
+    let own =
+        Arc::new(Own { listeners: http.iter().chain(&https).chain(&own).copied().collect(), addresses: own_addresses });
     let tickets = tls::Tickets::new().map_err(io::Error::other)?;
     let acceptor = TlsAcceptor::new(&tls, &tickets, reader.clone(), Arc::clone(&certs)).map_err(io::Error::other)?;
     let (phase, receiver) = watch::channel(Phase::Serving);
@@ -103,7 +102,8 @@ pub fn start(settings: Settings) -> io::Result<Running> {
     let mut threads = Vec::new();
     for (index, listeners) in sockets.into_iter().enumerate() {
         let (config, own) = (Arc::clone(&config), Arc::clone(&own));
-        let worker_metrics = metrics.worker(index).ok_or_else(|| io::Error::other("there are more workers than counters"))?;
+        let worker_metrics =
+            metrics.worker(index).ok_or_else(|| io::Error::other("there are more workers than counters"))?;
         let (reader, certs, acceptor) = (reader.clone(), Arc::clone(&certs), acceptor.clone());
         let log = access_log.as_ref().map(|(log, format)| log.logger(Arc::clone(&worker_metrics), Arc::clone(format)));
         let (receiver, errors, all_metrics) = (receiver.clone(), errors.clone(), Arc::clone(&metrics));
@@ -116,7 +116,16 @@ pub fn start(settings: Settings) -> io::Result<Running> {
             drop(started.send(Ok(())));
             let upstream_tls = ClientConfigs::new(certs);
             let reader = reader.cached();
-            let worker = Worker::new(Parts { config, reader, metrics: worker_metrics, all_metrics, errors, log, upstream_tls, own });
+            let worker = Worker::new(Parts {
+                config,
+                reader,
+                metrics: worker_metrics,
+                all_metrics,
+                errors,
+                log,
+                upstream_tls,
+                own,
+            });
             runtime.block_on(serve(Rc::new(worker), listeners, acceptor, receiver));
             // What has not come to its end by now is not waited for.
             runtime.shutdown_timeout(Duration::ZERO);
@@ -133,7 +142,8 @@ fn bind_all(addresses: &[SocketAddr], tls: bool, sockets: &mut [Vec<Listener>]) 
     for &address in addresses {
         let mut actual = address;
         for listeners in sockets.iter_mut() {
-            let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on `{address}`: {error}"));
+            let named =
+                |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on `{address}`: {error}"));
             let socket = server::bind(actual).map_err(named)?;
             actual = socket.local_addr()?;
             listeners.push(Listener { socket, tls });

@@ -18,8 +18,8 @@ mod pool;
 pub mod tls;
 
 pub(crate) use self::connection::Connection;
-pub(crate) use self::pool::Key;
 pub use self::endpoint::{Endpoint, InFlight, Outcome};
 pub use self::forbidden::Own;
 pub use self::group::{Choice, Group, Session};
+pub(crate) use self::pool::Key;
 pub use self::pool::Pool;

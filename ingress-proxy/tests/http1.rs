@@ -13,7 +13,8 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer: origin\r\n\r\n
 fn a_request_goes_to_its_endpoint_and_back() {
     let origin = Origin::constant(OK);
     let site = Site::start(&manifest("a.example", origin.address), config());
-    let answer = support::ask(site.http, b"GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\nX-Own: 1\r\nConnection: close\r\n\r\n");
+    let answer =
+        support::ask(site.http, b"GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\nX-Own: 1\r\nConnection: close\r\n\r\n");
     assert_eq!(answer, "HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
     let seen = origin.text();
     assert!(seen.starts_with("GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\nX-Own: 1\r\nX-Request-ID: "), "{seen}");

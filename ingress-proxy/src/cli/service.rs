@@ -42,12 +42,14 @@ impl Service {
     ///
     /// What cannot be done, for people.
     pub(crate) fn start(settings: Settings) -> Result<Self, String> {
-        let Settings { config, listeners, workers, default_certificate, admin, access_log, log_format, shutdown, .. } =
-            settings;
+        let Settings {
+            config, listeners, workers, default_certificate, admin, access_log, log_format, shutdown, ..
+        } = settings;
         let errors = ErrorLog::default();
         let metrics = Metrics::new(workers, metrics::Options::default());
         let health = Arc::new(Health::default());
-        let certs = CertStore::new(default_certificate).map_err(|error| format!("cannot make a certificate: {error}"))?;
+        let certs =
+            CertStore::new(default_certificate).map_err(|error| format!("cannot make a certificate: {error}"))?;
         let certs = Arc::new(certs);
         let sink = Plane {
             certs: Arc::clone(&certs),
@@ -169,7 +171,6 @@ impl Signals {
             _ = self.quit.recv() => {}
         }
     }
-
 }
 
 /// What the source finds goes to the proxy's stores and figures.

@@ -4,7 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use ingress_core::decision::{Decision, Forward, Matched, Redirected, Via};
-use ingress_core::policy::{Access, HttpVersion, Limits, LoadBalance, Protocol, Retries, Timeouts, UpstreamSettings, VerifyClient};
+use ingress_core::policy::{
+    Access, HttpVersion, Limits, LoadBalance, Protocol, Retries, Timeouts, UpstreamSettings, VerifyClient,
+};
 use ingress_core::request::{BadRequest, RequestView};
 
 use super::answer::Answer;
@@ -135,7 +137,9 @@ fn unenforced(forward: &Forward<'_>, request: &RequestView<'_>) -> Option<&'stat
         return Some(CLIENT_CERTIFICATE);
     }
     forward.policy?;
-    if let Some(Access { client: _, blocked: _, deny: _, allow: _, basic, external, satisfy: _ }) = forward.access(request) {
+    if let Some(Access { client: _, blocked: _, deny: _, allow: _, basic, external, satisfy: _ }) =
+        forward.access(request)
+    {
         return match (basic, external) {
             (Some(_), _) => Some("basic-authentication-not-enforced"),
             (None, Some(_)) => Some("external-authentication-not-enforced"),

@@ -103,14 +103,7 @@ impl Record {
     }
 
     /// Counts the exchange and writes its line.
-    pub(super) fn finish(
-        &self,
-        worker: &Worker,
-        client: &Client,
-        head: &RequestHead,
-        scratch: &Scratch,
-        number: u64,
-    ) {
+    pub(super) fn finish(&self, worker: &Worker, client: &Client, head: &RequestHead, scratch: &Scratch, number: u64) {
         let Some(route) = &self.route else { return };
         let duration = micros(self.started.elapsed());
         route.metrics.record(&Sample {

@@ -65,7 +65,7 @@ impl RequestFields<'_> {
         match believed(Known::XForwardedFor) {
             Some(chain) => {
                 call(b"X-Forwarded-For", &[chain, b", ", client.address.as_bytes()].concat());
-                call(b"X-Real-IP", believed(Known::XRealIp).unwrap_or_else(|| client.address.as_bytes()));
+                call(b"X-Real-IP", believed(Known::XRealIp).unwrap_or(client.address.as_bytes()));
             }
             None => {
                 call(b"X-Forwarded-For", client.address.as_bytes());
@@ -99,11 +99,8 @@ impl RequestFields<'_> {
     fn forwarded(&self) -> Vec<u8> {
         let client = self.client;
         let scheme = if client.conn.tls.is_some() { "https" } else { "http" };
-        let address = if client.address.contains(':') {
-            format!("\"[{}]\"", client.address)
-        } else {
-            client.address.to_string()
-        };
+        let address =
+            if client.address.contains(':') { format!("\"[{}]\"", client.address) } else { client.address.to_string() };
         let host = String::from_utf8_lossy(self.own_authority()).into_owned();
         format!("for={address};host=\"{host}\";proto={scheme}").into_bytes()
     }

@@ -3,10 +3,9 @@
 //! Every worker has a socket of its own for each address (`SO_REUSEPORT`): the system shares connections among them, and
 //! a new process can bind the same addresses while the old one finishes.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -65,17 +64,22 @@ pub(crate) async fn accept(
     let socket = TcpListener::from_std(listener.socket)?;
     let mut number = 0_u64;
     loop {
-        let accepted = poll_fn(|cx| match socket.poll_accept(cx) {
-            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+        let accepted = if *phase.borrow() == Phase::Serving {
+            tokio::select! {
+                biased;
+                accepted = socket.accept() => accepted,
+                _ = phase.changed() => continue,
+            }
+        } else {
             // What the system has taken by now is served; whoever comes later finds another process, or nobody.
-            Poll::Pending if *phase.borrow() != Phase::Serving => Poll::Ready(None),
-            Poll::Pending => pin!(phase.changed()).poll(cx).map(|_| None),
-        });
-        let (tcp, peer) = match accepted.await {
-            Some(Ok(accepted)) => accepted,
-            None if *phase.borrow() != Phase::Serving => return Ok(()),
-            None => continue,
-            Some(Err(error)) => {
+            match poll_fn(|cx| Poll::Ready(socket.poll_accept(cx))).await {
+                Poll::Ready(accepted) => accepted,
+                Poll::Pending => return Ok(()),
+            }
+        };
+        let (tcp, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
                 // Errors of one connection concern nobody else; without file descriptors the next try fails as well.
                 let is_of_connection = matches!(
                     error.kind(),
@@ -144,7 +148,11 @@ async fn begin(
             if session.is_resumed {
                 metrics.tls_resumed.increment();
             }
-            if session.version == "TLSv1.3" { metrics.tls13.increment() } else { metrics.tls12.increment() }
+            if session.version == "TLSv1.3" {
+                metrics.tls13.increment()
+            } else {
+                metrics.tls12.increment()
+            }
             client.conn.tls = Some(session.info);
             client.tls = Some((session.version, session.cipher));
             match session.alpn {

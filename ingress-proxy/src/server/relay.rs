@@ -27,12 +27,9 @@ pub(crate) async fn run(worker: &Rc<Worker>, passthrough: Passthrough) {
     let Some(endpoint) = picked else { return };
     let in_flight = Rc::clone(&endpoint).begin(now);
     let dialled = connect::plain(worker, &endpoint, Timeouts::default().connect).await;
-    let server = match dialled {
-        Ok(server) => server,
-        Err(_) => {
-            worker.metrics.upstream_failures.count("upstream-connect-error");
-            return in_flight.report(Outcome::Failure, Duration::ZERO, worker.clock.now());
-        }
+    let Ok(server) = dialled else {
+        worker.metrics.upstream_failures.count("upstream-connect-error");
+        return in_flight.report(Outcome::Failure, Duration::ZERO, worker.clock.now());
     };
     in_flight.report(Outcome::Success, Duration::ZERO, worker.clock.now());
     let wire = |tcp| {

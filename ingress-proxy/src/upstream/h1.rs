@@ -129,7 +129,9 @@ impl Upstream for Connection {
         loop {
             if !self.wire.input.is_empty() {
                 self.has_answered = true;
-                if let Some(consumed) = self.parser.response(self.wire.input.filled(), &self.limits, self.is_head_request, head)? {
+                if let Some(consumed) =
+                    self.parser.response(self.wire.input.filled(), &self.limits, self.is_head_request, head)?
+                {
                     self.wire.input.consume(consumed);
                     break;
                 }
@@ -165,4 +167,3 @@ impl Upstream for Connection {
         self.wire.tunnel();
     }
 }
-

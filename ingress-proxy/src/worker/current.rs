@@ -61,9 +61,9 @@ impl Current {
         };
         let is_canary = matches!(decision, Decision::Forward(Forward { via: Via::Canary(..), .. }));
         let mut routes = self.routes.borrow_mut();
-        let state = routes.entry((address, is_canary)).or_insert_with(|| {
-            Rc::new(RouteState::new(worker.metrics.route(&RouteLabels::new(decision)), decision))
-        });
+        let state = routes
+            .entry((address, is_canary))
+            .or_insert_with(|| Rc::new(RouteState::new(worker.metrics.route(&RouteLabels::new(decision)), decision)));
         Rc::clone(state)
     }
 

@@ -1,6 +1,6 @@
 //! What the tests of the proxy share.
 
-#![allow(dead_code, reason = "no test uses everything")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 
 pub mod origin;
 pub mod site;

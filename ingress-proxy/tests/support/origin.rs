@@ -46,12 +46,7 @@ impl Origin {
     }
 }
 
-fn serve(
-    mut stream: TcpStream,
-    all: &Mutex<Vec<Vec<u8>>>,
-    place: usize,
-    answer: &dyn Fn(&[u8]) -> Option<Vec<u8>>,
-) {
+fn serve(mut stream: TcpStream, all: &Mutex<Vec<Vec<u8>>>, place: usize, answer: &dyn Fn(&[u8]) -> Option<Vec<u8>>) {
     let mut buffer = [0; 64 << 10];
     let mut pending = Vec::new();
     while let Ok(amount) = stream.read(&mut buffer) {

@@ -36,7 +36,7 @@ fn a_bad_pair_is_refused_and_the_good_one_stays() {
     store.update(&id("x"), good.pem()).unwrap();
     let kept = store.certified(&id("x"));
     let long = Made { chain: good.chain.repeat(1000), key: good.key.clone() };
-    let truncated = Made { chain: good.chain[..good.chain.len() - 40].to_owned(), key: good.key.clone() };
+    let truncated = Made { chain: good.chain.get(..good.chain.len() - 40).unwrap().to_owned(), key: good.key.clone() };
     let table = [
         (expired.pem(), BadPair::Expired),
         (SecretPem { certificate: Some(other.chain.as_bytes()), ..good.pem() }, BadPair::Mismatch),

@@ -59,7 +59,16 @@ impl ServerStream {
         live: Live,
     ) -> Self {
         let incoming = Incoming::new(body, WhiteSpace::Refuse, &shared.clock, idle);
-        Self { incoming, respond, outgoing: None, shared: shared.clone(), stall, is_reset: false, traffic: (0, 0), _live: live }
+        Self {
+            incoming,
+            respond,
+            outgoing: None,
+            shared: shared.clone(),
+            stall,
+            is_reset: false,
+            traffic: (0, 0),
+            _live: live,
+        }
     }
 
     /// How long the client may send nothing of a body, none for as long as it likes; in place of the configured time.
