@@ -3,6 +3,7 @@
 //! A function panics when something is wrong and returns otherwise. How to run the targets is in the README beside this.
 
 mod annotations;
+mod proxy_header;
 mod requests;
 pub mod world;
 
@@ -18,6 +19,7 @@ use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::RouteTable;
 use ingress_core::request::{Headers, RawRequest};
 use ingress_core::snapshot::Snapshot;
+pub use proxy_header::proxy_header;
 
 /// A table and requests: the compiled matcher decides as the reference does.
 pub fn decide(world: world::World) {

@@ -44,3 +44,8 @@ fn annotations() {
 fn secret_pem() {
     each_seed("secret_pem", fuzz::secret_pem);
 }
+
+#[test]
+fn proxy_header() {
+    each_seed("proxy_header", fuzz::proxy_header);
+}

@@ -351,3 +351,32 @@ fn number(target: &Target, number_of: &dyn Fn(&Arc<BackendRef>) -> Option<Backen
         _ => BackendId::NONE,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_a_handshake_is_that_of_requests_for_the_name() {
+        let patterns = ["a.example", "*.a.example", ""].map(|host| HostPattern::new(host).expect("a host"));
+        let host =
+            |pattern: HostPattern| Arc::new(VirtualHost::new(pattern, PathPolicy::Nginx, Vec::new(), Vec::new()));
+        let hosts: BTreeMap<_, _> = patterns.iter().map(|pattern| (pattern.clone(), host(pattern.clone()))).collect();
+        let some = RouteTable { hosts: hosts.clone().into_iter().skip(1).collect(), ..RouteTable::default() };
+        let all = RouteTable { hosts, ..RouteTable::default() };
+        let found = |table: &RouteTable, name| {
+            Snapshot::new(table.clone()).host_of_handshake(name).map(|host| host.pattern().to_string())
+        };
+        for (name, expected) in [
+            (Some("a.example"), "a.example"),
+            (Some("A.Example."), "a.example"),
+            (Some("x.a.example"), "*.a.example"),
+            (Some("x.y.a.example"), "*"),
+            (None, "*"),
+        ] {
+            assert_eq!(found(&all, name).as_deref(), Some(expected), "{name:?}");
+        }
+        assert_eq!(found(&some, Some("elsewhere.example")), None);
+        assert_eq!(found(&some, None), None);
+    }
+}
