@@ -26,6 +26,7 @@ use rustls::server::{Accepted, ClientHello, NoClientAuth, NoServerSessionStorage
 use tokio::net::TcpStream;
 use tokio_rustls::StartHandshake;
 
+pub use self::client_auth::Checked;
 use self::client_auth::ClientAuth;
 use self::resolver::Resolver;
 use super::passthrough::{self, Passthrough};
@@ -116,6 +117,8 @@ pub struct Session {
     pub cipher: &'static str,
     /// Whether it goes on from an earlier one.
     pub is_resumed: bool,
+    /// What the client was asked for; none if for nothing. It is to be looked at with each request.
+    pub checked: Option<Checked>,
 }
 
 /// A protocol that TLS has agreed on.
@@ -201,7 +204,11 @@ impl TlsAcceptor {
         let wanted = wanted.transpose()?;
         let config = wanted.as_ref().map_or(&self.config, |wanted| wanted.config());
         let mut session = finish(accepted, tcp, Arc::clone(config), info).await?;
-        session.info.client_certificate = wanted.and_then(|wanted| wanted.judge(&session.io));
+        if let Some(wanted) = wanted {
+            let (certificate, checked) = wanted.judge(&session.io);
+            session.info.client_certificate = certificate;
+            session.checked = Some(checked);
+        }
         Ok(Established::Session(session))
     }
 }
@@ -226,6 +233,7 @@ async fn finish(
         version: certs::version_name(connection.protocol_version()),
         cipher: certs::suite_name(connection.negotiated_cipher_suite().map(|suite| suite.suite())),
         is_resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+        checked: None,
         io: Io::Tls(Box::new(stream.into())),
     })
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 use ingress_core::policy::{CertificateId, ClientCertificate, HostSettings, VerifyClient};
-use ingress_core::request::PeerCertificate;
+use ingress_core::request::{PeerCertificate, TlsInfo};
+use ingress_core::snapshot::Snapshot;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -51,8 +52,30 @@ impl fmt::Debug for Asking {
 /// What one handshake asks for.
 pub(super) struct Wanted {
     asking: Asking,
-    /// How many certificates there may be between the client's and an authority's.
-    depth: usize,
+    setting: ClientCertificate,
+    store: Arc<CertStore>,
+}
+
+/// What a client's certificate was checked against. A session may outlive it.
+#[derive(Debug)]
+pub struct Checked {
+    setting: ClientCertificate,
+    authorities: Option<Arc<RootCertStore>>,
+    store: Arc<CertStore>,
+}
+
+impl Checked {
+    /// Whether the host of the handshake still asks for the same. Once it does not, what was found out about the client counts
+    /// for nothing: answer 421 and close.
+    #[must_use]
+    pub fn is_current(&self, snapshot: &Snapshot, info: &TlsInfo) -> bool {
+        let settings = snapshot.host_of_handshake(info.sni.as_deref()).and_then(|host| host.settings());
+        let setting = settings.and_then(|settings| settings.client_certificate.as_ref());
+        let material = self.store.material(&id(&self.setting));
+        let authorities = material.as_ref().and_then(|material| material.authorities());
+        setting.is_some_and(|setting| setting.asks_the_same(&self.setting))
+            && authorities.map(Arc::as_ptr) == self.authorities.as_ref().map(Arc::as_ptr)
+    }
 }
 
 impl ClientAuth {
@@ -62,15 +85,13 @@ impl ClientAuth {
 
     /// What a host asks for; none if it asks for nothing.
     pub(super) fn wanted(&self, settings: &HostSettings) -> Option<Result<Wanted, Error>> {
-        let ClientCertificate { namespace, secret, verify, depth, unusable, .. } =
-            settings.client_certificate.as_ref()?;
+        let setting = settings.client_certificate.as_ref()?;
         // The engine closes a host whose setting is unusable whatever the client shows.
-        if *verify == VerifyClient::Off || *unusable {
+        if setting.verify == VerifyClient::Off || setting.unusable {
             return None;
         }
-        let id = CertificateId::Secret { namespace: Arc::clone(namespace), name: Arc::from(&**secret) };
-        let depth = usize::try_from(*depth).unwrap_or(usize::MAX);
-        Some(self.asking(id).map(|asking| Wanted { asking, depth }))
+        let (setting, store) = (setting.clone(), Arc::clone(&self.store));
+        Some(self.asking(id(&setting)).map(|asking| Wanted { asking, setting, store }))
     }
 
     fn asking(&self, id: CertificateId) -> Result<Asking, Error> {
@@ -109,18 +130,32 @@ impl Wanted {
     }
 
     /// What the client has shown, and whether it is good.
-    pub(super) fn judge(&self, io: &Io) -> Option<PeerCertificate> {
-        let Io::Tls(stream) = io else { return None };
-        let (leaf, chain) = stream.get_ref().1.peer_certificates()?.split_first()?;
-        Some(PeerCertificate { subject: subject(leaf), is_verified: self.is_good(leaf, chain) })
+    pub(super) fn judge(self, io: &Io) -> (Option<PeerCertificate>, Checked) {
+        let Io::Tls(stream) = io else { return (None, self.into_checked()) };
+        let shown = stream.get_ref().1.peer_certificates().and_then(|shown| shown.split_first());
+        let judged = |(leaf, chain): (&CertificateDer<'_>, _)| PeerCertificate {
+            subject: subject(leaf),
+            is_verified: self.is_good(leaf, chain),
+        };
+        (shown.map(judged), self.into_checked())
+    }
+
+    fn into_checked(self) -> Checked {
+        Checked { setting: self.setting, authorities: self.asking.authorities, store: self.store }
     }
 
     fn is_good(&self, leaf: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> bool {
         let Some(verifier) = &self.asking.verifier else { return false };
         // Each certificate of a chain is certified by the next, so a path that uses more of them is too deep.
-        let chain = chain.get(..self.depth).unwrap_or(chain);
+        let depth = usize::try_from(self.setting.depth).unwrap_or(usize::MAX);
+        let chain = chain.get(..depth).unwrap_or(chain);
         verifier.verify_client_cert(leaf, chain, UnixTime::now()).is_ok()
     }
+}
+
+/// The Secret with the authorities.
+fn id(setting: &ClientCertificate) -> CertificateId {
+    CertificateId::Secret { namespace: Arc::clone(&setting.namespace), name: Arc::from(&*setting.secret) }
 }
 
 /// The subject as it is written in RFC 2253.
