@@ -25,13 +25,15 @@ pub(super) async fn read(tcp: &mut TcpStream, mut bytes: Vec<u8>) -> Result<(Acc
         match step {
             Ok(Some(accepted)) => return Ok((accepted, bytes)),
             Ok(None) => {}
-            Err((error, alert)) => {
+            Err(None) => return Err(HandshakeError::TooLarge),
+            Err(Some((error, alert))) => {
                 // It is a courtesy, so a client that does not read is not waited for.
                 let _ = tcp.try_write(&alert);
                 let _ = tcp.shutdown().await;
                 return Err(error.into());
             }
         }
+        // rustls keeps no more than that of a message either, but what it keeps of the rest is its own affair.
         if bytes.len() >= MAX_HELLO {
             return Err(HandshakeError::TooLarge);
         }
@@ -42,17 +44,18 @@ pub(super) async fn read(tcp: &mut TcpStream, mut bytes: Vec<u8>) -> Result<(Acc
     }
 }
 
-/// Hands on bytes; the error comes with the alert that the client should get.
-fn feed(acceptor: &mut Acceptor, mut bytes: &[u8]) -> Result<Option<Accepted>, (Error, Vec<u8>)> {
+/// Hands on bytes. The error comes with the alert that the client should get; it is none if there is no room for more.
+fn feed(acceptor: &mut Acceptor, mut bytes: &[u8]) -> Result<Option<Accepted>, Option<(Error, Vec<u8>)>> {
     while !bytes.is_empty() {
-        if acceptor.read_tls(&mut bytes).is_err() {
-            return Err((Error::InvalidMessage(rustls::InvalidMessage::MessageTooLarge), Vec::new()));
+        // Nothing taken is no room, too: this loop must end.
+        if acceptor.read_tls(&mut bytes).unwrap_or(0) == 0 {
+            return Err(None);
         }
     }
     acceptor.accept().map_err(|(error, mut alert)| {
         let mut bytes = Vec::new();
         // Writing to memory does not fail.
         let _ = alert.write_all(&mut bytes);
-        (error, bytes)
+        Some((error, bytes))
     })
 }

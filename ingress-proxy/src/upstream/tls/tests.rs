@@ -137,6 +137,15 @@ fn names_are_sent_if_that_is_asked_for() {
             let seen = connect(terms, server(&made, &TLS13, None)).await.unwrap();
             assert_eq!(seen.sni.as_deref(), expected, "{host}");
         }
+        // Verified names are not sent for that.
+        let root = Authority::root("Root");
+        configs.store.update(&id("ca"), root.secret()).unwrap();
+        for server_name in [false, true] {
+            let settings = UpstreamTls { server_name, ..verifying("a.example") };
+            let terms = configs.terms(Some(&settings), "b.example", ENDPOINT, Alpn::Http1).unwrap();
+            let seen = connect(terms, server(&root.issue("a.example"), &TLS13, None)).await.unwrap();
+            assert_eq!(seen.sni.as_deref(), server_name.then_some("a.example"));
+        }
         let terms = configs.terms(Some(&on), "not a name", ENDPOINT, Alpn::Http1);
         assert_eq!(terms.unwrap_err(), Unusable::Name("not a name".into()));
     });
