@@ -10,8 +10,10 @@ mod relay;
 pub mod tls;
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use ingress_core::request::ConnInfo;
+use ingress_core::snapshot::Snapshot;
 
 pub(crate) use self::listener::accept;
 pub use self::listener::{Listener, bind};
@@ -35,6 +37,8 @@ pub struct Client {
     pub number: u64,
     /// Version and cipher suite of TLS, for the log.
     pub tls: Option<(&'static str, &'static str)>,
+    /// What the client was asked for in the handshake.
+    checked: Option<Rc<tls::Checked>>,
 }
 
 impl Client {
@@ -50,6 +54,23 @@ impl Client {
             is_trusted: trusted.iter().any(|range| range.contains(peer.ip())),
             number,
             tls: None,
+            checked: None,
+        }
+    }
+
+    /// Takes over what a handshake has found out.
+    fn with_session(mut self, session: &mut tls::Session) -> Self {
+        self.conn.tls = Some(session.info.clone());
+        self.tls = Some((session.version, session.cipher));
+        self.checked = session.checked.take().map(Rc::new);
+        self
+    }
+
+    /// Whether the client was asked for a certificate in another way than its host asks now.
+    pub(crate) fn is_outdated(&self, snapshot: &Snapshot) -> bool {
+        match (&self.checked, &self.conn.tls) {
+            (Some(checked), Some(info)) => !checked.is_current(snapshot, info),
+            _ => false,
         }
     }
 }

@@ -104,8 +104,7 @@ impl<D: Downstream> Exchange<'_, D> {
             return Ok(Key::default());
         }
         let settings = self.plan.route.filters.as_deref().and_then(|filters| filters.upstream.tls.as_deref());
-        let authority = std::str::from_utf8(&scratch.authority).unwrap_or_default();
-        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let host = without_port(std::str::from_utf8(&scratch.authority).unwrap_or_default());
         let address = match &endpoint.target {
             policy::Endpoint::Address(address) => address.ip(),
             // By which sessions are remembered; those of one name are good at each of its addresses or at none.
@@ -237,6 +236,32 @@ impl<D: Downstream> Exchange<'_, D> {
         match self.down.poll_flush(cx) {
             Poll::Ready(done) => done,
             Poll::Pending => Ok(()),
+        }
+    }
+}
+
+/// The name or address in an authority, without brackets.
+fn without_port(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities_without_their_port() {
+        for (authority, host) in [
+            ("a.example", "a.example"),
+            ("a.example:443", "a.example"),
+            ("[::1]", "::1"),
+            ("[::1]:443", "::1"),
+            ("", ""),
+        ] {
+            assert_eq!(without_port(authority), host);
         }
     }
 }

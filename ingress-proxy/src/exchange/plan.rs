@@ -3,10 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use ingress_core::decision::{Decision, Forward, Matched, Redirected, Via};
-use ingress_core::policy::{
-    Access, HttpVersion, Limits, LoadBalance, Protocol, Retries, Timeouts, UpstreamSettings, VerifyClient,
-};
+use ingress_core::decision::{Decision, Forward, Redirected, Via};
+use ingress_core::policy::{Access, HttpVersion, Limits, LoadBalance, Protocol, Retries, Timeouts, UpstreamSettings};
 use ingress_core::request::{BadRequest, RequestView};
 
 use super::answer::Answer;
@@ -72,6 +70,11 @@ pub(super) fn make(
     let current = worker.current();
     scratch.response_headers.clear();
     request_id(worker, head, scratch);
+    if client.is_outdated(&current.snapshot) {
+        // What the handshake has shown counts for nothing any more; a new one will show something else.
+        record.route = Some(current.route(worker, &Decision::bad_request(BadRequest::HostInvalid)));
+        return Plan::Answer(Answer { closes: true, ..Answer::new(421, "misdirected") });
+    }
     if head.websocket {
         let own = head.fields.first(Known::SecWebSocketKey);
         scratch.websocket_key = own.map_or_else(|| tunnel::new_key(&worker.random), <[u8]>::to_vec);
@@ -111,11 +114,6 @@ fn decided(
         },
         Decision::Redirect(redirected) => Plan::Answer(redirect(redirected, request)),
         Decision::Respond(response) | Decision::Refuse(response) => {
-            // A certificate that was never asked for cannot be missing.
-            if is_about_certificates(response.matched.as_ref(), response.reason) {
-                worker.metrics.not_enforced.count(CLIENT_CERTIFICATE);
-                return Plan::Answer(Answer::new(503, CLIENT_CERTIFICATE));
-            }
             if response.status >= 400 {
                 worker.metrics.refused.count(response.reason);
             }
@@ -124,18 +122,8 @@ fn decided(
     }
 }
 
-const CLIENT_CERTIFICATE: &str = "client-certificates-not-enforced";
-
-fn is_about_certificates(matched: Option<&Matched<'_>>, reason: &str) -> bool {
-    matches!(matched, Some(Matched::Host { .. } | Matched::Route { .. })) && reason.starts_with("client-certificate-")
-}
-
 /// A restriction that the proxy cannot enforce yet: its route stays closed.
 fn unenforced(forward: &Forward<'_>, request: &RequestView<'_>) -> Option<&'static str> {
-    let asks_certificate = forward.settings().and_then(|settings| settings.client_certificate.as_ref());
-    if asks_certificate.is_some_and(|certificate| certificate.verify != VerifyClient::Off) {
-        return Some(CLIENT_CERTIFICATE);
-    }
     forward.policy?;
     if let Some(Access { client: _, blocked: _, deny: _, allow: _, basic, external, satisfy: _ }) =
         forward.access(request)

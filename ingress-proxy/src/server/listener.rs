@@ -143,7 +143,7 @@ async fn begin(
         return Ok(());
     };
     match handshake {
-        Ok(Established::Session(session)) => {
+        Ok(Established::Session(mut session)) => {
             let metrics = &worker.metrics;
             if session.is_resumed {
                 metrics.tls_resumed.increment();
@@ -153,8 +153,7 @@ async fn begin(
             } else {
                 metrics.tls12.increment()
             }
-            client.conn.tls = Some(session.info);
-            client.tls = Some((session.version, session.cipher));
+            let client = client.with_session(&mut session);
             match session.alpn {
                 Alpn::Http1 => h1::serve(worker, session.io, client).await,
                 Alpn::Http2 => h2::serve(worker, session.io, client).await,

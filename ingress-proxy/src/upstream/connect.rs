@@ -17,6 +17,7 @@ use super::{Connection, Endpoint, h1};
 use crate::h1::Limits;
 use crate::h2::client::{self, Next};
 use crate::io::{Io, Wire};
+use crate::server::tls::Alpn;
 use crate::worker::Worker;
 
 /// What a connection is wanted for.
@@ -42,6 +43,8 @@ pub(crate) enum ConnectError {
     Io(#[from] io::Error),
     #[error("the name has no address")]
     NoAddress,
+    #[error("the endpoint does not speak HTTP/2")]
+    NotHttp2,
     #[error("another request could not connect either")]
     Failed,
 }
@@ -111,7 +114,11 @@ async fn dial(worker: &Worker, request: &Request<'_>) -> Result<Io, ConnectError
     let tcp = open(worker, request.endpoint).await?;
     let Some(terms) = &request.key.0 else { return Ok(Io::Plain(tcp)) };
     let connector = TlsConnector::from(Arc::clone(&terms.config));
-    Ok(Io::Tls(Box::new(connector.connect(terms.name.clone(), tcp).await?.into())))
+    let stream = connector.connect(terms.name.clone(), tcp).await?;
+    if request.http2 && stream.get_ref().1.alpn_protocol() != Some(Alpn::Http2.as_bytes()) {
+        return Err(ConnectError::NotHttp2);
+    }
+    Ok(Io::Tls(Box::new(stream.into())))
 }
 
 async fn tcp(worker: &Worker, address: SocketAddr) -> Result<TcpStream, ConnectError> {
