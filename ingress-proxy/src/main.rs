@@ -59,7 +59,9 @@ fn serve(settings: Settings) -> Result<ExitCode, String> {
 struct Console;
 
 impl Sink for Console {
-    fn secret(&mut self, _: &ObjectRef, _: &SecretData) {}
+    fn secret(&mut self, _: &ObjectRef, _: &SecretData) -> Option<Vec<Box<str>>> {
+        None
+    }
 
     fn secret_gone(&mut self, _: &ObjectRef) {}
 

@@ -197,17 +197,20 @@ impl Plane {
 }
 
 impl Sink for Plane {
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) {
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Vec<Box<str>>> {
         let pem =
             SecretPem { certificate: data.get("tls.crt"), key: data.get("tls.key"), authorities: data.get("ca.crt") };
         if pem.certificate.is_none() && pem.key.is_none() && pem.authorities.is_none() {
             self.certs.remove(&certificate_id(name));
-            return;
+            return None;
         }
-        let refused = self.certs.update(&certificate_id(name), pem).err();
-        let refused = refused.as_ref().map(|refused| refused as &dyn std::fmt::Display);
-        self.errors.state(name, "cannot be used", "can be used again", refused);
+        let id = certificate_id(name);
+        let refused = self.certs.update(&id, pem).err();
+        let why = refused.as_ref().map(|refused| refused as &dyn std::fmt::Display);
+        self.errors.state(name, "cannot be used", "can be used again", why);
         self.certificates_changed();
+        let material = self.certs.material(&id).filter(|_| refused.is_some_and(|refused| refused.is_served))?;
+        material.pair().map(|pair| pair.dns_names().to_vec())
     }
 
     fn secret_gone(&mut self, name: &ObjectRef) {

@@ -17,7 +17,7 @@ use std::time::Instant;
 use ingress_cli::input::{Reading, SecretData};
 use ingress_core::compiler::Compiler;
 use ingress_core::diagnostic::Diagnostics;
-use ingress_core::model::{Inputs, Object};
+use ingress_core::model::{CertificateState, Inputs, Object};
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::publish::{Publisher, Reader};
 use ingress_core::snapshot::Snapshot;
@@ -31,8 +31,9 @@ use super::settings::SourceSettings;
 
 /// Whom the source tells what it finds. The methods are called by one thread, one after the other.
 pub(crate) trait Sink: Send {
-    /// A Secret is there, or has other bytes now. Routes that need it are in force afterwards.
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData);
+    /// A Secret is there, or has other bytes now. Routes that need it are in force afterwards. Returned are the names of a
+    /// certificate that is served in its place, where these bytes are no good and those before were.
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Vec<Box<str>>>;
 
     /// A Secret is gone. Routes that needed it are out of force already.
     fn secret_gone(&mut self, name: &ObjectRef);
@@ -317,14 +318,14 @@ impl<S: Sink> FileSource<S> {
     }
 
     fn put_in_force(&mut self, round: &Round) {
-        let mut gone = Vec::new();
+        let (mut gone, mut kept) = (Vec::new(), BTreeMap::new());
         for reference in round.changed.iter().filter(|reference| reference.kind == Kind::Secret) {
             match self.store.get(reference).and_then(|given| given.secret.as_ref()) {
-                Some(data) => self.sink.secret(reference, data),
+                Some(data) => kept.extend(self.sink.secret(reference, data).map(|names| (reference.clone(), names))),
                 None => gone.push(reference),
             }
         }
-        self.apply(&round.changed);
+        self.apply(&round.changed, &kept);
         let compiled = self.compiler.compile(&self.inputs);
         if compiled.is_new {
             self.publisher.publish(Arc::clone(&compiled.snapshot));
@@ -340,14 +341,18 @@ impl<S: Sink> FileSource<S> {
         }
     }
 
-    /// Hands changed objects to the engine.
-    fn apply(&mut self, changed: &BTreeSet<ObjectRef>) {
+    /// Hands changed objects to the engine; `kept` are Secrets whose certificate is still an older one.
+    fn apply(&mut self, changed: &BTreeSet<ObjectRef>, kept: &BTreeMap<ObjectRef, Vec<Box<str>>>) {
         let mut pinned = BTreeSet::new();
         for reference in changed {
             match self.store.get(reference) {
                 Some(given) => {
                     pinned.extend(self.pins.service_of(&given.object).cloned());
-                    self.inputs.insert(self.as_allowed(given.object.clone()));
+                    let mut object = self.as_allowed(given.object.clone());
+                    if let (Object::Secret(secret), Some(names)) = (&mut object, kept.get(reference)) {
+                        secret.certificate = CertificateState::Usable { dns_names: names.clone() };
+                    }
+                    self.inputs.insert(object);
                 }
                 None if self.pins.has(reference) => pinned.extend([reference.clone()]),
                 None => {

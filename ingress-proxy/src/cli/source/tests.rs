@@ -77,8 +77,9 @@ impl Ear {
 }
 
 impl Sink for Ear {
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) {
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Vec<Box<str>>> {
         self.told().secrets.insert(name.path(), data.get("tls.key").unwrap_or_default().to_vec());
+        None
     }
 
     fn secret_gone(&mut self, name: &ObjectRef) {
