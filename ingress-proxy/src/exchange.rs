@@ -64,13 +64,11 @@ pub async fn run<D: Downstream>(
     number: u64,
 ) -> Outcome {
     let mut record = Record::new(Instant::now());
-    let before = down.traffic();
     let outcome = match plan::make(worker, client, head, scratch, &mut record) {
         Plan::Answer(answer) => answer::send(worker, down, head, &answer, &scratch.response_headers, &mut record).await,
         Plan::Forward(plan) => forward::run(worker, client, down, head, scratch, &plan, &mut record).await,
     };
-    let (received, sent) = down.traffic();
-    record.traffic = (received.saturating_sub(before.0), sent.saturating_sub(before.1));
+    record.traffic = down.traffic();
     record.finish(worker, client, head, scratch, number);
     outcome
 }

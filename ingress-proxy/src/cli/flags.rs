@@ -185,7 +185,15 @@ pub(super) struct ObserveArgs {
     #[arg(long, value_name = "PATH", default_value = "/healthz", value_parser = values::url_path)]
     pub(super) health_check_path: String,
     /// Serve Prometheus metrics at /metrics
-    #[arg(long)]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
     pub(super) enable_metrics: bool,
     /// Where the access log goes: off, stdout, stderr or a path
     #[arg(long, value_name = "WHERE", default_value = "stdout", value_parser = values::access_log)]
@@ -206,7 +214,7 @@ pub(super) struct ShutdownArgs {
     #[arg(long, value_name = "TIME", default_value = "240s", value_parser = values::time)]
     pub(super) worker_shutdown_timeout: Duration,
     /// How long to wait at the very end
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = values::time)]
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = values::time)]
     pub(super) post_shutdown_grace_period: Duration,
 }
 

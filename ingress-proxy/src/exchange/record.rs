@@ -154,7 +154,7 @@ impl Record {
             target: &head.target,
             path: head.target.get(..path_end).unwrap_or_default(),
             version: head.version,
-            host: authority,
+            host: authority.split(|byte| *byte == b':').next().filter(|host| !host.is_empty()).unwrap_or(authority),
             fields: Some(&head.fields),
             response_fields: self.upstream_status.map(|_| &scratch.response.fields as &dyn EachField),
             status: self.status,

@@ -36,7 +36,7 @@ pub trait Downstream: Source + Sink {
     /// Lets no other exchange follow on this connection, if it takes one at a time.
     fn close_after(&mut self) {}
 
-    /// Bytes received and sent so far on the connection or stream, for the log.
+    /// Bytes received and sent for this exchange, for the log.
     fn traffic(&self) -> (u64, u64);
 }
 

@@ -34,13 +34,15 @@ const BUSY_THREADS: usize = 4;
 pub struct Options {
     /// The page that says that the process is alive, beside `/healthz`.
     pub health_check_path: String,
+    /// Whether figures are shown.
+    pub metrics: bool,
     /// Names that may stand in Host, beside addresses and `localhost`.
     pub hosts: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { health_check_path: "/healthz".to_owned(), hosts: Vec::new() }
+        Self { health_check_path: "/healthz".to_owned(), metrics: true, hosts: Vec::new() }
     }
 }
 

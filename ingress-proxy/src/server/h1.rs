@@ -33,6 +33,8 @@ pub struct Connection {
     /// The client waits for 100 before it sends the body.
     owes_continue: bool,
     idle_timeout: std::time::Duration,
+    /// What had been received and sent before this exchange.
+    before: (u64, u64),
 }
 
 /// What came instead of a request.
@@ -59,6 +61,7 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
         keep_alive: true,
         owes_continue: false,
         idle_timeout: config.idle_timeout,
+        before: (0, 0),
     };
     let mut head = RequestHead::default();
     let mut scratch = Scratch::default();
@@ -98,6 +101,7 @@ impl Connection {
     async fn read_head(&mut self, worker: &Worker, head: &mut RequestHead, is_again: bool) -> Result<(), NoRequest> {
         let config = &worker.config.downstream;
         let mut has_begun = false;
+        self.before = self.wire.traffic();
         self.timer.set(if is_again { config.keep_alive } else { config.header_timeout });
         std::future::poll_fn(|cx| {
             loop {
@@ -260,6 +264,7 @@ impl Downstream for Connection {
     }
 
     fn traffic(&self) -> (u64, u64) {
-        self.wire.traffic()
+        let (received, sent) = self.wire.traffic();
+        (received.saturating_sub(self.before.0), sent.saturating_sub(self.before.1))
     }
 }

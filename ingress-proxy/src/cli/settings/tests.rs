@@ -32,7 +32,7 @@ fn the_defaults_are_those_of_the_library() {
     assert_eq!(settings.admin, admin);
     assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stdout, LogFormat::Nginx));
     let seconds = Duration::from_secs;
-    assert_eq!(settings.shutdown, Shutdown { grace: seconds(0), drain: seconds(240), after: seconds(10) });
+    assert_eq!(settings.shutdown, Shutdown { grace: seconds(0), drain: seconds(240), after: seconds(0) });
     assert!(!settings.check);
 }
 

@@ -84,7 +84,7 @@ impl Pages {
                 None => Page::text(200, "ok"),
                 Some(reason) => Page::text(503, &reason),
             },
-            "/metrics" => self.metrics().await,
+            "/metrics" if self.options.metrics => self.metrics().await,
             "/debug/routes" => {
                 let snapshot = self.sources.reader.load_full();
                 let made = tokio::task::spawn_blocking(move || Box::new(Simulation::of(snapshot))).await;
