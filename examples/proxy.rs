@@ -31,7 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The engine: objects in, snapshots out.
     let mut inputs = Inputs::default();
-    for (kind, text) in [(WireKind::Ingress, INGRESS), (WireKind::Service, SERVICE), (WireKind::EndpointSlice, &slice)] {
+    for (kind, text) in [(WireKind::Ingress, INGRESS), (WireKind::Service, SERVICE), (WireKind::EndpointSlice, &slice)]
+    {
         inputs.insert(decode(kind, &mut serde_json::Deserializer::from_str(text))?);
     }
     let mut compiler = Compiler::new(Options::default());

@@ -15,12 +15,10 @@ mod view;
 
 use std::time::Instant;
 
-use ingress_core::decision::Header;
-
 use self::plan::Plan;
 use self::record::Record;
 pub use self::sides::{Downstream, HeadError, Upstream};
-use crate::message::{RequestHead, ResponseHead};
+use crate::message::{Fields, RequestHead, ResponseHead};
 use crate::server::Client;
 use crate::worker::Worker;
 
@@ -45,8 +43,8 @@ pub struct Scratch {
     authority: Vec<u8>,
     request_id: Vec<u8>,
     /// Request headers that a policy sets, and response headers.
-    request_headers: Vec<Header>,
-    response_headers: Vec<Header>,
+    request_headers: Fields,
+    response_headers: Fields,
     hash_key: Vec<u8>,
     /// `Sec-WebSocket-Key` of a request for a WebSocket.
     websocket_key: Vec<u8>,

@@ -86,7 +86,11 @@ impl Service {
             own_addresses: own_addresses(),
         });
         let running = running.map_err(|error| error.to_string())?;
-        let options = admin::Options { health_check_path: admin.health_path, metrics: admin.metrics, ..admin::Options::default() };
+        let options = admin::Options {
+            health_check_path: admin.health_path,
+            metrics: admin.metrics,
+            ..admin::Options::default()
+        };
         let pages = pages.into_iter().map(|page| {
             let (reader, metrics, health) = (reader.clone(), Arc::clone(&metrics), Arc::clone(&health));
             Admin::start(page, options.clone(), Sources { reader, metrics, health }, errors.clone())

@@ -3,13 +3,11 @@
 use std::future::poll_fn;
 use std::io;
 
-use ingress_core::decision::Header;
-
 use super::record::Record;
 use super::{Downstream, Outcome};
 use crate::h1::encode::reason as phrase;
 use crate::h2::grpc::{self, Status, TrailersOnly};
-use crate::message::{BodyLength, EachField, OutgoingResponse, RequestHead};
+use crate::message::{BodyLength, EachField, Fields, OutgoingResponse, RequestHead};
 use crate::worker::Worker;
 
 /// An answer without an endpoint.
@@ -35,7 +33,7 @@ pub(super) async fn send<D: Downstream>(
     down: &mut D,
     head: &RequestHead,
     answer: &Answer,
-    set: &[Header],
+    set: &Fields,
     record: &mut Record,
 ) -> Outcome {
     // A body that nobody reads stands in the way of the next request.
@@ -62,14 +60,14 @@ pub(crate) async fn refuse<D: Downstream>(worker: &Worker, down: &mut D, status:
     worker.metrics.refused.count(reason);
     down.close_after();
     // The client may well be gone; the connection ends either way.
-    let _ = write(down, &Answer::new(status, reason), &[], false, false).await;
+    let _ = write(down, &Answer::new(status, reason), &Fields::default(), false, false).await;
 }
 
 /// Writes the answer; says how many bytes of a body.
 async fn write<D: Downstream>(
     down: &mut D,
     answer: &Answer,
-    set: &[Header],
+    set: &Fields,
     is_head: bool,
     is_grpc: bool,
 ) -> io::Result<u64> {
@@ -86,7 +84,7 @@ async fn write<D: Downstream>(
         body.extend_from_slice(format!("{} {}\n", answer.status, phrase(answer.status)).as_bytes());
     }
     let length = body.len() as u64;
-    let fields = Fields { answer, set, has_body };
+    let fields = AnswerFields { answer, set, has_body };
     let length = match (has_body, is_head) {
         (false, _) => BodyLength::None,
         (true, true) => BodyLength::Declared(length),
@@ -102,13 +100,13 @@ async fn write<D: Downstream>(
     Ok(if is_head { 0 } else { body.len() as u64 })
 }
 
-struct Fields<'a> {
+struct AnswerFields<'a> {
     answer: &'a Answer,
-    set: &'a [Header],
+    set: &'a Fields,
     has_body: bool,
 }
 
-impl EachField for Fields<'_> {
+impl EachField for AnswerFields<'_> {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
         if self.has_body {
             call(b"Content-Type", b"text/plain; charset=utf-8");
@@ -119,8 +117,6 @@ impl EachField for Fields<'_> {
         if self.answer.status == 405 {
             call(b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         }
-        for (name, value) in self.set {
-            call(name.as_bytes(), value);
-        }
+        self.set.each(call);
     }
 }

@@ -165,7 +165,6 @@ impl<D: Downstream> Exchange<'_, D> {
     fn start(&self, connection: &mut Connection, scratch: &Scratch) -> std::io::Result<()> {
         let fields =
             RequestFields { worker: self.worker, client: self.client, head: self.head, scratch, plan: self.plan };
-        let set_connection = scratch.request_headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("connection"));
         connection.start(&OutgoingRequest {
             version: if self.plan.speak.http10 { Version::Http10 } else { Version::Http11 },
             method: if self.head.websocket { b"GET" } else { &self.head.method },
@@ -183,7 +182,7 @@ impl<D: Downstream> Exchange<'_, D> {
                 Framing::Chunked | Framing::UntilClose | Framing::Stream(None) => BodyLength::Unknown,
             },
             websocket: self.head.websocket,
-            connection: set_connection.map(|(_, value)| &**value),
+            connection: scratch.request_headers.first(Known::Connection),
         })
     }
 

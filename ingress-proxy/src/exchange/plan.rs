@@ -11,7 +11,7 @@ use super::answer::Answer;
 use super::record::Record;
 use super::{Scratch, tunnel, view};
 use crate::config::Balance;
-use crate::message::{Known, RequestHead};
+use crate::message::{Fields, Known, RequestHead};
 use crate::server::Client;
 use crate::upstream::Group;
 use crate::worker::{Current, RouteState, Worker};
@@ -102,7 +102,7 @@ fn decided(
     let route = current.route(worker, &decision);
     record.route = Some(Rc::clone(&route));
     if route.filters.is_some() {
-        scratch.response_headers = decision.response_headers(request);
+        decision.each_response_header(request, &mut add_to(&mut scratch.response_headers));
     }
     match &decision {
         Decision::Forward(forward) => match unenforced(forward, request) {
@@ -155,6 +155,11 @@ fn redirect(redirected: &Redirected<'_>, request: &RequestView<'_>) -> Answer {
     answer
 }
 
+/// Adds fields. What can be no field is left out: it would be read as something else.
+fn add_to(fields: &mut Fields) -> impl FnMut(&str, &[u8]) {
+    |name, value| _ = fields.push(name.as_bytes(), value)
+}
+
 /// The request's identifier: the client's own, if it has one that can be logged, or a new one.
 fn request_id(worker: &Worker, head: &RequestHead, scratch: &mut Scratch) {
     scratch.request_id.clear();
@@ -180,7 +185,10 @@ fn forwarding(
     scratch.authority.clear();
     scratch.authority.extend_from_slice(&forward.upstream_host(request));
     let filters = forward.filters();
-    scratch.request_headers = if filters.is_some() { forward.upstream_headers(request) } else { Vec::new() };
+    scratch.request_headers.clear();
+    if filters.is_some() {
+        forward.each_upstream_header(request, &mut add_to(&mut scratch.request_headers));
+    }
     let sharing = forward.sharing();
     let affinity = sharing.and_then(|sharing| sharing.affinity.as_ref());
     scratch.hash_key.clear();

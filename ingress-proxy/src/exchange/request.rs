@@ -2,11 +2,9 @@
 //!
 //! What concerns one connection goes first, then whatever only a proxy may say, in whoever's words; ours come last.
 
-use ingress_core::decision::Header;
-
 use super::Scratch;
 use super::plan::Forwarding;
-use crate::message::{EachField, Known, RequestHead};
+use crate::message::{EachField, Fields, Known, RequestHead};
 use crate::server::Client;
 use crate::worker::Worker;
 
@@ -21,7 +19,7 @@ pub(super) struct RequestFields<'a> {
 
 impl EachField for RequestFields<'_> {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
-        let headers = &*self.scratch.request_headers;
+        let headers = &self.scratch.request_headers;
         for (known, name, value) in self.head.fields.iter() {
             let is_ours = known.is_hop_by_hop()
                 || known.is_identity()
@@ -44,8 +42,11 @@ impl EachField for RequestFields<'_> {
         }
         call(b"X-Request-ID", &self.scratch.request_id);
         if self.plan.has_policy {
-            for (name, value) in headers.iter().filter(|(name, _)| !is_written_elsewhere(name)) {
-                call(name.as_bytes(), value);
+            for (known, name, value) in headers.iter() {
+                // These have a place of their own in a message.
+                if !matches!(known, Known::Connection | Known::Host | Known::XRequestId) {
+                    call(name, value);
+                }
             }
         } else {
             self.identity(call);
@@ -114,11 +115,6 @@ impl RequestFields<'_> {
     }
 }
 
-fn is_set(headers: &[Header], name: &[u8]) -> bool {
-    headers.iter().any(|(other, _)| other.as_bytes().eq_ignore_ascii_case(name))
-}
-
-/// Headers that have a place of their own in a message.
-fn is_written_elsewhere(name: &str) -> bool {
-    ["connection", "host", "x-request-id"].iter().any(|it| name.eq_ignore_ascii_case(it))
+fn is_set(headers: &Fields, name: &[u8]) -> bool {
+    headers.iter().any(|(_, other, _)| other.eq_ignore_ascii_case(name))
 }

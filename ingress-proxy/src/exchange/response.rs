@@ -2,16 +2,15 @@
 
 use std::borrow::Cow;
 
-use ingress_core::decision::Header;
 use ingress_core::policy::{Filters, ProxyRedirect};
 
-use crate::message::{BodyLength, EachField, Framing, Known, ResponseHead};
+use crate::message::{BodyLength, EachField, Fields, Framing, Known, ResponseHead};
 
 /// The fields that are sent with an endpoint's response.
 pub(super) struct ResponseFields<'a> {
     pub(super) head: &'a ResponseHead,
     /// What the decision sets.
-    pub(super) set: &'a [Header],
+    pub(super) set: &'a Fields,
     pub(super) filters: Option<&'a Filters>,
     /// The cookie that the client shall come back with.
     pub(super) cookie: Option<&'a [u8]>,
@@ -32,9 +31,7 @@ impl EachField for ResponseFields<'_> {
                 _ => call(name, value),
             }
         }
-        for (name, value) in self.set {
-            call(name.as_bytes(), value);
-        }
+        self.set.each(call);
         if let Some(cookie) = self.cookie {
             call(b"Set-Cookie", cookie);
         }
@@ -44,7 +41,7 @@ impl EachField for ResponseFields<'_> {
 impl ResponseFields<'_> {
     fn is_replaced(&self, name: &[u8]) -> bool {
         let is = |other: &str| other.as_bytes().eq_ignore_ascii_case(name);
-        self.set.iter().any(|(other, _)| is(other))
+        self.set.iter().any(|(_, other, _)| other.eq_ignore_ascii_case(name))
             || self.filters.is_some_and(|filters| filters.response.hide.iter().any(|other| is(other)))
     }
 

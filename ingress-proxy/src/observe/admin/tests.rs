@@ -27,7 +27,8 @@ fn fixture() -> Fixture {
         metrics: metrics::Metrics::new(2, metrics::Options::default()),
         health: Arc::clone(&health),
     };
-    let options = Options { health_check_path: "/alive".to_owned(), hosts: vec!["admin.internal".to_owned()] };
+    let options =
+        Options { health_check_path: "/alive".to_owned(), hosts: vec!["admin.internal".to_owned()], metrics: true };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let admin = Admin::start(listener, options, sources, ErrorLog::new(Box::new(io::sink()))).unwrap();
     Fixture { admin, health, publisher }
