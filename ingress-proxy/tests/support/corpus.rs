@@ -87,27 +87,29 @@ fn expected(word: &str) -> Expect {
 /// The bytes that a text with escapes stands for.
 fn plain(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some((before, escape)) = rest.split_once('\\') {
-        bytes.extend(before.as_bytes());
-        let byte = |byte| (vec![byte], &escape[1..]);
-        let (these, behind) = match escape.as_bytes() {
-            [b'r', ..] => byte(b'\r'),
-            [b'n', ..] => byte(b'\n'),
-            [b't', ..] => byte(b'\t'),
-            [b'0', ..] => byte(0),
-            [b'\\', ..] => byte(b'\\'),
-            [b'x', ..] => (vec![u8::from_str_radix(&escape[1..3], 16).unwrap()], &escape[3..]),
-            [b'(', ..] => {
-                let (repeated, behind) = escape[1..].split_once(')').unwrap();
-                let (what, times) = repeated.rsplit_once('*').unwrap();
-                (plain(what).repeat(times.parse().unwrap()), behind)
+    let mut rest = text.as_bytes();
+    loop {
+        let (escaped, behind): (Vec<u8>, _) = match rest {
+            [] => return bytes,
+            [b'\\', b'r', behind @ ..] => (b"\r".to_vec(), behind),
+            [b'\\', b'n', behind @ ..] => (b"\n".to_vec(), behind),
+            [b'\\', b't', behind @ ..] => (b"\t".to_vec(), behind),
+            [b'\\', b'0', behind @ ..] => (b"\0".to_vec(), behind),
+            [b'\\', b'\\', behind @ ..] => (b"\\".to_vec(), behind),
+            [b'\\', b'x', digits @ ..] => {
+                let (digits, behind) = digits.split_at(2);
+                let digits = std::str::from_utf8(digits).unwrap();
+                (vec![u8::from_str_radix(digits, 16).unwrap()], behind)
             }
-            _ => panic!("no such escape: {text}"),
+            [b'\\', b'(', repeated @ ..] => {
+                let end = repeated.iter().position(|byte| *byte == b')').unwrap();
+                let (what, times) = std::str::from_utf8(&repeated[..end]).unwrap().rsplit_once('*').unwrap();
+                (plain(what).repeat(times.parse().unwrap()), &repeated[end + 1..])
+            }
+            [b'\\', ..] => panic!("no such escape: {text}"),
+            [byte, behind @ ..] => (vec![*byte], behind),
         };
-        bytes.extend(these);
+        bytes.extend(escaped);
         rest = behind;
     }
-    bytes.extend(rest.as_bytes());
-    bytes
 }

@@ -260,10 +260,7 @@ fn check_host(request: &Request) -> Read<()> {
 /// A name or an address in brackets, and a port. Sub-delimiters and escapes of RFC 3986 are left out: no host has them.
 fn is_host(host: &[u8]) -> bool {
     let Ok(host) = std::str::from_utf8(host) else { return false };
-    let (name, port) = match host.rfind(':') {
-        Some(colon) if !host.ends_with(']') => (&host[..colon], &host[colon + 1..]),
-        _ => (host, ""),
-    };
+    let (name, port) = host.rsplit_once(':').filter(|_| !host.ends_with(']')).unwrap_or((host, ""));
     let is_address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
     let is_address = is_address.is_some_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
     let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
