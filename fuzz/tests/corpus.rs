@@ -44,3 +44,13 @@ fn annotations() {
 fn secret_pem() {
     each_seed("secret_pem", fuzz::secret_pem);
 }
+
+#[test]
+fn http1_head() {
+    each_seed("http1_head", fuzz::http1_head);
+}
+
+#[test]
+fn http1_chunked() {
+    each_seed("http1_chunked", fuzz::http1_chunked);
+}

@@ -7,7 +7,6 @@ use ingress_proxy::message::{
     BodyLength, EachField, Fields, Framing, Known, OutgoingRequest, RequestHead, Trailers, Version,
 };
 
-use super::corpus::Expect;
 use super::strict;
 
 pub(crate) const LIMITS: Limits = Limits { head: 32 << 10, fields: 100, target: 8 << 10, underscores: false };
@@ -210,18 +209,6 @@ impl Forwarded {
         let connection: Vec<_> = request.values("connection").chain(request.values("upgrade")).collect();
         let expected: &[&[u8]] = if self.is_websocket { &[b"Upgrade", b"websocket"] } else { &[] };
         assert_eq!(connection, expected, "{context}: {wire}");
-    }
-}
-
-impl Outcome {
-    pub(crate) fn kind(&self) -> Expect {
-        match self {
-            Self::Forward(_) => Expect::Forward,
-            Self::Local => Expect::Local,
-            Self::Refused(status) => Expect::Refused(*status),
-            Self::Broken => Expect::Broken,
-            Self::Waits => Expect::Waits,
-        }
     }
 }
 
