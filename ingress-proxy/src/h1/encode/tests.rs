@@ -100,6 +100,8 @@ fn responses() {
         of(304, BodyLength::Declared(5), new, true),
         (format!("{unmodified}Content-Length: 5\r\n\r\n"), Writing::None)
     );
+    let (_, writing) = of(304, BodyLength::Exact(5), new, true);
+    assert_eq!(writing, Writing::None);
     assert_eq!(of(304, BodyLength::Unknown, new, true), (format!("{unmodified}\r\n"), Writing::None));
 }
 
