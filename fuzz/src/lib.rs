@@ -3,6 +3,7 @@
 //! A function panics when something is wrong and returns otherwise. How to run the targets is in the README beside this.
 
 mod annotations;
+mod http1;
 mod proxy_header;
 mod requests;
 pub mod world;
@@ -113,6 +114,18 @@ pub fn secret_pem(bytes: &[u8]) {
         CertificateState::Unusable { reason } => assert!(!reason.is_empty()),
         _ => {}
     }
+}
+
+/// Bytes of a client, or of an endpoint.
+pub fn http1_head(bytes: &[u8]) {
+    http1::connection(bytes);
+    http1::response(bytes);
+}
+
+/// A body in chunks, and what follows it.
+pub fn http1_chunked(bytes: &[u8]) {
+    let head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    http1::connection(&[head, bytes].concat());
 }
 
 /// Splits at the first such byte; without one the second part is empty.

@@ -49,3 +49,13 @@ fn secret_pem() {
 fn proxy_header() {
     each_seed("proxy_header", fuzz::proxy_header);
 }
+
+#[test]
+fn http1_head() {
+    each_seed("http1_head", fuzz::http1_head);
+}
+
+#[test]
+fn http1_chunked() {
+    each_seed("http1_chunked", fuzz::http1_chunked);
+}

@@ -20,7 +20,9 @@ pub enum Writing {
 pub fn request(out: &mut Vec<u8>, request: &OutgoingRequest<'_>) {
     let is_old = request.version == Version::Http10 && request.body != BodyLength::Unknown;
     let version: &[u8] = if is_old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
-    for part in [request.method, b" ", request.target, version] {
+    // What is left of an absolute form may be a query alone; the path is empty then and written as `/` (RFC 9112 3.2.1).
+    let slash: &[u8] = if request.target.starts_with(b"?") { b"/" } else { b"" };
+    for part in [request.method, b" ", slash, request.target, version] {
         out.extend_from_slice(part);
     }
     if !request.authority.is_empty() || !is_old {

@@ -88,7 +88,7 @@ impl Facts {
         }
         if !named.is_empty() {
             let is_named = |name: &[u8]| named.iter().any(|named| named.eq_ignore_ascii_case(name));
-            fields.remove_if(|known, name, _| known == Known::Other && is_named(name));
+            fields.remove_if(|_, name, _| is_named(name));
         }
         Ok(found)
     }

@@ -55,6 +55,8 @@ fn requests() {
     );
     let old = OutgoingRequest { version: Version::Http10, authority: b"", fields: &Pairs(&[]), ..plain() };
     assert_eq!(of(old), "|GET /x?y HTTP/1.0\r\n\r\n");
+    let query = OutgoingRequest { target: b"?y", ..old };
+    assert_eq!(of(query), "|GET /?y HTTP/1.0\r\n\r\n");
     // There is no other way to say where such a body ends.
     let unknown = OutgoingRequest { body: BodyLength::Unknown, ..old };
     assert_eq!(of(unknown), "|GET /x?y HTTP/1.1\r\nHost: \r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -98,6 +100,8 @@ fn responses() {
         of(304, BodyLength::Declared(5), new, true),
         (format!("{unmodified}Content-Length: 5\r\n\r\n"), Writing::None)
     );
+    let (_, writing) = of(304, BodyLength::Exact(5), new, true);
+    assert_eq!(writing, Writing::None);
     assert_eq!(of(304, BodyLength::Unknown, new, true), (format!("{unmodified}\r\n"), Writing::None));
 }
 

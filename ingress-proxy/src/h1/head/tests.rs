@@ -210,6 +210,7 @@ fn hosts() {
 fn expectations() {
     assert_eq!(with("Expect: 100-continue, x\r\n").map(|_| ()), Err(Rejection::Expect));
     assert_eq!(with("Expect: 100-continue\r\nExpect: y\r\n").map(|_| ()), Err(Rejection::Expect));
+    assert_eq!(with("Expect: y\r\nExpect: 100-continue\r\n").map(|_| ()), Err(Rejection::Expect));
     assert_eq!(with("Expect:\r\n").map(|_| ()), Err(Rejection::Expect));
     assert!(with("Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n").unwrap().expects_continue);
     assert!(!with("Expect: 100-continue\r\nContent-Length: 0\r\n").unwrap().expects_continue);
