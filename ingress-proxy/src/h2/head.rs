@@ -7,7 +7,9 @@ use http::header::HeaderMap;
 use http::{request, response};
 
 use super::fields::{WhiteSpace, is_connection_specific, push};
-use crate::message::{Framing, InvalidField, Known, Rejection, RequestHead, ResponseHead, Version, is_token};
+use crate::message::{
+    Framing, InvalidField, Known, Rejection, RequestHead, ResponseHead, Version, is_token, target_length,
+};
 
 /// What a client may send.
 #[derive(Clone, Copy, Debug)]
@@ -85,8 +87,11 @@ fn target(parts: &request::Parts, limits: Limits) -> Result<&[u8], Refusal> {
         return Err(Refusal::Answer(Rejection::TargetTooLong));
     }
     let is_asterisk = target == b"*" && parts.method == http::Method::OPTIONS;
-    let is_clean = target.iter().all(|byte| *byte > 0x20 && *byte != 0x7f);
-    if is_clean && (target.starts_with(b"/") || is_asterisk) { Ok(target) } else { refused }
+    if target_length(target) == target.len() && (target.starts_with(b"/") || is_asterisk) {
+        Ok(target)
+    } else {
+        refused
+    }
 }
 
 /// Reads the fields; gives the declared length.
@@ -125,7 +130,7 @@ fn read_fields(head: &mut RequestHead, map: &HeaderMap, limits: Limits) -> Resul
                 cookie.extend_from_slice(value);
                 continue;
             }
-            _ if name.contains(&b'_') && !limits.underscores => continue,
+            _ if name.contains(&b'_') && !is_kept(name, limits) => continue,
             _ => {}
         }
         push(&mut head.fields, name, value, WhiteSpace::Refuse)?;
@@ -135,6 +140,11 @@ fn read_fields(head: &mut RequestHead, map: &HeaderMap, limits: Limits) -> Resul
         push(&mut head.fields, b"cookie", &cookie, WhiteSpace::Refuse)?;
     }
     Ok(length)
+}
+
+/// Whether a name with an underscore is kept: never if whoever reads underscores as hyphens would take it for one that counts.
+fn is_kept(name: &[u8], limits: Limits) -> bool {
+    limits.underscores && Known::of_any_spelling(name) == Known::Other
 }
 
 fn finish_websocket(head: &mut RequestHead) -> Result<(), Refusal> {

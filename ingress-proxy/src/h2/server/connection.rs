@@ -155,7 +155,11 @@ where
             return false;
         }
         if let Some(excess) = self.shared.guard.excess() {
-            self.close(Reason::ENHANCE_YOUR_CALM, Ended::Excess(excess));
+            let reason = match excess {
+                Excess::NoSettings => Reason::PROTOCOL_ERROR,
+                _ => Reason::ENHANCE_YOUR_CALM,
+            };
+            self.close(reason, Ended::Excess(excess));
             return true;
         }
         if self.connection.has_streams() || self.live.get() > 0 {
