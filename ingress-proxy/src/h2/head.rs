@@ -4,6 +4,7 @@
 //! further on. Source: RFC 9113 8.2 and 8.3, RFC 8441.
 
 use http::header::HeaderMap;
+use http::uri::PathAndQuery;
 use http::{request, response};
 
 use super::fields::{WhiteSpace, is_connection_specific, push};
@@ -75,14 +76,16 @@ fn is_websocket(parts: &request::Parts) -> Result<bool, Refusal> {
 
 fn target(parts: &request::Parts, limits: Limits) -> Result<&[u8], Refusal> {
     let refused = Err(Refusal::Reset(Rejection::Target));
-    // Without `:authority` `h2` lets a request pass that has no `:path`, and `http` then says that it is `/`.
-    if parts.uri.path().is_empty() {
-        return refused;
-    }
     if parts.uri.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
         return refused;
     }
-    let target = parts.uri.path_and_query().map_or("", |target| target.as_str()).as_bytes();
+    let Some(path) = parts.uri.path_and_query() else { return refused };
+    let target = path.as_str().as_bytes();
+    // `http` takes a fragment away, and then says of an empty path that it is `/`, as of one that never was. Neither is equal
+    // to a real one.
+    if target == b"/" && *path != PathAndQuery::from_static("/") {
+        return refused;
+    }
     if target.len() > limits.max_target {
         return Err(Refusal::Answer(Rejection::TargetTooLong));
     }
@@ -124,7 +127,7 @@ fn read_fields(head: &mut RequestHead, map: &HeaderMap, limits: Limits) -> Resul
                 if value.trim_ascii().len() != value.len() {
                     return Err(Refusal::Reset(Rejection::FieldValue));
                 }
-                if !cookie.is_empty() {
+                if !cookie.is_empty() && !value.is_empty() {
                     cookie.extend_from_slice(b"; ");
                 }
                 cookie.extend_from_slice(value);
