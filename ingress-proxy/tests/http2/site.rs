@@ -134,7 +134,7 @@ async fn answer(site: &Site, head: &RequestHead, mut stream: ServerStream) -> io
         return finish(&mut stream, None).await;
     }
     let path = String::from_utf8_lossy(&head.target).into_owned();
-    match path.split('/').nth(1).unwrap_or_default() {
+    match path.split(['/', '?']).nth(1).unwrap_or_default() {
         // Streams the body back, trailers too.
         "echo" => {
             stream.start(&start(BodyLength::Unknown))?;
