@@ -70,7 +70,8 @@ impl Place {
             Self::Scheme => text == b"http" || text == b"https",
             // Which names are hosts is for the engine to say; no separator and no control may reach it.
             Self::Authority => {
-                !text.is_empty() && text.iter().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{}|/?#%".contains(byte))
+                !text.is_empty()
+                    && text.iter().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{}|/?#%".contains(byte))
             }
             Self::Path => text.starts_with(b"/") && text.iter().all(|byte| *byte > b' ' && *byte != 0x7f),
             Self::Name | Self::TrailerName => is_token(text) && !text.iter().any(u8::is_ascii_uppercase),
@@ -112,9 +113,7 @@ impl Place {
 
     /// The text as the service saw it.
     fn seen(self, head: &RequestHead, trailers: Option<&Trailers>) -> Option<Vec<u8>> {
-        let name = |fields: &ingress_proxy::message::Fields| {
-            fields.iter().next().map(|(_, name, _)| name.to_vec())
-        };
+        let name = |fields: &ingress_proxy::message::Fields| fields.iter().next().map(|(_, name, _)| name.to_vec());
         match self {
             Self::Method => Some(head.method.clone()),
             Self::Scheme => Some(Vec::new()),
@@ -176,7 +175,9 @@ async fn check(clock: &ingress_proxy::worker::Clock, place: Place, text: &[u8]) 
 /// Whether an allowed text also has to be accepted: `http` refuses some more in authorities and paths.
 fn is_sure(place: Place, text: &[u8]) -> bool {
     match place {
-        Place::Authority | Place::Path => text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/.-?=&".contains(byte)),
+        Place::Authority | Place::Path => {
+            text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/.-?=&".contains(byte))
+        }
         Place::Method => text != b"CONNECT",
         // Those of one byte could be anything.
         _ => true,
@@ -201,7 +202,9 @@ fn check_all(cases: impl Iterator<Item = (Place, Vec<u8>)>, at_least: usize) {
 #[test]
 fn every_byte_in_every_place() {
     check_all(
-        PLACES.into_iter().flat_map(|place| (0..=255_u8).map(move |byte| (place, put(place.innocent(), At::Middle, &[byte])))),
+        PLACES
+            .into_iter()
+            .flat_map(|place| (0..=255_u8).map(move |byte| (place, put(place.innocent(), At::Middle, &[byte])))),
         2_560,
     );
 }
@@ -209,8 +212,28 @@ fn every_byte_in_every_place() {
 #[test]
 fn what_splits_messages_at_every_end() {
     let texts: [&[u8]; 22] = [
-        b"", b"\r", b"\n", b"\r\n", b"\r\nx: y", b"\r\n\r\nGET /b HTTP/1.1\r\n\r\n", b"\0", b" ", b"\t", b"  ", b":", b": ",
-        b"\x7f", b"\x80", b"\xff", b"\xc3\xa9", b"X", b"#", b"@", b",", b" HTTP/1.1", b"%0d%0a",
+        b"",
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b"\r\nx: y",
+        b"\r\n\r\nGET /b HTTP/1.1\r\n\r\n",
+        b"\0",
+        b" ",
+        b"\t",
+        b"  ",
+        b":",
+        b": ",
+        b"\x7f",
+        b"\x80",
+        b"\xff",
+        b"\xc3\xa9",
+        b"X",
+        b"#",
+        b"@",
+        b",",
+        b" HTTP/1.1",
+        b"%0d%0a",
     ];
     let ends = [At::Start, At::End, At::Alone];
     check_all(

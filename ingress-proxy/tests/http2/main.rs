@@ -6,6 +6,5 @@ mod bytes;
 mod client;
 mod conformance;
 mod exchange;
-mod floods;
 mod site;
 mod wire;
