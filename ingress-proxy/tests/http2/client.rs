@@ -1,119 +1,20 @@
-//! Connections to endpoints: an endpoint of frames, and our own server as one.
+//! Streams to endpoints: an endpoint of frames, and our own server as one.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
-use h2::Reason;
-use ingress_proxy::config;
 use ingress_proxy::exchange::{HeadError, Upstream};
-use ingress_proxy::h2::Ended;
-use ingress_proxy::h2::budget::Excess;
-use ingress_proxy::h2::client::{ClientSettings, ClientStream, Connection, Multiplexer, Next, connect};
-use ingress_proxy::message::{
-    BodyLength, Fill, Framing, OutgoingRequest, ResponseHead, Sink, Source, Trailers, Version,
-};
-use ingress_proxy::worker::Clock;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::task::{spawn_local, yield_now};
-use tokio::time::sleep;
+use ingress_proxy::h2::client::{ClientStream, connect};
+use ingress_proxy::message::{BodyLength, Fill, Framing, OutgoingRequest, Sink, Source, Trailers, Version};
+use tokio::io::{AsyncWriteExt, duplex};
+use tokio::task::spawn_local;
 
 use super::site::{Pairs, Peer, default_settings, finish, patiently, read_all, run, write_all};
 use super::wire::*;
 
-const SHORT: Duration = Duration::from_millis(300);
-
-fn client_settings() -> ClientSettings {
-    ClientSettings::from(&config::Upstream::default())
-}
-
-/// An endpoint that is played by the test.
-struct Endpoint {
-    io: DuplexStream,
-    connection: Connection,
-    ended: Rc<RefCell<Option<Ended>>>,
-}
-
-impl Endpoint {
-    async fn new(clock: &Clock, config: ClientSettings, values: &[(u16, u32)]) -> Self {
-        let (mut io, ours) = duplex(1 << 20);
-        let ended = Rc::new(RefCell::new(None));
-        let end = Rc::clone(&ended);
-        let connecting =
-            connect(ours, &Rc::new(config), clock, move |how| *end.borrow_mut() = Some(how)).await.unwrap();
-        let mut preface = [0; 24];
-        patiently(io.read_exact(&mut preface)).await.unwrap();
-        assert_eq!(preface, PREFACE);
-        io.write_all(&[settings(values), frame(SETTINGS, ACK, 0, &[])].concat()).await.unwrap();
-        let mut endpoint = Self { io, connection: connecting, ended };
-        // Its settings are known when they are acknowledged.
-        endpoint.until(|frame| frame.kind == SETTINGS && frame.flags & ACK != 0).await;
-        endpoint
-    }
-
-    async fn send(&mut self, frames: &[&[u8]]) {
-        let _ = self.io.write_all(&frames.concat()).await;
-    }
-
-    async fn until(&mut self, is_it: impl Fn(&Frame) -> bool) -> Option<Frame> {
-        loop {
-            let frame = patiently(read_frame(&mut self.io)).await?;
-            if is_it(&frame) {
-                return Some(frame);
-            }
-        }
-    }
-
-    async fn ended(&self) -> Ended {
-        patiently(async {
-            loop {
-                if let Some(ended) = self.ended.borrow_mut().take() {
-                    return ended;
-                }
-                sleep(Duration::from_millis(1)).await;
-            }
-        })
-        .await
-    }
-
-    /// A stream on which a request was sent.
-    async fn ask(&mut self, body: BodyLength) -> ClientStream {
-        let mut stream = self.connection.stream().expect("there is room");
-        stream.start(&outgoing(body, &Pairs(&[(b"Content-Type", b"application/grpc")]))).unwrap();
-        assert_eq!(self.until(|frame| frame.kind == HEADERS).await.map(|frame| frame.kind), Some(HEADERS));
-        stream
-    }
-}
-
-fn outgoing<'a>(body: BodyLength, fields: &'a Pairs<'a>) -> OutgoingRequest<'a> {
-    OutgoingRequest {
-        version: Version::Http2,
-        method: b"POST",
-        target: b"/pkg.Service/Method",
-        authority: b"a.example",
-        fields,
-        body,
-        websocket: false,
-        connection: None,
-    }
-}
-
-fn response(stream: u32, flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
-    headers(stream, END_HEADERS | flags, &block(fields))
-}
-
-async fn head(stream: &mut ClientStream) -> Result<ResponseHead, HeadError> {
-    let mut head = ResponseHead::default();
-    patiently(poll_fn(|cx| stream.poll_head(cx, &mut head))).await?;
-    Ok(head)
-}
-
-fn go_away(last: u32, error: u32) -> Vec<u8> {
-    frame(GOAWAY, 0, 0, &[last.to_be_bytes(), error.to_be_bytes()].concat())
-}
+use super::endpoint::{Endpoint, SHORT, client_settings, go_away, head, outgoing, response};
 
 /// Writes a body and reads the other at the same time.
 async fn converse(stream: &mut ClientStream, mut rest: &[u8], trailers: Option<&Trailers>) -> Vec<u8> {
@@ -330,40 +231,6 @@ fn an_endpoint_that_is_silent_or_takes_nothing() {
 }
 
 #[test]
-fn a_connection_that_may_be_a_black_hole_gets_no_more_streams() {
-    run(async |clock| {
-        let mut quiet = Endpoint::new(&clock, client_settings(), &[]).await;
-        let mut lively = Endpoint::new(&clock, client_settings(), &[]).await;
-        let streams = (quiet.ask(BodyLength::None).await, lively.ask(BodyLength::None).await);
-        sleep(Duration::from_millis(5_300)).await;
-        lively.send(&[&ping(b"12345678")]).await;
-        lively.until(|frame| frame.kind == PING).await;
-        drop(streams);
-        assert!(!quiet.connection.is_usable() && lively.connection.is_usable());
-    });
-}
-
-#[test]
-fn a_hundred_empty_frames_cost_a_connection_and_no_more() {
-    run(async |clock| {
-        let mut endpoint = Endpoint::new(&clock, client_settings(), &[]).await;
-        let multiplexer = Multiplexer::new(1);
-        let Next::Dial(dial) = multiplexer.next().await else { panic!("there is none") };
-        let mut stream = dial.bring(endpoint.connection.clone()).unwrap();
-        stream.start(&outgoing(BodyLength::None, &Pairs(&[]))).unwrap();
-        endpoint.until(|frame| frame.kind == HEADERS).await;
-        endpoint.send(&[&response(1, 0, &[(":status", "200")])]).await;
-        head(&mut stream).await.unwrap();
-        for _ in 0..101 {
-            endpoint.send(&[&data(1, 0, b"")]).await;
-        }
-        assert!(matches!(endpoint.ended().await, Ended::Protocol(Reason::ENHANCE_YOUR_CALM)));
-        assert!(read_all(&mut stream).await.1.is_some());
-        assert!(matches!(patiently(multiplexer.next()).await, Next::Dial(_)));
-    });
-}
-
-#[test]
 fn many_small_messages_cost_nothing() {
     run(async |clock| {
         let mut endpoint = Endpoint::new(&clock, client_settings(), &[]).await;
@@ -408,109 +275,5 @@ fn a_slow_stream_does_not_stop_the_others() {
         endpoint.send(&[&response(41, 0, &[(":status", "200")]), &data(41, END_STREAM, &[1; 16 << 10])]).await;
         head(&mut quick).await.unwrap();
         assert_eq!(patiently(read_all(&mut quick)).await.0.len(), 16 << 10);
-    });
-}
-
-#[test]
-fn the_endpoint_says_how_many_streams() {
-    run(async |clock| {
-        let mut endpoint = Endpoint::new(&clock, client_settings(), &[(3, 2)]).await;
-        let multiplexer = Rc::new(Multiplexer::new(1));
-        let Next::Dial(dial) = multiplexer.next().await else { panic!("there is none") };
-        let mut streams = vec![dial.bring(endpoint.connection.clone()).unwrap()];
-        let Next::Stream(second) = multiplexer.next().await else { panic!("there is room") };
-        streams.push(second);
-        let waiting = Rc::clone(&multiplexer);
-        let waiting = spawn_local(async move { matches!(waiting.next().await, Next::Stream(_)) });
-        sleep(SHORT / 3).await;
-        assert!(!waiting.is_finished());
-        streams.pop();
-        assert!(patiently(waiting).await.unwrap());
-        // It allows none at all any more, and takes all when the connection is gone.
-        let waiting = Rc::clone(&multiplexer);
-        let waiting = spawn_local(async move {
-            let second = waiting.next().await;
-            assert!(matches!(second, Next::Stream(_)));
-            matches!(waiting.next().await, Next::Dial(_))
-        });
-        sleep(SHORT / 3).await;
-        assert!(!waiting.is_finished());
-        endpoint.send(&[&go_away(0, NO_ERROR)]).await;
-        assert!(patiently(waiting).await.unwrap());
-        assert_eq!(multiplexer.connections(), 0);
-    });
-}
-
-#[test]
-fn one_dials_and_the_others_wait_for_it() {
-    run(async |clock| {
-        let endpoint = Endpoint::new(&clock, client_settings(), &[]).await;
-        let multiplexer = Rc::new(Multiplexer::new(4));
-        let ask = || {
-            let multiplexer = Rc::clone(&multiplexer);
-            spawn_local(async move { multiplexer.next().await })
-        };
-        let Next::Dial(dial) = multiplexer.next().await else { panic!("there is none") };
-        let waiting: Vec<_> = (0..3).map(|_| ask()).collect();
-        yield_now().await;
-        drop(dial);
-        for task in waiting {
-            assert!(matches!(patiently(task).await.unwrap(), Next::Failed));
-        }
-        // Whoever comes later tries again.
-        let Next::Dial(dial) = multiplexer.next().await else { panic!("it may be better now") };
-        let waiting = ask();
-        yield_now().await;
-        let _first = dial.bring(endpoint.connection.clone()).unwrap();
-        assert!(matches!(patiently(waiting).await.unwrap(), Next::Stream(_)));
-        assert_eq!(multiplexer.connections(), 1);
-        drop(multiplexer);
-        assert!(!endpoint.connection.is_usable(), "an endpoint that is gone gets no more streams");
-    });
-}
-
-#[test]
-fn connections_end() {
-    run(async |clock| {
-        let idle = ClientSettings { keep_alive: SHORT, ..client_settings() };
-        let mut endpoint = Endpoint::new(&clock, idle, &[]).await;
-        let last = endpoint.until(|frame| frame.kind == GOAWAY).await;
-        assert_eq!(last.unwrap().error(), Some(NO_ERROR));
-        assert!(matches!(endpoint.ended().await, Ended::Idle));
-
-        let old = ClientSettings { max_age: SHORT, ..client_settings() };
-        let mut endpoint = Endpoint::new(&clock, old, &[]).await;
-        let stream = endpoint.ask(BodyLength::None).await;
-        sleep(SHORT * 2).await;
-        assert!(!endpoint.connection.is_usable());
-        drop(stream);
-        assert!(matches!(endpoint.ended().await, Ended::ShutDown));
-
-        let few = ClientSettings { max_requests: 2, ..client_settings() };
-        let mut endpoint = Endpoint::new(&clock, few, &[]).await;
-        let streams = [endpoint.ask(BodyLength::None).await, endpoint.ask(BodyLength::None).await];
-        assert!(endpoint.connection.stream().is_none());
-        drop(streams);
-        assert!(matches!(endpoint.ended().await, Ended::ShutDown));
-
-        let watched = ClientSettings { ping: Some((SHORT, SHORT)), ..client_settings() };
-        let mut endpoint = Endpoint::new(&clock, watched, &[]).await;
-        let mut stream = endpoint.ask(BodyLength::None).await;
-        let sent = endpoint.until(|frame| frame.kind == PING).await.unwrap();
-        endpoint.send(&[&frame(PING, ACK, 0, &sent.payload)]).await;
-        endpoint.until(|frame| frame.kind == PING).await.expect("there is another");
-        assert!(matches!(head(&mut stream).await, Err(HeadError::Io(_))));
-        assert!(matches!(endpoint.ended().await, Ended::NoPong));
-    });
-}
-
-#[test]
-fn an_endpoint_that_floods() {
-    run(async |clock| {
-        let mut endpoint = Endpoint::new(&clock, client_settings(), &[]).await;
-        let mut stream = endpoint.ask(BodyLength::None).await;
-        endpoint.send(&[&ping(b"12345678").repeat(3_000)]).await;
-        assert!(matches!(endpoint.ended().await, Ended::Excess(Excess::ControlFrames)));
-        assert!(matches!(head(&mut stream).await, Err(HeadError::Io(_))));
     });
 }

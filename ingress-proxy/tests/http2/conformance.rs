@@ -3,6 +3,7 @@
 //! Each case goes over a connection of its own, after the preface and SETTINGS unless it is about those. Where the RFC leaves
 //! a choice the case names all answers that are right.
 
+mod flow;
 mod frames;
 mod messages;
 

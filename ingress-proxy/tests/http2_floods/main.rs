@@ -4,7 +4,14 @@
 //! connections where memory is at stake (10; 100). What each attack cost is printed; `--nocapture` shows it. It is a process of
 //! its own because it looks at the memory of all of it.
 
-#![expect(unreachable_pub, reason = "the modules of one test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "the modules of one test"
+)]
 
 mod attacks;
 mod server;
