@@ -119,6 +119,29 @@ fn more_than_a_window_goes_both_ways() {
 }
 
 #[test]
+fn a_client_that_acknowledges_every_frame_is_no_flood() {
+    run(async |clock| {
+        let mut peer = Peer::begin(&clock, &default_settings()).await;
+        peer.send(&get(1, "/bytes/40000000")).await;
+        let (mut received, mut sent) = (0, 0);
+        loop {
+            let frame = patiently(read_frame(&mut peer.io)).await.expect("it goes on");
+            assert!(frame.error().is_none(), "{frame:?} after {sent} frames");
+            if frame.kind == DATA {
+                received += frame.payload.len();
+                if frame.flags & END_STREAM != 0 {
+                    break;
+                }
+                let amount = u32::try_from(frame.payload.len()).unwrap();
+                peer.send(&[window_update(0, amount), window_update(1, amount), ping(b"12345678")].concat()).await;
+                sent += 3;
+            }
+        }
+        assert!(received == 40_000_000 && sent > 7_000, "{received} bytes, {sent} frames");
+    });
+}
+
+#[test]
 fn interim_responses() {
     run(async |clock| {
         let (_, frames) = exchange(&clock, &default_settings(), &[&get(1, "/interim")]).await;

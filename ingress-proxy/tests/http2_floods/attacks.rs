@@ -157,12 +157,13 @@ pub fn attacks() -> Vec<Attack> {
         .may_answer(100),
         Attack {
             is_many: true,
-            // So that it knows the window before it uses it.
-            pause: Duration::from_millis(5),
-            ..attack("uploads nobody reads", End::Held, {
-                let bodies = streams().map(|id| data(id, 0, &[0; 10_000]));
-                streams().map(|id| post(id, "/wait")).chain(bodies)
-            })
+            // It has to know of the window before it uses it.
+            pause: Duration::from_millis(300),
+            pieces: vec![
+                streams().fold(opening(&[]), |bytes, id| [bytes, post(id, "/wait")].concat()),
+                streams().flat_map(|id| data(id, 0, &[0; 10_000])).collect(),
+            ],
+            ..attack("uploads nobody reads", End::Held, std::iter::empty())
         },
     ]
 }
