@@ -31,6 +31,8 @@ pub enum Excess {
     WriteStalled,
     /// Too many requests that are malformed or too many at a time.
     Refusals,
+    /// A first frame that is not SETTINGS (RFC 9113 3.4), which `h2` does not mind.
+    NoSettings,
 }
 
 impl Excess {
@@ -42,6 +44,7 @@ impl Excess {
             Self::SlowHead => "slow-head",
             Self::WriteStalled => "write-stalled",
             Self::Refusals => "refusals",
+            Self::NoSettings => "no-settings",
         }
     }
 }
@@ -158,6 +161,8 @@ impl Guard {
 pub(super) struct Guarded<I> {
     io: I,
     scanner: Scanner,
+    /// Whether there was a frame.
+    has_begun: bool,
     guard: Rc<Guard>,
     head: Deadline,
     write: Deadline,
@@ -178,6 +183,7 @@ impl<I> Guarded<I> {
         Self {
             io,
             scanner,
+            has_begun: false,
             guard: Rc::clone(guard),
             head: Deadline::new(&guard.clock, Some(head)),
             write: Deadline::new(&guard.clock, Some(write)),
@@ -220,6 +226,9 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
             guard.heard.set(now);
             let mut bucket = guard.bucket.borrow_mut();
             this.scanner.scan(new, |head| {
+                if !std::mem::replace(&mut this.has_begun, true) && !head.is_settings() {
+                    guard.overstep(Excess::NoSettings);
+                }
                 if head.is_control() && !bucket.spend(now) {
                     guard.overstep(Excess::ControlFrames);
                 }

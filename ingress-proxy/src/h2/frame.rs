@@ -13,12 +13,15 @@ pub(super) mod kind {
     pub(in crate::h2) const DATA: u8 = 0x0;
     /// `HEADERS`.
     pub(in crate::h2) const HEADERS: u8 = 0x1;
+    /// `SETTINGS`.
+    pub(in crate::h2) const SETTINGS: u8 = 0x4;
     /// `PUSH_PROMISE`.
     pub(in crate::h2) const PUSH_PROMISE: u8 = 0x5;
     /// `CONTINUATION`.
     pub(in crate::h2) const CONTINUATION: u8 = 0x9;
 }
 
+const ACK: u8 = 0x1;
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
@@ -52,6 +55,11 @@ impl FrameHead {
             kind::DATA => self.length == 0,
             _ => true,
         }
+    }
+
+    /// Whether these are settings, and not the acknowledgement of others.
+    pub(super) fn is_settings(self) -> bool {
+        self.kind == kind::SETTINGS && self.flags & ACK == 0
     }
 
     /// Whether the frame begins or continues a block of fields.

@@ -4,10 +4,13 @@
 //! further on. Source: RFC 9113 8.2 and 8.3, RFC 8441.
 
 use http::header::HeaderMap;
+use http::uri::PathAndQuery;
 use http::{request, response};
 
 use super::fields::{WhiteSpace, is_connection_specific, push};
-use crate::message::{Framing, InvalidField, Known, Rejection, RequestHead, ResponseHead, Version, is_token};
+use crate::message::{
+    Framing, InvalidField, Known, Rejection, RequestHead, ResponseHead, Version, is_token, target_length,
+};
 
 /// What a client may send.
 #[derive(Clone, Copy, Debug)]
@@ -73,20 +76,25 @@ fn is_websocket(parts: &request::Parts) -> Result<bool, Refusal> {
 
 fn target(parts: &request::Parts, limits: Limits) -> Result<&[u8], Refusal> {
     let refused = Err(Refusal::Reset(Rejection::Target));
-    // Without `:authority` `h2` lets a request pass that has no `:path`, and `http` then says that it is `/`.
-    if parts.uri.path().is_empty() {
-        return refused;
-    }
     if parts.uri.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
         return refused;
     }
-    let target = parts.uri.path_and_query().map_or("", |target| target.as_str()).as_bytes();
+    let Some(path) = parts.uri.path_and_query() else { return refused };
+    let target = path.as_str().as_bytes();
+    // `http` takes a fragment away, and then says of an empty path that it is `/`, as of one that never was. Neither is equal
+    // to a real one.
+    if target == b"/" && *path != PathAndQuery::from_static("/") {
+        return refused;
+    }
     if target.len() > limits.max_target {
         return Err(Refusal::Answer(Rejection::TargetTooLong));
     }
     let is_asterisk = target == b"*" && parts.method == http::Method::OPTIONS;
-    let is_clean = target.iter().all(|byte| *byte > 0x20 && *byte != 0x7f);
-    if is_clean && (target.starts_with(b"/") || is_asterisk) { Ok(target) } else { refused }
+    if target_length(target) == target.len() && (target.starts_with(b"/") || is_asterisk) {
+        Ok(target)
+    } else {
+        refused
+    }
 }
 
 /// Reads the fields; gives the declared length.
@@ -119,13 +127,13 @@ fn read_fields(head: &mut RequestHead, map: &HeaderMap, limits: Limits) -> Resul
                 if value.trim_ascii().len() != value.len() {
                     return Err(Refusal::Reset(Rejection::FieldValue));
                 }
-                if !cookie.is_empty() {
+                if !cookie.is_empty() && !value.is_empty() {
                     cookie.extend_from_slice(b"; ");
                 }
                 cookie.extend_from_slice(value);
                 continue;
             }
-            _ if name.contains(&b'_') && !limits.underscores => continue,
+            _ if name.contains(&b'_') && !is_kept(name, limits) => continue,
             _ => {}
         }
         push(&mut head.fields, name, value, WhiteSpace::Refuse)?;
@@ -135,6 +143,11 @@ fn read_fields(head: &mut RequestHead, map: &HeaderMap, limits: Limits) -> Resul
         push(&mut head.fields, b"cookie", &cookie, WhiteSpace::Refuse)?;
     }
     Ok(length)
+}
+
+/// Whether a name with an underscore is kept: never if whoever reads underscores as hyphens would take it for one that counts.
+fn is_kept(name: &[u8], limits: Limits) -> bool {
+    limits.underscores && Known::of_any_spelling(name) == Known::Other
 }
 
 fn finish_websocket(head: &mut RequestHead) -> Result<(), Refusal> {

@@ -129,10 +129,10 @@ where
     fn poll(&mut self, cx: &mut Context<'_>, shutdown: Pin<&mut impl Future<Output = ()>>) -> Poll<Ended> {
         if !self.is_told && shutdown.poll(cx).is_ready() {
             self.is_told = true;
-            self.go_away();
+            self.go_away(cx);
         }
         if self.stage == Stage::Open && self.age.is_over(cx) {
-            self.go_away();
+            self.go_away(cx);
         }
         loop {
             match self.connection.poll_accept(cx) {
@@ -155,7 +155,11 @@ where
             return false;
         }
         if let Some(excess) = self.shared.guard.excess() {
-            self.close(Reason::ENHANCE_YOUR_CALM, Ended::Excess(excess));
+            let reason = match excess {
+                Excess::NoSettings => Reason::PROTOCOL_ERROR,
+                _ => Reason::ENHANCE_YOUR_CALM,
+            };
+            self.close(reason, Ended::Excess(excess));
             return true;
         }
         if self.connection.has_streams() || self.live.get() > 0 {
@@ -178,9 +182,11 @@ where
         self.connection.abrupt_shutdown(reason);
     }
 
-    fn go_away(&mut self) {
+    fn go_away(&mut self, cx: &mut Context<'_>) {
         if self.stage == Stage::Open {
             self.stage = Stage::GoingAway;
+            // It begins with the question.
+            self.grace.is_over(cx);
             self.connection.graceful_shutdown();
         }
     }
@@ -234,7 +240,7 @@ where
         }
         self.requests += 1;
         if self.requests >= self.settings.max_requests {
-            self.go_away();
+            self.go_away(cx);
         }
     }
 
