@@ -73,13 +73,13 @@ pub(crate) fn measure(scenario: Scenario, peer: &Peer, options: &Options, cores:
     let (answered, before, start) = (generator.answered(), usage::cpu(&family), Instant::now());
     generator.run_for(seconds)?;
     let (answered, after, time) = (generator.answered() - answered, usage::cpu(&family), start.elapsed());
-    match h2load {
-        Some(h2load) => h2load.finish(&mut generator)?,
-        None => generator.rest(),
+    if let Some(h2load) = h2load {
+        h2load.finish(&mut generator)?;
     }
     if let Some(failure) = generator.counts().first_failure.or_else(|| generator.complaint().map(str::to_owned)) {
         return Err(failure.into());
     }
+    generator.rest();
     let (user, system) = (after.user - before.user, after.system - before.system);
     if answered == 0 || user + system < LEAST_CPU {
         return Err(format!("{answered} requests in {:.3} s on a core are too few", user + system).into());

@@ -55,7 +55,7 @@ const TARGETS: [Target; 6] = [
         most: 10.0,
         of: |outcome| median(outcome.changes.milliseconds.clone()),
     },
-    Target { name: "requests failed meanwhile", most: 0.0, of: |outcome| Some(outcome.changes.failed()) },
+    Target { name: "requests failed or misrouted meanwhile", most: 0.0, of: |outcome| Some(outcome.changes.failed()) },
 ];
 
 pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<ExitCode, Error> {
@@ -97,7 +97,8 @@ fn one(peer: &Peer, options: &Options, cores: Cores) -> Result<Outcome, Error> {
     let served = serve(peer, site, None, &mut generator, cores)?;
     let (ready, full) = (served.ready.as_secs_f64(), memory(&served.process.family())?);
     eprintln!("{kind}: changes");
-    let changes = change::measure(peer, &served, &mut generator)?;
+    let changes = change::measure(peer, &served, &mut generator)
+        .map_err(|error| format!("{error}: {}", served.process.last_words()))?;
     let used = memory(&served.process.family())?;
     drop(served);
 
@@ -125,7 +126,7 @@ fn print(options: &Options, outcomes: &[Outcome]) {
     );
     println!(
         "| proxy | ready s | MiB, one route | MiB, all | MiB after changes | throughput to that of one | changes | \
-         ms until effect | failed requests |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+         ms until effect | failed or misrouted requests |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
     );
     for outcome in outcomes {
         let Outcome { kind, idle, full, used, ready, throughput, changes } = outcome;

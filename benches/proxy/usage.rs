@@ -52,15 +52,15 @@ pub(crate) fn cpu(family: &BTreeSet<u32>) -> Cpu {
     cpu
 }
 
-/// The memory of processes.
+/// The memory of processes. One that is just ending has none.
 pub(crate) fn memory(family: &BTreeSet<u32>) -> Result<Memory, Error> {
     let mut memory = Memory::default();
     for pid in family {
-        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-        memory.resident += mebibytes(&text, "Rss:").ok_or("no Rss in smaps_rollup")?;
-        memory.proportional += mebibytes(&text, "Pss:").ok_or("no Pss in smaps_rollup")?;
+        let Ok(text) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else { continue };
+        memory.resident += mebibytes(&text, "Rss:").unwrap_or_default();
+        memory.proportional += mebibytes(&text, "Pss:").unwrap_or_default();
     }
-    Ok(memory)
+    if memory.resident > 0.0 { Ok(memory) } else { Err("the memory of the proxy cannot be read".into()) }
 }
 
 /// When a process was started, which tells it from a later one of the same id.

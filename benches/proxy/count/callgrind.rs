@@ -8,8 +8,22 @@ use benches::matcher::Error;
 use super::{Figure, MOST_ALLOCATIONS, MOST_INSTRUCTIONS, Tally, Tool};
 use crate::process::Launch;
 
-/// What gives out memory in libc.
-const ALLOCATORS: [&str; 6] = ["malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "memalign"];
+/// What gives out memory, in libc and in Rust's library where that is not inlined.
+const ALLOCATORS: [&str; 13] = [
+    "malloc",
+    "calloc",
+    "realloc",
+    "posix_memalign",
+    "aligned_alloc",
+    "memalign",
+    "_mid_memalign",
+    "__rust_alloc",
+    "__rust_alloc_zeroed",
+    "__rust_realloc",
+    "__rdl_alloc",
+    "__rdl_alloc_zeroed",
+    "__rdl_realloc",
+];
 /// The name of the count of instructions, which no function has.
 const INSTRUCTIONS: &str = "instructions in user space";
 /// The callers to be named.
@@ -30,24 +44,36 @@ pub(super) const TOOL: Tool = Tool {
 /// Of a whole run: instructions, and for each function how often it asked for memory.
 fn read(text: &str) -> Result<Tally, Error> {
     let mut tally = Tally::new();
+    let mut total = None;
     let (mut caller, mut called) = ("", "");
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("fn=") {
             caller = name;
         } else if let Some(name) = line.strip_prefix("cfn=") {
-            // The second level of a recursion is `name'2`.
-            called = name.split('\'').next().unwrap_or_default();
-        } else if let Some(calls) = line.strip_prefix("calls=").filter(|_| ALLOCATORS.contains(&called)) {
-            let count: u64 = calls.split(' ').next().unwrap_or_default().parse()?;
-            // What the allocator does within itself is one allocation.
-            if !ALLOCATORS.contains(&caller) {
+            called = name;
+        } else if let Some(calls) = line.strip_prefix("calls=") {
+            // What an allocator does within itself is one allocation.
+            if allocates(called) && !allocates(caller) {
+                let count: u64 = calls.split(' ').next().unwrap_or_default().parse()?;
                 *tally.entry(caller.to_owned()).or_default() += count;
             }
-        } else if let Some(total) = line.strip_prefix("totals: ") {
-            tally.insert(INSTRUCTIONS.to_owned(), total.trim().parse()?);
+        } else if let Some(count) = line.strip_prefix("totals: ") {
+            total = Some(count.trim().parse()?);
         }
     }
-    if tally.contains_key(INSTRUCTIONS) { Ok(tally) } else { Err("callgrind wrote no totals".into()) }
+    if tally.is_empty() {
+        return Err("not one allocation was seen, so those of requests would not be either".into());
+    }
+    tally.insert(INSTRUCTIONS.to_owned(), total.ok_or("callgrind wrote no totals")?);
+    Ok(tally)
+}
+
+/// Whether a function is one that gives out memory.
+fn allocates(name: &str) -> bool {
+    // The second level of a recursion is `name'2`, a part of a function that the compiler has split `name.part.0`.
+    let name = name.rsplit("::").next().unwrap_or_default();
+    let name = name.split(['\'', '.']).next().unwrap_or_default();
+    ALLOCATORS.contains(&name)
 }
 
 pub(super) fn figures(per_request: &BTreeMap<String, f64>) -> Vec<Figure> {
@@ -73,10 +99,12 @@ mod tests {
 
     #[test]
     fn calls_of_the_allocator_are_counted_by_caller() {
-        let text = "fn=main\n1 2\ncfn=malloc\ncalls=3 0\n1 9\ncfn=free\ncalls=7 0\n1 9\nfn=grow\ncfi=x.c\ncfn=realloc'2\n\
-                    calls=2 0\n1 1\nfn=realloc\ncfn=malloc\ncalls=2 0\n1 1\n\ntotals: 123\n";
+        let text = "fn=main\n1 2\ncfn=__rustc::__rust_alloc\ncalls=3 0\n1 9\ncfn=free\ncalls=7 0\n1 9\nfn=grow\n\
+                    cfi=x.c\ncfn=realloc'2\ncalls=2 0\n1 1\nfn=_mid_memalign.constprop.0\ncfn=malloc\ncalls=2 0\n1 1\n\n\
+                    totals: 123\n";
         let tally = read(text).unwrap();
         assert_eq!(tally, Tally::from([("main".into(), 3), ("grow".into(), 2), (INSTRUCTIONS.into(), 123)]));
+        assert!(read("fn=main\ncfn=free\ncalls=1 0\n1 1\n\ntotals: 1\n").is_err());
         assert!(read("fn=main\n").is_err());
     }
 }
