@@ -299,6 +299,26 @@ fn a_client_that_takes_it_slowly_is_waited_for() {
 }
 
 #[test]
+fn a_response_is_done_when_the_socket_has_taken_it() {
+    run(async |clock| {
+        let (ours, theirs) = duplex(1 << 10);
+        let mut peer = Peer::over(ours, theirs, &clock, &default_settings());
+        // Small enough to be handed over at once.
+        peer.send(&[opening(&[]), get(1, "/bytes/20000")].concat()).await;
+        sleep(SHORT).await;
+        assert_eq!((peer.site.active.get(), peer.site.written.borrow().len()), (1, 0));
+        assert_eq!(body(&peer.until(Frame::ends).await).len(), 20_000);
+        patiently(async {
+            while peer.site.active.get() > 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+        assert!(peer.site.written.borrow()[0].is_ok());
+    });
+}
+
+#[test]
 fn a_socket_that_takes_nothing_ends_the_connection() {
     let settings = with(|settings| settings.stall_timeout = SHORT);
     run(async |clock| {
