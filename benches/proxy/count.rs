@@ -25,7 +25,7 @@ use crate::serve::serve;
 use crate::site::{Mode, Site};
 
 /// How many parts are shown.
-const PARTS: usize = 12;
+const PARTS: usize = 20;
 /// How long one run may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
