@@ -27,11 +27,16 @@ pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<Exi
     let mut results = Results::default();
     let mut random = Random::new(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
     let begin = Instant::now();
+    let budget = Duration::from_secs(u64::from(options.minutes) * 60);
     for round in 0..rounds {
         for scenario in &scenarios {
             let mut order: Vec<&Peer> = peers.iter().filter(|peer| scenario.suits(peer.kind)).collect();
             shuffle(&mut order, &mut random);
             for peer in order {
+                if begin.elapsed() > budget {
+                    eprintln!("skipped: round {}, {scenario}, {}: out of time", round + 1, peer.kind);
+                    continue;
+                }
                 let outcome = measure(*scenario, peer, options, cores);
                 crate::interrupt::check()?;
                 let told =

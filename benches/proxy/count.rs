@@ -6,7 +6,8 @@
 mod callgrind;
 mod strace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,12 +24,8 @@ use crate::process::Launch;
 use crate::serve::serve;
 use crate::site::{Mode, Site};
 
-/// The most that ours may need per request.
-const MOST_INSTRUCTIONS: f64 = 15_000.0;
-/// Two to receive and two to send, and a share of waiting for 64 connections at a time.
-const MOST_CALLS: f64 = 4.1;
-/// None; a table that grows once in the longer run is not an allocation per request.
-const MOST_ALLOCATIONS: f64 = 0.01;
+/// How many parts are shown.
+const PARTS: usize = 20;
 /// How long one run may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -45,15 +42,68 @@ struct Tool {
     read: fn(&str) -> Result<Tally, Error>,
 }
 
-/// Counts of one run by name.
-type Tally = BTreeMap<String, u64>;
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Count {
+    /// In user space, by the function that they are in.
+    Instructions,
+    /// By the function that asks.
+    Allocations,
+    /// By name.
+    Calls,
+}
 
-/// A figure with its limit, and what it consists of.
+impl Count {
+    /// The most that ours may need per request.
+    const fn most(self) -> f64 {
+        match self {
+            Self::Instructions => 15_000.0,
+            // None; a table that grows once in the longer run is not an allocation per request.
+            Self::Allocations => 0.01,
+            // Two to receive and two to send, and a share of waiting for 64 connections at a time.
+            Self::Calls => 4.1,
+        }
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Instructions => "instructions",
+            Self::Allocations => "allocations",
+            Self::Calls => "system calls",
+        })
+    }
+}
+
+/// Counts of one run.
+type Tally = BTreeMap<(Count, String), u64>;
+
+/// What a request needs, and the greatest parts of that.
 struct Figure {
-    what: &'static str,
+    kind: Kind,
+    count: Count,
     value: f64,
-    most: f64,
     parts: Vec<(String, f64)>,
+}
+
+impl Figure {
+    fn new(kind: Kind, count: Count, per_request: &BTreeMap<(Count, String), f64>) -> Self {
+        let mut parts: Vec<(String, f64)> = per_request
+            .iter()
+            .filter(|((counted, _), _)| *counted == count)
+            .map(|((_, name), value)| (name.clone(), *value))
+            .collect();
+        let value = parts.iter().map(|(_, part)| part).sum();
+        parts.sort_by(|(_, left), (_, right)| right.total_cmp(left));
+        parts.retain(|(_, part)| *part >= value / 200.0 && *part >= 0.005);
+        parts.truncate(PARTS);
+        Self { kind, count, value, parts }
+    }
+
+    fn is_met(&self) -> bool {
+        self.value <= self.count.most()
+    }
 }
 
 pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<ExitCode, Error> {
@@ -62,59 +112,69 @@ pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<Exi
     }
     // Envoy is too large for valgrind.
     let counted = peers.iter().filter(|peer| matches!(peer.kind, Kind::Ours | Kind::Nginx | Kind::Haproxy));
-    let (mut within, mut rows) = (true, Vec::new());
+    let mut figures = Vec::new();
     for peer in counted.filter(|peer| !options.check || peer.kind == Kind::Ours) {
         for tool in [callgrind::TOOL, strace::TOOL] {
             match tool.measure(peer, cores) {
-                Ok(tally) => {
-                    for figure in (if tool.is_parent { strace::figures } else { callgrind::figures })(&tally) {
-                        within &= peer.kind != Kind::Ours || figure.value <= figure.most;
-                        rows.push((peer.kind, figure));
-                    }
+                Ok(per_request) => {
+                    let counts: BTreeSet<Count> = per_request.keys().map(|(count, _)| *count).collect();
+                    figures.extend(counts.into_iter().map(|count| Figure::new(peer.kind, count, &per_request)));
                 }
                 Err(error) if is_missing(&*error) => eprintln!("skipped: {}: {error}", tool.name),
                 Err(error) => return Err(format!("{} under {}: {error}", peer.kind, tool.name).into()),
             }
         }
     }
-    print(&rows, options, peers);
+    let machine = Machine::here(peers);
+    if options.json {
+        let figures: Vec<Value> = figures.iter().map(Figure::json).collect();
+        println!("{:#}", json!({"machine": machine.json(), "figures": figures}));
+    } else {
+        machine.print();
+        print(&figures);
+    }
+    let within = figures.iter().all(|figure| figure.kind != Kind::Ours || figure.is_met());
     Ok(if within || !options.check { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print(rows: &[(Kind, Figure)], options: &Options, peers: &[Peer]) {
-    let machine = Machine::here(peers);
-    if options.json {
-        let figures: Vec<Value> = rows
-            .iter()
-            .map(|(kind, Figure { what, value, most, parts })| {
-                let parts: serde_json::Map<String, Value> = parts.iter().map(|(name, part)| (name.clone(), json!(part))).collect();
-                json!({"proxy": kind.to_string(), "figure": what, "value": value, "limit_of_ours": most, "parts": parts})
-            })
-            .collect();
-        println!("{:#}", json!({"machine": machine.json(), "figures": figures}));
-        return;
-    }
-    machine.print();
-    println!("| proxy | per request | counted | of ours at most | met | consisting of |\n|---|---|--:|--:|---|---|");
-    for (kind, Figure { what, value, most, parts }) in rows {
+fn print(figures: &[Figure]) {
+    println!("| proxy | per request | counted | of ours at most | met |\n|---|---|--:|--:|---|");
+    for figure in figures {
+        let Figure { kind, count, value, parts: _ } = figure;
         let met = match kind {
-            Kind::Ours if value <= most => "yes",
+            Kind::Ours if figure.is_met() => "yes",
             Kind::Ours => "**no**",
             _ => "",
         };
-        let parts: Vec<String> = parts.iter().map(|(name, part)| format!("{name} {part:.2}")).collect();
-        println!("| {kind} | {what} | {value:.2} | {most} | {met} | {} |", parts.join(", "));
+        println!("| {kind} | {count} | {value:.2} | {} | {met} |", count.most());
+    }
+    for Figure { kind, count, value: _, parts } in figures {
+        println!("\n{kind}, {count}:\n");
+        for (name, part) in parts {
+            println!("* {part:.2} {name}");
+        }
+    }
+}
+
+impl Figure {
+    fn json(&self) -> Value {
+        let Self { kind, count, value, parts } = self;
+        let parts: Vec<Value> = parts.iter().map(|(name, part)| json!({"name": name, "value": part})).collect();
+        json!({
+            "proxy": kind.to_string(), "figure": count.to_string(), "value": value, "limit_of_ours": count.most(),
+            "parts": parts,
+        })
     }
 }
 
 impl Tool {
     /// What a request adds to each count.
-    fn measure(&self, peer: &Peer, cores: Cores) -> Result<BTreeMap<String, f64>, Error> {
+    fn measure(&self, peer: &Peer, cores: Cores) -> Result<BTreeMap<(Count, String), f64>, Error> {
         let program = find_program(self.name).ok_or(NOT_INSTALLED)?;
         let (few, many) = self.requests;
         let before = self.once(&program, peer, few, cores)?;
         let after = self.once(&program, peer, many, cores)?;
-        let per_request = |(name, count): (String, u64)| {
+        let per_request = |(name, count): ((Count, String), u64)| {
             let before = before.get(&name).copied().unwrap_or_default();
             #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
             let (count, before) = (count as f64, before as f64);

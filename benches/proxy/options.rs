@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// How long the load runs before that.
     #[arg(long, default_value_t = 0.4, value_parser = seconds)]
     pub(crate) warm_up: f64,
+    /// After how many minutes no further measurement begins.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) minutes: u16,
     /// One short round.
     #[arg(long)]
     pub(crate) quick: bool,

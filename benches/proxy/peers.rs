@@ -86,14 +86,15 @@ impl Peer {
         }
     }
 
-    /// Lets the first path of host `moved` go to `other`, and that of all other hosts to their own backend. What takes time
-    /// to write is written before; [`Change::apply`] is the event.
-    pub(crate) fn change(&self, site: &Site, moved: Option<usize>, before: Option<usize>) -> Result<Change, Error> {
+    /// Lets the first path of a host go to `other`, or, if it is not to be moved, back to its own backend. What takes time to
+    /// write is written before; [`Change::apply`] is the event.
+    pub(crate) fn change(&self, site: &Site, host: usize, moved: bool) -> Result<Change, Error> {
+        let other = moved.then_some(host);
         match self.kind {
-            Kind::Ours => ours::change(site, moved, before),
-            Kind::Nginx => nginx::change(site, moved, &self.version),
-            Kind::Haproxy => haproxy::change(site, moved),
-            Kind::Envoy => envoy::change(site, moved),
+            Kind::Ours => ours::change(site, host, moved),
+            Kind::Nginx => nginx::change(site, other, &self.version),
+            Kind::Haproxy => haproxy::change(site, other),
+            Kind::Envoy => envoy::change(site, other),
             Kind::Relay => Err("a relay has no routes".into()),
         }
     }

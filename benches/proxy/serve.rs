@@ -10,9 +10,8 @@ use crate::peers::Peer;
 use crate::process::{Launch, Process};
 use crate::site::Site;
 
-/// How long a proxy may take to be ready: nginx needs some seconds for 100,000 routes, and valgrind fifty times as long as
-/// without for everything.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a proxy may take to be ready: nginx needs many seconds for 100,000 routes.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(2);
 

@@ -1,10 +1,8 @@
 //! System calls, from the summary of strace.
 
-use std::collections::BTreeMap;
-
 use benches::matcher::Error;
 
-use super::{Figure, MOST_CALLS, Tally, Tool};
+use super::{Count, Tally, Tool};
 use crate::process::Launch;
 
 pub(super) const TOOL: Tool = Tool {
@@ -26,17 +24,10 @@ fn read(text: &str) -> Result<Tally, Error> {
             continue;
         };
         if *name != "total" {
-            tally.insert((*name).to_owned(), calls);
+            tally.insert((Count::Calls, (*name).to_owned()), calls);
         }
     }
     if tally.is_empty() { Err(format!("strace wrote no summary: {text}").into()) } else { Ok(tally) }
-}
-
-pub(super) fn figures(per_request: &BTreeMap<String, f64>) -> Vec<Figure> {
-    let mut parts: Vec<(String, f64)> =
-        per_request.iter().filter(|(_, count)| **count >= 0.005).map(|(name, count)| (name.clone(), *count)).collect();
-    parts.sort_by(|(_, left), (_, right)| right.total_cmp(left));
-    vec![Figure { what: "system calls", value: per_request.values().sum(), most: MOST_CALLS, parts }]
 }
 
 #[cfg(test)]
@@ -51,7 +42,9 @@ mod tests {
                     40.00    0.000400           2       201         1 recvfrom\n\
                     ------ ----------- ----------- --------- --------- ----------------\n\
                     100.00    0.001000           2       401         1 total\n";
-        assert_eq!(read(text).unwrap(), Tally::from([("sendto".into(), 200), ("recvfrom".into(), 201)]));
+        let expected =
+            [("sendto", 200), ("recvfrom", 201)].map(|(name, calls)| ((Count::Calls, name.to_owned()), calls));
+        assert_eq!(read(text).unwrap(), Tally::from(expected));
         assert!(read("").is_err());
     }
 }

@@ -39,6 +39,8 @@ pub(super) fn prepare(launch: Launch, site: &Site) -> Result<Launch, Error> {
     for (name, address) in site.backends() {
         launch = launch.arg("--endpoint").arg(format!("{NAMESPACE}/{name}:80={address}"));
     }
+    // It waits at its end for load balancers that still know it, of which there are none.
+    launch = launch.arg("--post-shutdown-grace-period").arg("0");
     launch = launch.arg("--default-ssl-certificate").arg(format!("{NAMESPACE}/tls")).arg("--access-log");
     Ok(match site.access_log() {
         Some(path) => launch.arg(path),
@@ -46,15 +48,10 @@ pub(super) fn prepare(launch: Launch, site: &Site) -> Result<Launch, Error> {
     })
 }
 
-pub(super) fn change(site: &Site, moved: Option<usize>, before: Option<usize>) -> Result<Change, Error> {
-    let manifests = site.file("manifests");
-    let mut change = Change::default();
-    for host in [before, moved].into_iter().flatten() {
-        let (old, new) = (manifests.join(file_name(host)), site.file(&format!("h{host}.new")));
-        fs::write(&new, ingress(site, host, moved))?;
-        change.renames.push((new, old));
-    }
-    Ok(change)
+pub(super) fn change(site: &Site, host: usize, moved: bool) -> Result<Change, Error> {
+    let new = site.write("ingress.new", &ingress(site, host, moved.then_some(host)))?;
+    let old = site.file("manifests").join(file_name(host));
+    Ok(Change { renames: vec![(new, old)], signal: None })
 }
 
 fn file_name(host: usize) -> String {

@@ -15,9 +15,9 @@ use crate::summary::median;
 
 /// Connections that ask meanwhile.
 const CONNECTIONS: usize = 16;
-/// Changes to be made, and after how long there are enough.
-const CHANGES: usize = 30;
-const BUDGET: Duration = Duration::from_secs(40);
+/// Changes to be made without and with that load, and after how long there are enough of each.
+const CHANGES: usize = 20;
+const BUDGET: Duration = Duration::from_secs(25);
 /// Between two changes.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long one may take.
@@ -28,8 +28,10 @@ const CONTROLS: usize = 5;
 /// What came of the changes.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// From the event to the first answer that shows it.
-    pub(super) milliseconds: Vec<f64>,
+    /// Milliseconds from the event to the first answer that shows it, while nothing else goes on.
+    pub(super) at_rest: Vec<f64>,
+    /// The same under load.
+    pub(super) under_load: Vec<f64>,
     /// Requests of the load that were answered well, and that were not.
     completed: u64,
     load_failed: u64,
@@ -41,34 +43,9 @@ pub(super) struct Changes {
 pub(super) fn measure(peer: &Peer, served: &Served, generator: &mut Generator) -> Result<Changes, Error> {
     let (site, hosts) = (&served.site, served.site.hosts);
     let mut changes = Changes::default();
-    let mut random = Random::new(11);
+    changes.at_rest = changes.make(peer, served, generator)?;
     generator.load(Plan { hosts: 0..hosts, paths: 0..site.paths, ..Plan::new(site.http, CONNECTIONS) });
-    let begin = Instant::now();
-    let mut before = None;
-    while changes.milliseconds.len() < CHANGES && begin.elapsed() < BUDGET {
-        let moved = random.below(hosts);
-        if before == Some(moved) {
-            continue;
-        }
-        let change = peer.change(site, Some(moved), before)?;
-        generator.run_for(PAUSE)?;
-        let start = Instant::now();
-        change.apply(&served.process)?;
-        while changes.ask(generator, site, moved)? != Some(NAMED[1]) {
-            if start.elapsed() > PATIENCE {
-                return Err(format!("a change had no effect within {PATIENCE:?}").into());
-            }
-        }
-        changes.milliseconds.push(start.elapsed().as_secs_f64() * 1e3);
-        for _ in 0..CONTROLS {
-            for (host, origin) in [(moved, NAMED[1]), (before.unwrap_or((moved + 1) % hosts), NAMED[0])] {
-                if changes.ask(generator, site, host)?.is_some_and(|answered| answered != origin) {
-                    changes.probe_failed(format!("h{host} is answered by another backend after a change"));
-                }
-            }
-        }
-        before = Some(moved);
-    }
+    changes.under_load = changes.make(peer, served, generator)?;
     let counts = generator.counts();
     generator.rest();
     (changes.completed, changes.load_failed) = (counts.completed, counts.failed);
@@ -77,6 +54,38 @@ pub(super) fn measure(peer: &Peer, served: &Served, generator: &mut Generator) -
 }
 
 impl Changes {
+    /// Moves hosts to the other backend and back, one step at a time, and tells how long each took.
+    fn make(&mut self, peer: &Peer, served: &Served, generator: &mut Generator) -> Result<Vec<f64>, Error> {
+        let (site, hosts) = (&served.site, served.site.hosts);
+        let mut random = Random::new(11);
+        let mut times = Vec::new();
+        let begin = Instant::now();
+        // A host that has been moved is moved back, so that an even number of steps leaves everything as it was.
+        while times.len() < CHANGES && (begin.elapsed() < BUDGET || times.is_empty()) {
+            let host = random.below(hosts);
+            for (moved, due) in [(true, NAMED[1]), (false, NAMED[0])] {
+                let change = peer.change(site, host, moved)?;
+                generator.run_for(PAUSE)?;
+                let start = Instant::now();
+                change.apply(&served.process)?;
+                while self.ask(generator, site, host)? != Some(due) {
+                    if start.elapsed() > PATIENCE {
+                        return Err(format!("a change had no effect within {PATIENCE:?}").into());
+                    }
+                }
+                times.push(start.elapsed().as_secs_f64() * 1e3);
+                for _ in 0..CONTROLS {
+                    for (host, due) in [(host, due), ((host + 1) % hosts, NAMED[0])] {
+                        if self.ask(generator, site, host)?.is_some_and(|origin| origin != due) {
+                            self.probe_failed(format!("h{host} is answered by the wrong backend after a change"));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(times)
+    }
+
     /// Requests that should have been answered well and were not.
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     pub(super) fn failed(&self) -> f64 {
@@ -100,22 +109,22 @@ impl Changes {
     }
 
     pub(super) fn json(&self) -> Value {
-        let Self { milliseconds, completed, load_failed, probes_failed, first_failure } = self;
+        let Self { at_rest, under_load, completed, load_failed, probes_failed, first_failure } = self;
         json!({
-            "milliseconds": milliseconds, "requests_completed": completed, "requests_failed": load_failed,
-            "probes_failed": probes_failed, "first_failure": first_failure,
+            "milliseconds_at_rest": at_rest, "milliseconds_under_load": under_load, "requests_completed": completed,
+            "requests_failed": load_failed, "probes_failed": probes_failed, "first_failure": first_failure,
         })
     }
 }
 
-/// Cells of a table: how many, how long, what failed.
+/// Cells of a table: how long changes took at rest and under load, and what failed.
 impl fmt::Display for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let times = &self.milliseconds;
-        let least = times.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = times.iter().copied().fold(0.0, f64::max);
-        let middle = median(times.clone()).unwrap_or_default();
-        let (failed, all) = (self.load_failed + self.probes_failed, self.completed);
-        write!(f, "{} | {middle:.1} ({least:.1}–{most:.1}) | {failed} of {all}", times.len())
+        for times in [&self.at_rest, &self.under_load] {
+            let least = times.iter().copied().fold(f64::INFINITY, f64::min);
+            let most = times.iter().copied().fold(0.0, f64::max);
+            write!(f, "{:.1} ({least:.1}–{most:.1}) | ", median(times.clone()).unwrap_or_default())?;
+        }
+        write!(f, "{} of {}", self.load_failed + self.probes_failed, self.completed)
     }
 }
