@@ -50,6 +50,7 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
 }
 
 /// How many bytes of a token stand at the beginning, and whether there is an underscore among them.
+#[inline(always)]
 pub(crate) fn token_length(bytes: &[u8]) -> (usize, bool) {
     let mut all = 0;
     let mut rest = bytes;
@@ -81,6 +82,7 @@ pub fn is_field_value(bytes: &[u8]) -> bool {
 }
 
 /// How many bytes of a field value stand at the beginning.
+#[inline(always)]
 pub(crate) fn text_length(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     loop {

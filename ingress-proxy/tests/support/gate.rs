@@ -1,7 +1,7 @@
 //! What a proxy does with the bytes of one connection, without sockets: the codec, the checks of the engine, and the request
 //! that is written to an endpoint.
 
-use ingress_core::request::{ConnInfo, Headers, RawRequest, RequestView};
+use ingress_core::request::{BadRequest, ConnInfo, Headers, RawRequest, RequestView};
 use ingress_proxy::h1::{Decoder, HeadParser, Limits, Step, encode};
 use ingress_proxy::message::{
     BodyLength, EachField, Fields, Framing, Known, OutgoingRequest, RequestHead, Trailers, Version,
@@ -115,6 +115,10 @@ impl Gate {
         let view = match RequestView::from_raw(&raw, &conn, 0) {
             Ok(view) => view,
             Err(bad) => {
+                // What frames a message is the codec's business; the engine only looks once more.
+                let is_missed =
+                    matches!(bad, BadRequest::FramingAmbiguous | BadRequest::HostDuplicate | BadRequest::HostMissing);
+                assert!(!is_missed, "the codec has overlooked: {bad}");
                 let status = bad.status();
                 return self.close(Outcome::Refused(status));
             }
