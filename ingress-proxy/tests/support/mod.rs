@@ -4,6 +4,7 @@
 
 pub mod origin;
 pub mod site;
+pub mod tls;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
