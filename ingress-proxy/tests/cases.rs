@@ -5,6 +5,8 @@
 
 #![expect(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "cases/certificates.rs"]
+mod certificates;
 #[path = "cases/client.rs"]
 mod client;
 #[path = "cases/endpoints.rs"]
@@ -26,6 +28,7 @@ use ingress_core::policy::AddressRange;
 use ingress_core::snapshot::Snapshot;
 use support::site::{Site, config};
 
+use self::certificates::Certificates;
 use self::endpoints::Endpoints;
 use self::read::Case;
 use self::verdict::Verdict;
@@ -38,6 +41,7 @@ fn the_wire_agrees_with_simulate() {
     config.forwarding.trusted = vec![AddressRange::parse("127.0.0.0/8").expect("a range")];
     let mut site = Site::with_options("", config, Options::default());
     let endpoints = Endpoints::start();
+    let certificates = Certificates::default();
     let (mut failures, mut skipped) = (Vec::new(), BTreeMap::new());
     let (mut cases, mut asked) = (0, 0);
     for file in read::files(&root) {
@@ -47,10 +51,11 @@ fn the_wire_agrees_with_simulate() {
         manifests.read("-", case.manifests.clone(), case.engine.namespace());
         let simulation = Simulation::new(&manifests, case.engine.options().expect("options"))
             .with_default_certificate(case.engine.default_certificate());
+        certificates.provide(simulation.table(), &site.certs);
         let table = endpoints.stand_in(simulation.table().clone());
         site.publisher.publish(Arc::new(Snapshot::new(table)));
         for question in &case.questions {
-            match verdict::of(&site, &endpoints, &simulation, question) {
+            match verdict::of(&site, &endpoints, &certificates, &simulation, question) {
                 Verdict::Agrees => asked += 1,
                 Verdict::Differs(difference) => {
                     asked += 1;

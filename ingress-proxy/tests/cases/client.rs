@@ -8,9 +8,10 @@ use std::time::Duration;
 use http::Version;
 use ingress_cli::question::Question;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
 
 use super::endpoints::header;
+use super::support::tls::trusting_anybody;
 
 /// An answer.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: Vec<u8>,
+    /// The certificate that the proxy has shown.
+    pub certificate: Option<Vec<u8>>,
 }
 
 /// The bytes of a question as HTTP/1, without a body.
@@ -53,23 +56,23 @@ pub fn ask(http: SocketAddr, https: SocketAddr, question: &Question) -> io::Resu
     request.resize(request.len() + length.min(8 << 20), b'x');
     let is_head = question.with_raw(|raw, _| raw.method == "HEAD");
     match &conn.tls {
-        None => exchange(tcp, &request, is_head),
+        None => exchange(&mut tcp, &request, is_head),
         Some(tls) => {
             let name = ServerName::try_from(tls.sni.as_deref().unwrap_or("no.name").to_owned());
             let name = name.map_err(io::Error::other)?;
-            let mut config = support_config();
+            let mut config = trusting_anybody();
             config.enable_sni = tls.sni.is_some();
             let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-            exchange(StreamOwned::new(connection, tcp), &request, is_head)
+            let mut stream = StreamOwned::new(connection, tcp);
+            let mut answer = exchange(&mut stream, &request, is_head)?;
+            let shown = stream.conn.peer_certificates().and_then(|chain| chain.first());
+            answer.certificate = shown.map(|certificate| certificate.to_vec());
+            Ok(answer)
         }
     }
 }
 
-fn support_config() -> ClientConfig {
-    super::support::tls::trusting_anybody()
-}
-
-fn exchange(mut stream: impl Read + Write, request: &[u8], is_head: bool) -> io::Result<Answer> {
+fn exchange(stream: &mut (impl Read + Write), request: &[u8], is_head: bool) -> io::Result<Answer> {
     // The proxy may answer and close before it has read everything.
     let sent = stream.write_all(request).and_then(|()| stream.flush());
     let mut seen = Vec::new();
@@ -81,7 +84,7 @@ fn exchange(mut stream: impl Read + Write, request: &[u8], is_head: bool) -> io:
             let length = header(&head, "content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
             let length = if is_head || status == 204 || status == 304 { 0 } else { length };
             if seen.len() >= end + 4 + length {
-                return Ok(Answer { status, head, body: seen.split_off(end + 4) });
+                return Ok(Answer { status, head, body: seen.split_off(end + 4), certificate: None });
             }
         }
         match stream.read(&mut buffer) {

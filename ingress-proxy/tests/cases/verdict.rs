@@ -7,6 +7,7 @@ use ingress_core::decision::Decision;
 use ingress_core::policy::HostSettings;
 use serde_json::Value;
 
+use super::certificates::Certificates;
 use super::client::{self, Answer};
 use super::endpoints::{Arrived, Endpoints, header};
 use super::support::site::Site;
@@ -18,7 +19,13 @@ pub enum Verdict {
 }
 
 /// Asks both.
-pub fn of(site: &Site, endpoints: &Endpoints, simulation: &Simulation, question: &Question) -> Verdict {
+pub fn of(
+    site: &Site,
+    endpoints: &Endpoints,
+    certificates: &Certificates,
+    simulation: &Simulation,
+    question: &Question,
+) -> Verdict {
     let report = simulation.answer(question, false).expect("both evaluators to agree");
     let report = serde_json::to_value(&report).expect("JSON");
     if let Some(reason) = cannot_be_seen(simulation, question, &report) {
@@ -30,6 +37,11 @@ pub fn of(site: &Site, endpoints: &Endpoints, simulation: &Simulation, question:
         Err(error) => return Verdict::Differs(format!("no answer: {error}; simulate says {report}")),
     };
     let arrived = endpoints.take();
+    let shown = answer.certificate.as_deref().map(|der| certificates.name(der));
+    let wanted = report.get("certificate").and_then(Value::as_str);
+    if shown.as_deref() != wanted {
+        return Verdict::Differs(format!("certificate {shown:?}, not {wanted:?}"));
+    }
     match difference(&report, &answer, &arrived) {
         None => Verdict::Agrees,
         Some(difference) => Verdict::Differs(format!("{difference}; simulate says {report}; {answer:?}; {arrived:?}")),
