@@ -27,8 +27,7 @@ impl Certificates {
                 self.names.borrow_mut().insert(made.cert.der().to_vec(), id.to_string());
                 (made.cert.pem(), made.signing_key.serialize_pem())
             });
-            let pem =
-                SecretPem { certificate: Some(chain.as_bytes()), key: Some(key.as_bytes()), authorities: None };
+            let pem = SecretPem { certificate: Some(chain.as_bytes()), key: Some(key.as_bytes()), authorities: None };
             store.update(id, pem).expect("a good pair");
         }
     }

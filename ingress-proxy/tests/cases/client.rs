@@ -36,6 +36,17 @@ pub fn head(question: &Question) -> Vec<u8> {
     })
 }
 
+/// The most bytes of a body that are sent.
+pub const MOST_BODY: usize = 8 << 20;
+
+/// How long the body is that the question declares.
+pub fn body_length(question: &Question) -> usize {
+    question.with_raw(|_, headers| {
+        let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        length.and_then(|(_, value)| std::str::from_utf8(value).ok()?.trim().parse().ok()).unwrap_or(0)
+    })
+}
+
 /// Sends a question from the address that it says, and reads one answer.
 pub fn ask(http: SocketAddr, https: SocketAddr, question: &Question) -> io::Result<Answer> {
     let conn = question.conn();
@@ -49,11 +60,7 @@ pub fn ask(http: SocketAddr, https: SocketAddr, question: &Question) -> io::Resu
     };
     tcp.write_all(proxied.as_bytes())?;
     let mut request = head(question);
-    let length = question.with_raw(|_, headers| {
-        let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        length.and_then(|(_, value)| std::str::from_utf8(value).ok()?.trim().parse::<usize>().ok()).unwrap_or(0)
-    });
-    request.resize(request.len() + length.min(8 << 20), b'x');
+    request.resize(request.len() + body_length(question).min(MOST_BODY), b'x');
     let is_head = question.with_raw(|raw, _| raw.method == "HEAD");
     match &conn.tls {
         None => exchange(&mut tcp, &request, is_head),

@@ -10,7 +10,7 @@ use ingress_core::policy::{Availability, Backend, Endpoint, RouteTable};
 /// A request that came to an endpoint.
 #[derive(Clone, Debug)]
 pub struct Arrived {
-    /// The endpoint as the manifest names it.
+    /// The endpoint as the manifest names it, or the backend where it names none.
     pub endpoint: String,
     /// The head as text.
     pub head: String,
@@ -46,20 +46,23 @@ impl Endpoints {
     /// The table with this listener in place of every endpoint.
     pub fn stand_in(&self, mut table: RouteTable) -> RouteTable {
         for backend in table.backends.values_mut() {
-            if let Availability::Endpoints(endpoints) = &backend.availability {
-                let mut stand_ins: Vec<Endpoint> = endpoints.iter().map(|endpoint| self.address(endpoint)).collect();
-                stand_ins.sort();
-                let availability = Availability::Endpoints(stand_ins.into());
-                *backend = Arc::new(Backend { availability, ..Backend::clone(backend) });
-            }
+            let names: Vec<String> = match &backend.availability {
+                Availability::Endpoints(endpoints) => endpoints.iter().map(ToString::to_string).collect(),
+                // Where a case names no endpoints at all, the backend stands for itself.
+                Availability::Assumed => vec![backend.to_string()],
+                _ => continue,
+            };
+            let mut stand_ins: Vec<Endpoint> = names.into_iter().map(|name| self.address(name)).collect();
+            stand_ins.sort();
+            let availability = Availability::Endpoints(stand_ins.into());
+            *backend = Arc::new(Backend { availability, ..Backend::clone(backend) });
         }
         table
     }
 
-    fn address(&self, endpoint: &Endpoint) -> Endpoint {
+    fn address(&self, name: String) -> Endpoint {
         let mut shared = self.shared.lock().expect("the names");
         let next = shared.names.len() + 1;
-        let name = endpoint.to_string();
         let address = *shared.addresses.entry(name.clone()).or_insert_with(|| {
             let [.., high, low] = u32::try_from(next).expect("a number").to_be_bytes();
             Ipv4Addr::new(127, 77, high, low)

@@ -37,7 +37,8 @@ impl Case {
         let head = stream.documents.first().expect("a case").to_json();
         let list = |key: &str| head.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
         let args = list("args").into_iter().map(|arg| arg.as_str().expect("an argument").to_owned());
-        let args = Args::try_parse_from(std::iter::once("case".to_owned()).chain(args)).unwrap_or_else(|e| panic!("{e}"));
+        let args =
+            Args::try_parse_from(std::iter::once("case".to_owned()).chain(args)).unwrap_or_else(|e| panic!("{e}"));
         let questions = list("requests").iter().map(|request| question(&request["request"])).collect();
         Self { file: path.display().to_string(), engine: args.engine, questions, manifests: manifests.to_owned() }
     }

@@ -64,15 +64,20 @@ fn cannot_be_seen(simulation: &Simulation, question: &Question, report: &Value) 
         return Some("not a message of HTTP/1");
     }
     let conn = question.conn();
-    let asks_certificates = |settings: Option<&HostSettings>| settings.is_some_and(|it| it.client_certificate.is_some());
+    let asks_certificates =
+        |settings: Option<&HostSettings>| settings.is_some_and(|it| it.client_certificate.is_some());
     let sni = conn.tls.as_ref().map(|tls| tls.sni.as_deref());
-    if sni.is_some_and(|sni| asks_certificates(simulation.snapshot().host_of_handshake(sni).and_then(|it| it.settings())))
+    if sni
+        .is_some_and(|sni| asks_certificates(simulation.snapshot().host_of_handshake(sni).and_then(|it| it.settings())))
         || conn.tls.as_ref().is_some_and(|tls| tls.client_certificate.is_some())
     {
         return Some("client certificates, which have tests of their own");
     }
     if conn.remote_addr.is_none() && text(report, "reason").starts_with("address-") {
         return Some("a client without an address");
+    }
+    if client::body_length(question) > client::MOST_BODY && text(report, "decision") == "forward" {
+        return Some("bodies too large for a test");
     }
     if depends_on_the_draw(simulation, question) {
         return Some("weights");
@@ -116,7 +121,7 @@ fn difference(report: &Value, answer: &Answer, arrived: &[Arrived]) -> Option<St
         }
         return response_headers(report, answer);
     }
-    if is_not_enforced(report) || report.get("endpoints").is_none() {
+    if is_not_enforced(report) {
         let is_closed = answer.status == 503 && arrived.is_empty();
         return (!is_closed).then(|| format!("not closed: {}", answer.status));
     }
@@ -124,8 +129,11 @@ fn difference(report: &Value, answer: &Answer, arrived: &[Arrived]) -> Option<St
     if answer.status != 200 || header(&answer.head, "x-origin").is_none() {
         return Some(format!("not the endpoint's answer: {}", answer.status));
     }
-    let endpoints = report["endpoints"].as_array().expect("endpoints");
-    if !endpoints.iter().any(|endpoint| endpoint.as_str() == Some(&request.endpoint)) {
+    let is_right = match report.get("endpoints").and_then(Value::as_array) {
+        Some(endpoints) => endpoints.iter().any(|endpoint| endpoint.as_str() == Some(&request.endpoint)),
+        None => request.endpoint == backend(report),
+    };
+    if !is_right {
         return Some(format!("endpoint {}", request.endpoint));
     }
     let upstream = &report["upstream"];
@@ -143,6 +151,15 @@ fn difference(report: &Value, answer: &Answer, arrived: &[Arrived]) -> Option<St
         }
     }
     response_headers(report, answer)
+}
+
+/// The backend as it is written in short.
+fn backend(report: &Value) -> String {
+    let backend = &report["backend"];
+    let port = &backend["port"];
+    let port =
+        port.as_str().map_or_else(|| if port.is_null() { "first".to_owned() } else { port.to_string() }, Into::into);
+    format!("{}/{}:{port}", text(backend, "namespace"), text(backend, "service"))
 }
 
 /// What the proxy does not enforce yet closes the route.
