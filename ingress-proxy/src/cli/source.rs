@@ -52,7 +52,7 @@ pub(crate) struct State<'a> {
     pub(crate) snapshot: &'a Arc<Snapshot>,
     /// All that is wrong with the manifests.
     pub(crate) findings: &'a Diagnostics,
-    /// Files that cannot be read completely; what they gave before is in force.
+    /// Files and directories that cannot be read completely; what they gave before is in force.
     pub(crate) stale_files: usize,
 }
 
@@ -94,6 +94,8 @@ pub(crate) struct FileSource<S> {
     known: BTreeMap<Arc<FileKey>, Known>,
     /// Files that the last round of polling found different, and how.
     suspects: BTreeMap<Arc<FileKey>, Fingerprint>,
+    /// Directories that cannot be read, and why.
+    unreadable: BTreeMap<Arc<FileKey>, String>,
     labels: usize,
     store: Store,
     inputs: Inputs,
@@ -123,6 +125,7 @@ impl<S: Sink> FileSource<S> {
             no_external_names,
             known: BTreeMap::new(),
             suspects: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
             labels: 0,
             store: Store::default(),
             inputs: Inputs::default(),
@@ -158,9 +161,14 @@ impl<S: Sink> FileSource<S> {
         findings.report(most, store, namespace, &label, &mut |line| sink.say(line));
     }
 
-    /// Whether the manifests have errors, or a file cannot be read.
+    /// Whether the manifests have errors, or something cannot be read.
     pub(crate) fn has_errors(&self) -> bool {
-        self.findings.has_errors() || self.known.values().any(|known| known.trouble.is_some())
+        self.findings.has_errors() || self.stale() > 0
+    }
+
+    /// How many files and directories cannot be read.
+    fn stale(&self) -> usize {
+        self.known.values().filter(|known| known.trouble.is_some()).count() + self.unreadable.len()
     }
 
     /// Looks at what has been touched.
@@ -208,47 +216,71 @@ impl<S: Sink> FileSource<S> {
     /// or one that is gone.
     fn is_behind_others(&self, path: &Path) -> bool {
         let is_version = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
-        let had_files = |place: Arc<FileKey>| {
-            let after = self.known.range(Arc::clone(&place)..).next();
-            after.is_some_and(|(key, _)| {
-                key.root == place.root && key.path != place.path && key.path.starts_with(&place.path)
-            })
-        };
+        let had_files = |place: Arc<FileKey>| self.below(&place).any(|key| key.path != place.path);
         is_version || path.is_dir() || self.roots.iter().filter_map(|root| root.place_of(path)).any(had_files)
     }
 
     /// Looks at all files and reads those that are different. Where nobody said that they are complete, they are read when
     /// they have been the same for a round.
     fn scan(&mut self, are_complete: bool, round: &mut Round) {
-        let mut there = BTreeSet::new();
+        let there = self.list(round);
+        let (mut different, mut gone) = (Vec::new(), Vec::new());
         let mut suspects = BTreeMap::new();
-        for number in 0..self.roots.len() {
-            let Some(root) = self.roots.get(number) else { continue };
-            match root.files() {
-                Ok(files) => there.extend(files),
-                Err(error) => {
-                    // Nothing is known of these files, so nothing changes.
-                    there.extend(self.known.keys().filter(|key| key.root == number).cloned());
-                    self.sink.say(&format!("error: {error}; nothing changes below it"));
+        // Both are in order.
+        let mut known = self.known.iter().peekable();
+        for key in there {
+            while let Some((earlier, _)) = known.next_if(|(known, _)| **known < key) {
+                gone.push(Arc::clone(earlier));
+            }
+            let before = known.next_if(|(known, _)| **known == key).map(|(_, known)| known.fingerprint);
+            match Fingerprint::of(&key.path).ok() {
+                now @ Some(_) if before == Some(now) => {}
+                Some(now) if !are_complete && self.suspects.get(&key) != Some(&now) => {
+                    suspects.insert(key, now);
                 }
+                _ => different.push(key),
             }
         }
-        for key in &there {
-            let now = Fingerprint::of(&key.path).ok();
-            let before = self.known.get(key).map(|known| known.fingerprint);
-            match now {
-                Some(_) if before == Some(now) => {}
-                Some(now) if !are_complete && self.suspects.get(key) != Some(&now) => {
-                    suspects.insert(Arc::clone(key), now);
-                }
-                _ => self.load(key, round),
-            }
+        gone.extend(known.map(|(key, _)| Arc::clone(key)));
+        for key in &different {
+            self.load(key, round);
         }
-        let gone: Vec<_> = self.known.keys().filter(|key| !there.contains(*key)).cloned().collect();
-        for key in gone {
-            self.forget(&key, round);
+        for key in &gone {
+            self.forget(key, round);
         }
         self.suspects = suspects;
+    }
+
+    /// The files that are there now. Below a directory that cannot be read these are the ones that were there before.
+    fn list(&mut self, round: &mut Round) -> Vec<Arc<FileKey>> {
+        let (mut there, mut unreadable) = (Vec::new(), BTreeMap::new());
+        for root in &self.roots {
+            let (files, errors) = root.files();
+            there.extend(files);
+            for error in errors {
+                let directory = root.key(error.path().to_owned());
+                there.extend(self.below(&directory).cloned());
+                unreadable.insert(directory, error.to_string());
+            }
+        }
+        if unreadable != self.unreadable {
+            round.is_other_trouble = true;
+            for (directory, error) in &unreadable {
+                if self.unreadable.get(directory) != Some(error) {
+                    self.sink.say(&format!("error: {error}; what was read below it stays in force"));
+                }
+            }
+            self.unreadable = unreadable;
+        }
+        there.sort();
+        there
+    }
+
+    /// The files below a directory that are known.
+    fn below(&self, directory: &Arc<FileKey>) -> impl Iterator<Item = &Arc<FileKey>> {
+        let directory = Arc::clone(directory);
+        let from = self.known.range(Arc::clone(&directory)..).map(|(key, _)| key);
+        from.take_while(move |key| key.root == directory.root && key.path.starts_with(&directory.path))
     }
 
     /// Reads a file.
@@ -336,7 +368,7 @@ impl<S: Sink> FileSource<S> {
         let are_other_findings = self.findings.compiled(&compiled.diagnostics, &self.store);
         if compiled.is_new || are_other_findings || round.is_other_trouble {
             let findings = self.findings.all();
-            let stale_files = self.known.values().filter(|known| known.trouble.is_some()).count();
+            let stale_files = self.stale();
             self.sink.in_force(State { snapshot: &compiled.snapshot, findings: &findings, stale_files });
         }
     }

@@ -37,13 +37,13 @@ impl Root {
         }
     }
 
-    /// The files that are there now.
-    pub(super) fn files(&self) -> Result<Vec<Arc<FileKey>>, ReadError> {
+    /// The files that are there now, in order, and the directories that cannot be read.
+    pub(super) fn files(&self) -> (Vec<Arc<FileKey>>, Vec<ReadError>) {
         if !self.given.try_exists().unwrap_or(true) {
-            return Ok(Vec::new());
+            return (Vec::new(), Vec::new());
         }
-        let files = manifest_files(&self.given)?;
-        Ok(files.into_iter().map(|path| self.key(path)).collect())
+        let (files, errors) = manifest_files(&self.given);
+        (files.into_iter().map(|path| self.key(path)).collect(), errors)
     }
 
     /// The key of a path that an event names, if it is, or could be, one of these files.
@@ -60,7 +60,8 @@ impl Root {
         path.strip_prefix(&self.absolute).ok().map(|below| self.key(self.given.join(below)))
     }
 
-    fn key(&self, path: PathBuf) -> Arc<FileKey> {
+    /// The key of a path as it is among these files.
+    pub(super) fn key(&self, path: PathBuf) -> Arc<FileKey> {
         Arc::new(FileKey { root: self.number, path })
     }
 }
