@@ -22,7 +22,7 @@ use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::publish::{Publisher, Reader};
 use ingress_core::snapshot::Snapshot;
 
-use self::files::{Contents, Fingerprint, Root};
+use self::files::{Contents, Fingerprint, Root, Survey};
 use self::findings::Findings;
 use self::pending::Batch;
 use self::store::{FileKey, Store};
@@ -84,16 +84,23 @@ struct Round {
     is_other_trouble: bool,
 }
 
+/// Who says that something is different.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ToldBy {
+    Event,
+    Polling,
+}
+
 /// The source.
 #[derive(Debug)]
 pub(crate) struct FileSource<S> {
-    roots: Vec<Root>,
+    roots: Arc<[Root]>,
     namespace: String,
     pins: Pins,
     no_external_names: bool,
     known: BTreeMap<Arc<FileKey>, Known>,
-    /// Files that the last round of polling found different, and how.
-    suspects: BTreeMap<Arc<FileKey>, Fingerprint>,
+    /// Files that polling found different the last time, and how; none for missing.
+    suspects: BTreeMap<Arc<FileKey>, Option<Fingerprint>>,
     /// Directories that cannot be read, and why.
     unreadable: BTreeMap<Arc<FileKey>, String>,
     labels: usize,
@@ -145,7 +152,7 @@ impl<S: Sink> FileSource<S> {
     pub(crate) fn read(&mut self) {
         let start = Instant::now();
         let mut round = Round { is_other_trouble: true, ..Round::default() };
-        self.scan(true, &mut round);
+        self.compare(Survey::of(&self.roots), ToldBy::Event, &mut round);
         for service in self.pins.services().cloned().collect::<Vec<_>>() {
             self.pin(&service);
         }
@@ -187,16 +194,16 @@ impl<S: Sink> FileSource<S> {
             }
         }
         if everything {
-            self.scan(true, &mut round);
+            self.compare(Survey::of(&self.roots), ToldBy::Event, &mut round);
         }
         self.finish(&round, start);
     }
 
     /// Looks whether anything has changed that no event told of.
-    fn poll(&mut self) {
+    fn poll(&mut self, survey: Survey) {
         let start = Instant::now();
         let mut round = Round::default();
-        self.scan(false, &mut round);
+        self.compare(survey, ToldBy::Polling, &mut round);
         self.finish(&round, start);
     }
 
@@ -220,60 +227,48 @@ impl<S: Sink> FileSource<S> {
         is_version || path.is_dir() || self.roots.iter().filter_map(|root| root.place_of(path)).any(had_files)
     }
 
-    /// Looks at all files and reads those that are different. Where nobody said that they are complete, they are read when
-    /// they have been the same for a round.
-    fn scan(&mut self, are_complete: bool, round: &mut Round) {
-        let there = self.list(round);
+    /// Compares what is known with what there is. What an event tells of is complete, and read; what only polling finds
+    /// has to be the same, or missing, once more: somebody may be writing, and the survey may be older than the last event.
+    fn compare(&mut self, survey: Survey, told_by: ToldBy, round: &mut Round) {
         let (mut different, mut gone) = (Vec::new(), Vec::new());
         let mut suspects = BTreeMap::new();
+        let mut is_sure = |key: &Arc<FileKey>, now: Option<Fingerprint>| {
+            let is_sure = told_by == ToldBy::Event || self.suspects.get(key) == Some(&now);
+            if !is_sure {
+                suspects.insert(Arc::clone(key), now);
+            }
+            is_sure
+        };
         // Both are in order.
         let mut known = self.known.iter().peekable();
-        for key in there {
-            while let Some((earlier, _)) = known.next_if(|(known, _)| **known < key) {
+        for (key, now) in &survey.files {
+            while let Some((earlier, _)) = known.next_if(|(known, _)| *known < key) {
                 gone.push(Arc::clone(earlier));
             }
-            let before = known.next_if(|(known, _)| **known == key).map(|(_, known)| known.fingerprint);
-            match Fingerprint::of(&key.path).ok() {
-                now @ Some(_) if before == Some(now) => {}
-                Some(now) if !are_complete && self.suspects.get(&key) != Some(&now) => {
-                    suspects.insert(key, now);
-                }
-                _ => different.push(key),
+            let before = known.next_if(|(known, _)| *known == key).map(|(_, known)| known.fingerprint);
+            let is_same = now.is_some() && before == Some(*now);
+            if !is_same && is_sure(key, *now) {
+                different.push(Arc::clone(key));
             }
         }
         gone.extend(known.map(|(key, _)| Arc::clone(key)));
+        gone.retain(|key| !survey.is_hidden(key) && is_sure(key, None));
+        self.suspects = suspects;
         for key in &different {
             self.load(key, round);
         }
         for key in &gone {
             self.forget(key, round);
         }
-        self.suspects = suspects;
-    }
-
-    /// The files that are there now. Below a directory that cannot be read these are the ones that were there before.
-    fn list(&mut self, round: &mut Round) -> Vec<Arc<FileKey>> {
-        let (mut there, mut unreadable) = (Vec::new(), BTreeMap::new());
-        for root in &self.roots {
-            let (files, errors) = root.files();
-            there.extend(files);
-            for error in errors {
-                let directory = root.key(error.path().to_owned());
-                there.extend(self.below(&directory).cloned());
-                unreadable.insert(directory, error.to_string());
-            }
-        }
-        if unreadable != self.unreadable {
+        if survey.unreadable != self.unreadable {
             round.is_other_trouble = true;
-            for (directory, error) in &unreadable {
+            for (directory, error) in &survey.unreadable {
                 if self.unreadable.get(directory) != Some(error) {
                     self.sink.say(&format!("error: {error}; what was read below it stays in force"));
                 }
             }
-            self.unreadable = unreadable;
+            self.unreadable = survey.unreadable;
         }
-        there.sort();
-        there
     }
 
     /// The files below a directory that are known.
