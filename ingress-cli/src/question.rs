@@ -188,6 +188,14 @@ impl Question {
 
     /// Calls `ask` with the request as the engine sees it.
     pub fn with_view<T>(&self, ask: impl FnOnce(Result<RequestView<'_>, BadRequest>) -> T) -> T {
+        self.with_raw(|raw, headers| {
+            let raw = RawRequest { headers: Headers::List(headers), ..*raw };
+            ask(RequestView::from_raw(&raw, &self.conn, self.draw))
+        })
+    }
+
+    /// Calls `ask` with the pieces of the request as they would stand on the wire.
+    pub fn with_raw<T>(&self, ask: impl FnOnce(&RawRequest<'_>, &[(&str, &[u8])]) -> T) -> T {
         let headers: Vec<(&str, &[u8])> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let raw = RawRequest {
@@ -197,7 +205,7 @@ impl Question {
             authority: self.authority.as_deref().map(str::as_bytes),
             headers: Headers::List(&headers),
         };
-        ask(RequestView::from_raw(&raw, &self.conn, self.draw))
+        ask(&raw, &headers)
     }
 
     /// The connection.

@@ -14,6 +14,14 @@ pub struct ReadError {
     error: io::Error,
 }
 
+impl ReadError {
+    /// What could not be read.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot read `{}`: {}", self.path.display(), self.error)
@@ -44,7 +52,11 @@ pub fn read_stdin(manifests: &mut Manifests, namespace: &str) -> Result<(), Read
 ///
 /// [`ReadError`] for what cannot be read or is not UTF-8.
 pub fn read_path(manifests: &mut Manifests, path: &Path, namespace: &str) -> Result<(), ReadError> {
-    for file in manifest_files(path)? {
+    let (files, mut errors) = manifest_files(path);
+    if !errors.is_empty() {
+        return Err(errors.swap_remove(0));
+    }
+    for file in files {
         let text = std::fs::read_to_string(&file);
         let text = text.map_err(|error| ReadError { path: file.clone(), error })?;
         manifests.read(&file.display().to_string(), text, namespace);
@@ -56,17 +68,16 @@ pub fn read_path(manifests: &mut Manifests, path: &Path, namespace: &str) -> Res
 ///
 /// Entries that begin with `..` are left out: in a volume of a ConfigMap they are the versions behind the files that count.
 ///
-/// # Errors
-///
-/// [`ReadError`] for a directory that cannot be read.
-pub fn manifest_files(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
-    let mut files = Vec::new();
+/// Directories that cannot be read are left out, and returned too.
+#[must_use]
+pub fn manifest_files(path: &Path) -> (Vec<PathBuf>, Vec<ReadError>) {
+    let (mut files, mut errors) = (Vec::new(), Vec::new());
     if path.is_dir() {
-        collect(path, &mut files)?;
+        collect(path, &mut files, &mut errors);
     } else {
         files.push(path.to_owned());
     }
-    Ok(files)
+    (files, errors)
 }
 
 /// Whether a file in a directory is read, going by its name.
@@ -75,24 +86,26 @@ pub fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|it| extension == *it))
 }
 
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
-    let wrap = |error| ReadError { path: directory.to_owned(), error };
-    let entries = std::fs::read_dir(directory).map_err(wrap)?;
-    let mut entries: Vec<DirEntry> = entries.collect::<Result<_, _>>().map_err(wrap)?;
-    entries.sort_by_key(DirEntry::path);
+fn collect(directory: &Path, files: &mut Vec<PathBuf>, errors: &mut Vec<ReadError>) {
+    let entries = std::fs::read_dir(directory).and_then(Iterator::collect);
+    let mut entries: Vec<DirEntry> = match entries {
+        Ok(entries) => entries,
+        Err(error) => return errors.push(ReadError { path: directory.to_owned(), error }),
+    };
+    entries.sort_by_cached_key(DirEntry::file_name);
     for entry in entries {
         if entry.file_name().as_encoded_bytes().starts_with(b"..") {
             continue;
         }
-        let (path, kind) = (entry.path(), entry.file_type().map_err(wrap)?);
-        // A link to a directory could lead back up.
-        if kind.is_dir() {
-            collect(&path, files)?;
-        } else if is_manifest(&path) && (kind.is_file() || path.is_file()) {
-            files.push(path);
+        let path = entry.path();
+        match entry.file_type() {
+            // A link to a directory could lead back up.
+            Ok(kind) if kind.is_dir() => collect(&path, files, errors),
+            Ok(kind) if is_manifest(&path) && (kind.is_file() || path.is_file()) => files.push(path),
+            Ok(_) => {}
+            Err(error) => errors.push(ReadError { path, error }),
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -110,9 +123,9 @@ mod tests {
         }
         std::os::unix::fs::symlink("..2026_11_28", root.join("..data")).expect("a link");
         std::os::unix::fs::symlink("..data/a.yaml", root.join("a.yaml")).expect("a link");
-        let files = manifest_files(&root).expect("the files");
+        let (files, errors) = manifest_files(&root);
         std::fs::remove_dir_all(&root).expect("gone");
         let expected = ["a.yaml", "b/c.json", "b.yml"].map(|name| root.join(name));
-        assert_eq!(files, expected);
+        assert_eq!((files, errors.len()), (expected.to_vec(), 0));
     }
 }

@@ -13,14 +13,21 @@ use super::foreign;
 use super::pin::{self, Pin};
 use super::values::{self, AccessLog, LogFormat};
 
+/// Where to begin.
+const EXAMPLE: &str = "\
+Example:
+  python3 -m http.server 9001 &
+  ingress-proxy --file examples/manifests/cafe.yaml --endpoint default/garden:8080=127.0.0.1:9001 \\
+    --http-port 8080 --https-port 8443 &
+  curl -H 'Host: my.example.com' http://127.0.0.1:8080/
+
+`ingress-cli simulate examples/manifests/cafe.yaml` shows where every host and path leads.";
+
 /// A reverse proxy that serves Kubernetes Ingress manifests from files.
 ///
-/// Try it: `ingress-proxy --file examples/manifests/cafe.yaml --endpoint default/coffee:80=127.0.0.1:9001 --http-port 8080
-/// --https-port 8443`, and in another terminal `curl -H 'Host: cafe.example.com' http://127.0.0.1:8080/coffee`.
-///
-/// Manifests may change at any time: what is changed counts within milliseconds, and no request is lost.
+/// Manifests may change at any time: what is changed counts within milliseconds, and connections stay open.
 #[derive(Debug, Parser)]
-#[command(name = "ingress-proxy", version, max_term_width = 100, args_override_self = true)]
+#[command(name = "ingress-proxy", version, max_term_width = 100, args_override_self = true, after_long_help = EXAMPLE)]
 pub(crate) struct Flags {
     #[command(flatten)]
     pub(super) manifests: ManifestArgs,

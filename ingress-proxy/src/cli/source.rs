@@ -22,7 +22,7 @@ use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::publish::{Publisher, Reader};
 use ingress_core::snapshot::Snapshot;
 
-use self::files::{Contents, Fingerprint, Root};
+use self::files::{Contents, Fingerprint, Root, Survey};
 use self::findings::Findings;
 use self::pending::Batch;
 use self::store::{FileKey, Store};
@@ -52,7 +52,7 @@ pub(crate) struct State<'a> {
     pub(crate) snapshot: &'a Arc<Snapshot>,
     /// All that is wrong with the manifests.
     pub(crate) findings: &'a Diagnostics,
-    /// Files that cannot be read completely; what they gave before is in force.
+    /// Files and directories that cannot be read completely; what they gave before is in force.
     pub(crate) stale_files: usize,
 }
 
@@ -84,16 +84,25 @@ struct Round {
     is_other_trouble: bool,
 }
 
+/// Who says that something is different.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ToldBy {
+    Event,
+    Polling,
+}
+
 /// The source.
 #[derive(Debug)]
 pub(crate) struct FileSource<S> {
-    roots: Vec<Root>,
+    roots: Arc<[Root]>,
     namespace: String,
     pins: Pins,
     no_external_names: bool,
     known: BTreeMap<Arc<FileKey>, Known>,
-    /// Files that the last round of polling found different, and how.
-    suspects: BTreeMap<Arc<FileKey>, Fingerprint>,
+    /// Files that polling found different the last time, and how; none for missing.
+    suspects: BTreeMap<Arc<FileKey>, Option<Fingerprint>>,
+    /// Directories that cannot be read, and why.
+    unreadable: BTreeMap<Arc<FileKey>, String>,
     labels: usize,
     store: Store,
     inputs: Inputs,
@@ -123,6 +132,7 @@ impl<S: Sink> FileSource<S> {
             no_external_names,
             known: BTreeMap::new(),
             suspects: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
             labels: 0,
             store: Store::default(),
             inputs: Inputs::default(),
@@ -142,7 +152,7 @@ impl<S: Sink> FileSource<S> {
     pub(crate) fn read(&mut self) {
         let start = Instant::now();
         let mut round = Round { is_other_trouble: true, ..Round::default() };
-        self.scan(true, &mut round);
+        self.compare(Survey::of(&self.roots), ToldBy::Event, &mut round);
         for service in self.pins.services().cloned().collect::<Vec<_>>() {
             self.pin(&service);
         }
@@ -158,9 +168,14 @@ impl<S: Sink> FileSource<S> {
         findings.report(most, store, namespace, &label, &mut |line| sink.say(line));
     }
 
-    /// Whether the manifests have errors, or a file cannot be read.
+    /// Whether the manifests have errors, or something cannot be read.
     pub(crate) fn has_errors(&self) -> bool {
-        self.findings.has_errors() || self.known.values().any(|known| known.trouble.is_some())
+        self.findings.has_errors() || self.stale() > 0
+    }
+
+    /// How many files and directories cannot be read.
+    fn stale(&self) -> usize {
+        self.known.values().filter(|known| known.trouble.is_some()).count() + self.unreadable.len()
     }
 
     /// Looks at what has been touched.
@@ -179,16 +194,16 @@ impl<S: Sink> FileSource<S> {
             }
         }
         if everything {
-            self.scan(true, &mut round);
+            self.compare(Survey::of(&self.roots), ToldBy::Event, &mut round);
         }
         self.finish(&round, start);
     }
 
     /// Looks whether anything has changed that no event told of.
-    fn poll(&mut self) {
+    fn poll(&mut self, survey: Survey) {
         let start = Instant::now();
         let mut round = Round::default();
-        self.scan(false, &mut round);
+        self.compare(survey, ToldBy::Polling, &mut round);
         self.finish(&round, start);
     }
 
@@ -208,47 +223,59 @@ impl<S: Sink> FileSource<S> {
     /// or one that is gone.
     fn is_behind_others(&self, path: &Path) -> bool {
         let is_version = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
-        let had_files = |place: Arc<FileKey>| {
-            let after = self.known.range(Arc::clone(&place)..).next();
-            after.is_some_and(|(key, _)| {
-                key.root == place.root && key.path != place.path && key.path.starts_with(&place.path)
-            })
-        };
+        let had_files = |place: Arc<FileKey>| self.below(&place).any(|key| key.path != place.path);
         is_version || path.is_dir() || self.roots.iter().filter_map(|root| root.place_of(path)).any(had_files)
     }
 
-    /// Looks at all files and reads those that are different. Where nobody said that they are complete, they are read when
-    /// they have been the same for a round.
-    fn scan(&mut self, are_complete: bool, round: &mut Round) {
-        let mut there = BTreeSet::new();
+    /// Compares what is known with what there is. What an event tells of is complete, and read; what only polling finds
+    /// has to be the same, or missing, once more: somebody may be writing, and the survey may be older than the last event.
+    fn compare(&mut self, survey: Survey, told_by: ToldBy, round: &mut Round) {
+        let (mut different, mut gone) = (Vec::new(), Vec::new());
         let mut suspects = BTreeMap::new();
-        for number in 0..self.roots.len() {
-            let Some(root) = self.roots.get(number) else { continue };
-            match root.files() {
-                Ok(files) => there.extend(files),
-                Err(error) => {
-                    // Nothing is known of these files, so nothing changes.
-                    there.extend(self.known.keys().filter(|key| key.root == number).cloned());
-                    self.sink.say(&format!("error: {error}; nothing changes below it"));
-                }
+        let mut is_sure = |key: &Arc<FileKey>, now: Option<Fingerprint>| {
+            let is_sure = told_by == ToldBy::Event || self.suspects.get(key) == Some(&now);
+            if !is_sure {
+                suspects.insert(Arc::clone(key), now);
+            }
+            is_sure
+        };
+        // Both are in order.
+        let mut known = self.known.iter().peekable();
+        for (key, now) in &survey.files {
+            while let Some((earlier, _)) = known.next_if(|(known, _)| *known < key) {
+                gone.push(Arc::clone(earlier));
+            }
+            let before = known.next_if(|(known, _)| *known == key).map(|(_, known)| known.fingerprint);
+            let is_same = now.is_some() && before == Some(*now);
+            if !is_same && is_sure(key, *now) {
+                different.push(Arc::clone(key));
             }
         }
-        for key in &there {
-            let now = Fingerprint::of(&key.path).ok();
-            let before = self.known.get(key).map(|known| known.fingerprint);
-            match now {
-                Some(_) if before == Some(now) => {}
-                Some(now) if !are_complete && self.suspects.get(key) != Some(&now) => {
-                    suspects.insert(Arc::clone(key), now);
-                }
-                _ => self.load(key, round),
-            }
-        }
-        let gone: Vec<_> = self.known.keys().filter(|key| !there.contains(*key)).cloned().collect();
-        for key in gone {
-            self.forget(&key, round);
-        }
+        gone.extend(known.map(|(key, _)| Arc::clone(key)));
+        gone.retain(|key| !survey.is_hidden(key) && is_sure(key, None));
         self.suspects = suspects;
+        for key in &different {
+            self.load(key, round);
+        }
+        for key in &gone {
+            self.forget(key, round);
+        }
+        if survey.unreadable != self.unreadable {
+            round.is_other_trouble = true;
+            for (directory, error) in &survey.unreadable {
+                if self.unreadable.get(directory) != Some(error) {
+                    self.sink.say(&format!("error: {error}; what was read below it stays in force"));
+                }
+            }
+            self.unreadable = survey.unreadable;
+        }
+    }
+
+    /// The files below a directory that are known.
+    fn below(&self, directory: &Arc<FileKey>) -> impl Iterator<Item = &Arc<FileKey>> {
+        let directory = Arc::clone(directory);
+        let from = self.known.range(Arc::clone(&directory)..).map(|(key, _)| key);
+        from.take_while(move |key| key.root == directory.root && key.path.starts_with(&directory.path))
     }
 
     /// Reads a file.
@@ -336,7 +363,7 @@ impl<S: Sink> FileSource<S> {
         let are_other_findings = self.findings.compiled(&compiled.diagnostics, &self.store);
         if compiled.is_new || are_other_findings || round.is_other_trouble {
             let findings = self.findings.all();
-            let stale_files = self.known.values().filter(|known| known.trouble.is_some()).count();
+            let stale_files = self.stale();
             self.sink.in_force(State { snapshot: &compiled.snapshot, findings: &findings, stale_files });
         }
     }

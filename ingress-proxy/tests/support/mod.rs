@@ -6,6 +6,7 @@ pub mod authority;
 pub mod ingress;
 pub mod origin;
 pub mod site;
+pub mod tls;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

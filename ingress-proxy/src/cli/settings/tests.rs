@@ -28,7 +28,7 @@ fn the_defaults_are_those_of_the_library() {
     let address = |text: &str| vec![text.parse::<SocketAddr>().unwrap()];
     assert_eq!((settings.listeners.http, settings.listeners.https), (address("0.0.0.0:80"), address("0.0.0.0:443")));
     assert_eq!((settings.workers, settings.default_certificate), (2, CertificateId::Default));
-    let admin = Admin { addresses: address("127.0.0.1:10254"), health_path: "/healthz".to_owned(), metrics: false };
+    let admin = Admin { addresses: address("127.0.0.1:10254"), health_path: "/healthz".to_owned(), metrics: true };
     assert_eq!(settings.admin, admin);
     assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stdout, LogFormat::Nginx));
     let seconds = Duration::from_secs;

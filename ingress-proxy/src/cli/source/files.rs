@@ -1,12 +1,13 @@
 //! Which files there are, and reading one of them whole.
 
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ingress_cli::input::{Limits, ReadError, is_manifest, manifest_files};
+use ingress_cli::input::{Limits, is_manifest, manifest_files};
 
 use super::store::FileKey;
 
@@ -37,15 +38,6 @@ impl Root {
         }
     }
 
-    /// The files that are there now.
-    pub(super) fn files(&self) -> Result<Vec<Arc<FileKey>>, ReadError> {
-        if !self.given.try_exists().unwrap_or(true) {
-            return Ok(Vec::new());
-        }
-        let files = manifest_files(&self.given)?;
-        Ok(files.into_iter().map(|path| self.key(path)).collect())
-    }
-
     /// The key of a path that an event names, if it is, or could be, one of these files.
     pub(super) fn key_of(&self, path: &Path) -> Option<Arc<FileKey>> {
         if !self.is_directory {
@@ -62,6 +54,39 @@ impl Root {
 
     fn key(&self, path: PathBuf) -> Arc<FileKey> {
         Arc::new(FileKey { root: self.number, path })
+    }
+}
+
+/// What there is below all of them.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// The files in order, each with what changes when it does; none where that cannot be seen.
+    pub(super) files: Vec<(Arc<FileKey>, Option<Fingerprint>)>,
+    /// The directories that cannot be read, and why.
+    pub(super) unreadable: BTreeMap<Arc<FileKey>, String>,
+}
+
+impl Survey {
+    /// Looks at every file, and into none.
+    pub(super) fn of(roots: &[Root]) -> Self {
+        let mut survey = Self::default();
+        // What is gone has no files.
+        for root in roots.iter().filter(|root| root.given.try_exists().unwrap_or(true)) {
+            let (files, errors) = manifest_files(&root.given);
+            survey.files.extend(files.into_iter().map(|path| {
+                let fingerprint = Fingerprint::of(&path).ok();
+                (root.key(path), fingerprint)
+            }));
+            let errors = errors.into_iter().map(|error| (root.key(error.path().to_owned()), error.to_string()));
+            survey.unreadable.extend(errors);
+        }
+        survey.files.sort_by(|(a, _), (b, _)| a.cmp(b));
+        survey
+    }
+
+    /// Whether a file stands where nothing could be seen.
+    pub(super) fn is_hidden(&self, file: &FileKey) -> bool {
+        self.unreadable.keys().any(|directory| directory.root == file.root && file.path.starts_with(&directory.path))
     }
 }
 

@@ -76,7 +76,7 @@ impl Findings {
         self.reader.values().flatten().chain(&self.engine).any(|finding| finding.severity == Severity::Error)
     }
 
-    /// Says what is new, at most so many lines, errors first.
+    /// Says what is new, at most so many lines: errors first, then as it is written.
     pub(super) fn report<'l>(
         &mut self,
         most: usize,
@@ -86,10 +86,11 @@ impl Findings {
         say: &mut dyn FnMut(&str),
     ) {
         let mut new = std::mem::take(&mut self.new);
-        new.sort_by_key(|new| std::cmp::Reverse(new.diagnostic.severity));
+        new.sort_by_key(|new| new.diagnostic.severity);
         let left_out = new.len().saturating_sub(most);
         new.truncate(most);
         let lines = lines(&new, store, namespace, label);
+        let mut said = Vec::new();
         for New { diagnostic, place } in new {
             let object = diagnostic.object.as_deref();
             let place = place.or_else(|| {
@@ -97,8 +98,11 @@ impl Findings {
                 let line = lines.get(&(object.clone(), diagnostic.field.clone())).copied().unwrap_or(1);
                 Some((Arc::clone(store.giver(object)?), line))
             });
-            say(&line(place.as_ref().map(|(key, line)| (&*key.path, *line)), &diagnostic));
+            let text = line(place.as_ref().map(|(key, line)| (&*key.path, *line)), &diagnostic);
+            said.push((diagnostic.severity, place, text));
         }
+        said.sort();
+        said.iter().for_each(|(.., text)| say(text));
         if left_out > 0 {
             say(&format!("{left_out} more findings; `ingress-proxy --check` shows all"));
         }

@@ -346,6 +346,27 @@ fn findings_are_said_once() {
 }
 
 #[test]
+fn errors_come_first_and_what_is_too_much_is_left_out() {
+    let folder = Folder::new();
+    folder.write(
+        "a.yaml",
+        &ingress("a", "a.example", "one")
+            .replace("networking.k8s.io/v1", "extensions/v1beta1")
+            .replace("{service: {name: one, port: {number: 80}}}", "{serviceName: one, servicePort: 80}"),
+    );
+    folder.write("b.yaml", &format!("{}---\n{}", ingress("c", "C_", "one"), ingress("b", "B_", "one")));
+    let mut source = FileSource::open(settings(std::slice::from_ref(&folder.0)), Ear::default()).unwrap();
+    source.read();
+    source.report(2);
+    let name = |line: &str| line.split(": ").next().and_then(|place| place.rsplit('/').next()).unwrap().to_owned();
+    let said: Vec<String> = source.sink.told().lines.iter().skip(1).map(|line| name(line)).collect();
+    assert_eq!(said[..2], ["b.yaml:7", "b.yaml:20"], "{:?}", source.sink.told());
+    assert_eq!(said[2..], ["1 more findings; `ingress-proxy --check` shows all"]);
+    source.report(2);
+    assert_eq!(source.sink.told().lines.len(), 4, "all has been said");
+}
+
+#[test]
 fn secrets_are_handed_on() {
     let folder = Folder::new();
     let secret = |key: &str| {

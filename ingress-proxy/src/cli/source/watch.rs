@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::files::{Fingerprint, Root};
+use super::files::{Fingerprint, Root, Survey};
 use super::pending::Pending;
 use super::{FileSource, Sink};
 
@@ -23,6 +24,7 @@ const MOST_FINDINGS: usize = 1_000;
 /// What wakes the thread.
 enum Wake {
     Event(notify::Result<Event>),
+    Survey(Survey),
     Stop,
 }
 
@@ -59,36 +61,54 @@ impl<S: Sink + 'static> FileSource<S> {
         let mut watched = Watched::new(&self.roots, &wake);
         watched.renew(&mut |line| self.sink.say(line));
         self.read();
-        let thread = std::thread::Builder::new().name("files".to_owned());
-        let thread = thread.spawn(move || self.follow(watched, &events, poll))?;
+        let (roots, surveys) = (Arc::clone(&self.roots), wake.clone());
+        let (going_on, ended) = mpsc::channel();
+        thread("files-poll", move || survey(&roots, &surveys, &ended, poll))?;
+        let thread = thread("files", move || {
+            self.follow(watched, &events);
+            drop(going_on);
+        })?;
         Ok(Watch { wake, thread: Some(thread) })
     }
 
-    fn follow(mut self, mut watched: Watched, events: &Receiver<Wake>, poll: Duration) {
+    fn follow(mut self, mut watched: Watched, events: &Receiver<Wake>) {
         self.report(MOST_FINDINGS);
         let mut pending = Pending::default();
-        let mut next_poll = Instant::now() + poll;
         loop {
-            let until = pending.due().map_or(next_poll, |due| due.min(next_poll));
-            match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            let wake = match pending.due() {
+                Some(due) => events.recv_timeout(due.saturating_duration_since(Instant::now())),
+                None => events.recv().map_err(RecvTimeoutError::from),
+            };
+            match wake {
                 Ok(Wake::Event(Ok(event))) => pending.take(event, Instant::now()),
                 Ok(Wake::Event(Err(_))) => pending.all(Instant::now()),
+                Ok(Wake::Survey(survey)) => {
+                    watched.renew(&mut |line| self.sink.say(line));
+                    self.poll(survey);
+                    self.report(MOST_FINDINGS);
+                }
                 Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let now = Instant::now();
-            if pending.due().is_some_and(|due| due <= now) {
+            if pending.due().is_some_and(|due| due <= Instant::now()) {
                 self.look(&pending.drain());
                 self.report(MOST_FINDINGS);
             }
-            if next_poll <= now {
-                watched.renew(&mut |line| self.sink.say(line));
-                self.poll();
-                self.report(MOST_FINDINGS);
-                next_poll = Instant::now() + poll;
-            }
         }
     }
+}
+
+/// Looks at all files again and again, on a thread of its own: it takes long where they are many, and events do not wait.
+fn survey(roots: &[Root], wake: &Sender<Wake>, ended: &Receiver<()>, pause: Duration) {
+    while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+        if wake.send(Wake::Survey(Survey::of(roots))).is_err() {
+            return;
+        }
+    }
+}
+
+fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run)
 }
 
 /// What is watched.

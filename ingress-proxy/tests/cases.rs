@@ -1,0 +1,71 @@
+//! Runs the cases of `testdata/cases/` through the real proxy with real sockets, from the same files as the simulator's: what
+//! the client and the endpoint see is what `simulate` says.
+//!
+//! What cannot be seen on the wire is left out, counted, and printed with the reason.
+
+#![expect(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+#[path = "cases/certificates.rs"]
+mod certificates;
+#[path = "cases/client.rs"]
+mod client;
+#[path = "cases/endpoints.rs"]
+mod endpoints;
+#[path = "cases/read.rs"]
+mod read;
+mod support;
+#[path = "cases/verdict.rs"]
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use ingress_cli::input::Manifests;
+use ingress_cli::simulate::Simulation;
+use ingress_core::lower::Options;
+use ingress_core::policy::AddressRange;
+use ingress_core::snapshot::Snapshot;
+use support::site::{Site, config};
+
+use self::certificates::Certificates;
+use self::endpoints::Endpoints;
+use self::read::Case;
+use self::verdict::Verdict;
+
+#[test]
+fn the_wire_agrees_with_simulate() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/cases");
+    let mut config = config();
+    config.downstream.proxy_protocol = true;
+    config.forwarding.trusted = vec![AddressRange::parse("127.0.0.0/8").expect("a range")];
+    let mut site = Site::with_options("", config, Options::default());
+    let endpoints = Endpoints::start();
+    let certificates = Certificates::default();
+    let (mut failures, mut skipped) = (Vec::new(), BTreeMap::new());
+    let (mut cases, mut asked) = (0, 0);
+    for file in read::files(&root) {
+        let case = Case::read(&file);
+        cases += 1;
+        let mut manifests = Manifests::default();
+        manifests.read("-", case.manifests.clone(), case.engine.namespace());
+        let simulation = Simulation::new(&manifests, case.engine.options().expect("options"))
+            .with_default_certificate(case.engine.default_certificate());
+        certificates.provide(simulation.table(), &site.certs);
+        let table = endpoints.stand_in(simulation.table().clone());
+        site.publisher.publish(Arc::new(Snapshot::new(table)));
+        for question in &case.questions {
+            match verdict::of(&site, &endpoints, &certificates, &simulation, question) {
+                Verdict::Agrees => asked += 1,
+                Verdict::Differs(difference) => {
+                    asked += 1;
+                    failures.push(format!("{}: {}: {difference}", case.file, question.given));
+                }
+                Verdict::Skipped(reason) => *skipped.entry(reason).or_insert(0) += 1,
+            }
+        }
+    }
+    println!("{cases} cases, {asked} requests on the wire; not on the wire: {skipped:?}");
+    assert!(failures.is_empty(), "{} of {asked} differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(asked >= 2_000, "only {asked} requests");
+}

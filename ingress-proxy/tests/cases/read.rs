@@ -1,0 +1,59 @@
+//! Case files, as far as the wire needs them.
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use ingress_cli::commands::simulate::EngineArgs;
+use ingress_cli::input::{Limits, parse};
+use ingress_cli::question::Question;
+use serde_json::{Map, Value};
+
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+pub struct Case {
+    pub file: String,
+    pub engine: EngineArgs,
+    pub questions: Vec<Question>,
+    pub manifests: String,
+}
+
+/// All files below a folder.
+pub fn files(root: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root).expect("the cases");
+    let mut entries: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    entries.sort();
+    entries.into_iter().flat_map(|entry| if entry.is_dir() { files(&entry) } else { vec![entry] }).collect()
+}
+
+impl Case {
+    pub fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).expect("a case");
+        let (head, manifests) = text.split_once("\n---\n").unwrap_or((&text, ""));
+        let stream = parse(head, &Limits::default());
+        let head = stream.documents.first().expect("a case").to_json();
+        let list = |key: &str| head.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+        let args = list("args").into_iter().map(|arg| arg.as_str().expect("an argument").to_owned());
+        let args =
+            Args::try_parse_from(std::iter::once("case".to_owned()).chain(args)).unwrap_or_else(|e| panic!("{e}"));
+        let questions = list("requests").iter().map(|request| question(&request["request"])).collect();
+        Self { file: path.display().to_string(), engine: args.engine, questions, manifests: manifests.to_owned() }
+    }
+}
+
+fn question(request: &Value) -> Question {
+    let mut line = match request {
+        Value::String(text) => {
+            let (method, url) = text.split_once(' ').unwrap_or(("GET", text));
+            Map::from_iter([("method".to_owned(), method.into()), ("url".to_owned(), url.into())])
+        }
+        other => other.as_object().expect("a request").clone(),
+    };
+    if line.remove("http2") == Some(Value::Bool(true)) {
+        line.insert("version".to_owned(), "2".into());
+    }
+    Question::from_json(Value::Object(line)).expect("a request")
+}
