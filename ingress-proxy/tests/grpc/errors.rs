@@ -86,7 +86,7 @@ fn errors_of_the_proxy() {
             ("refused", &[nobody()], &annotations, Code::Unavailable),
             ("closed", &[silent.address], &annotations, Code::Unavailable),
             ("http1", &[http1.address], &annotations, Code::Unavailable),
-            ("denied", &[], &[("denylist-source-range", "127.0.0.0/8")], Code::PermissionDenied),
+            ("denied", &[world.server.address], &[("denylist-source-range", "127.0.0.0/8")], Code::PermissionDenied),
             ("login", &[], &[("auth-type", "basic"), ("auth-secret", "missing")], Code::Unavailable),
         ];
         let host = |name: &str| format!("{name}.{HOST}");

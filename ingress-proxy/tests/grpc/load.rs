@@ -26,7 +26,7 @@ async fn call(client: Client, number: usize) {
                 count += 1;
             }
             assert_eq!(count, message[0]);
-            assert!(answers.trailers().await.unwrap().unwrap().get("grpc-status").is_none(), "tonic has read it");
+            assert!(answers.trailers().await.unwrap().is_some());
         }
         3 => {
             let answers = client.chat("Chat", tokio_stream::iter(vec![message.clone(); 4])).await.unwrap().into_inner();

@@ -33,7 +33,10 @@ impl fmt::Display for Ingress<'_> {
         if let Some(secret) = secret {
             writeln!(f, "  tls: [{{hosts: [{host:?}], secretName: {secret}}}]")?;
         }
-        writeln!(f, "  rules:\n  - host: {host:?}\n    http:\n      paths:\n      - path: /\n        pathType: Prefix")?;
+        writeln!(
+            f,
+            "  rules:\n  - host: {host:?}\n    http:\n      paths:\n      - path: /\n        pathType: Prefix"
+        )?;
         writeln!(f, "        backend: {{service: {{name: {name}, port: {{number: 80}}}}}}")?;
         writeln!(f, "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{ports: [{{port: 80}}]}}")?;
         for (number, endpoint) in endpoints.iter().enumerate() {
