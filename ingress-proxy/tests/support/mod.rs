@@ -5,6 +5,7 @@
 pub mod authority;
 pub mod ingress;
 pub mod origin;
+pub mod requests;
 pub mod site;
 pub mod tls;
 
