@@ -60,7 +60,12 @@ impl<'a, D: Downstream> Exchange<'a, D> {
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 }
             }
-            download.poll(cx, &mut connection, self.down, None)
+            let sent = download.poll(cx, &mut connection, self.down, None);
+            if sent.is_pending() && self.down.poll_gone(cx).is_ready() {
+                // An endpoint that has nothing to say for now would never be told.
+                return Poll::Ready(Err(FlowError::Sink));
+            }
+            sent
         })
         .await;
         record.responded(download.bytes);
