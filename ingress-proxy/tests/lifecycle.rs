@@ -188,7 +188,8 @@ fn files_change_under_load_and_no_request_fails() {
     for swap in 0..swaps {
         let origin = if swap % 2 == 0 { &second } else { &first };
         write(&files, "site.yaml", &support::site::manifest("a.example", origin.address));
-        let other = support::site::manifest(&format!("h{swap}.example"), first.address).replace("name: site", "name: other");
+        let other =
+            support::site::manifest(&format!("h{swap}.example"), first.address).replace("name: site", "name: other");
         write(&files, "other.yaml", &other);
         load.wait_for(20);
         // A file that is being written changes nothing.

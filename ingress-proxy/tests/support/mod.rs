@@ -2,18 +2,12 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 
-<<<<<<< HEAD
+pub(crate) mod authority;
+pub(crate) mod ingress;
 pub(crate) mod origin;
+pub(crate) mod requests;
 pub(crate) mod site;
 pub(crate) mod tls;
-=======
-pub mod authority;
-pub mod ingress;
-pub mod origin;
-pub mod requests;
-pub mod site;
-pub mod tls;
->>>>>>> grpc
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
