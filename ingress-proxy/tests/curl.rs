@@ -170,8 +170,7 @@ fn curl_tells_the_endpoint_who_it_is() {
     }
     let world = World::new("fields");
     for way in WAYS {
-        let (_, said) =
-            world.curl(way, "/a%20b?c=d", &["-b", "one=1; two=2", "-H", "X-Forwarded-Proto: gopher"], b"");
+        let (_, said) = world.curl(way, "/a%20b?c=d", &["-b", "one=1; two=2", "-H", "X-Forwarded-Proto: gopher"], b"");
         assert_eq!(said, format!("200 {}", way.2), "{way:?}");
         let head = world.last_head();
         assert!(head.starts_with("GET /a%20b?c=d HTTP/1.1\r\n"), "{head}");

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 
 pub mod authority;
+pub mod http2;
 pub mod ingress;
 pub mod origin;
 pub mod requests;
