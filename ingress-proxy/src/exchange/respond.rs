@@ -9,7 +9,7 @@ use super::forward::Exchange;
 use super::record::Record;
 use super::response::{ResponseFields, body_length};
 use super::{Downstream, HeadError, Outcome, Scratch, tunnel};
-use crate::message::{Known, OutgoingResponse};
+use crate::message::{Known, OutgoingResponse, Version};
 use crate::upstream::{Connection, InFlight, Outcome as Health, affinity};
 
 impl<'a, D: Downstream> Exchange<'a, D> {
@@ -37,6 +37,10 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             }
             record.status = 101;
             return tunnel::run(self.down, connection, record).await;
+        }
+        if self.head.websocket && self.head.version == Version::Http2 && scratch.response.status < 300 {
+            // In HTTP/2 that would say that the tunnel is there (RFC 8441 5), and a page would be taken for its bytes.
+            return self.give_up(Failure::NO_WEBSOCKET, scratch, record).await;
         }
         let cookie = key.and_then(|key| self.cookie(&key));
         let fields = self.response_fields(scratch, cookie.as_deref());
@@ -95,6 +99,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             cookie,
             client_origin: (scheme, authority.unwrap_or_default()),
             upstream_authority: &scratch.authority,
+            is_http2: self.head.version == Version::Http2,
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 
 pub(crate) mod authority;
+pub(crate) mod http2;
 pub(crate) mod ingress;
 pub(crate) mod origin;
 pub(crate) mod requests;

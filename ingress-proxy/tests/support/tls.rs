@@ -18,7 +18,7 @@ pub(crate) fn trusting_anybody() -> ClientConfig {
 }
 
 #[derive(Debug)]
-struct Anybody;
+pub struct Anybody;
 
 impl ServerCertVerifier for Anybody {
     fn verify_server_cert(
