@@ -1,6 +1,6 @@
 //! `auth-tls-*` over real TLS: no protected backend is reached without the certificate that its host asks for.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 mod support;
 

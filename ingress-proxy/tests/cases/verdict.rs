@@ -10,17 +10,17 @@ use super::client::{self, Answer, Proxy};
 use super::endpoints::{Arrived, Endpoints};
 use super::expected;
 
-pub enum Verdict {
+pub(crate) enum Verdict {
     Agrees,
     Differs(String),
     Skipped(&'static str),
 }
 
 /// Where the proxy is, and what surrounds it.
-pub struct World<'w> {
-    pub proxy: Proxy,
-    pub endpoints: &'w Endpoints,
-    pub certificates: &'w Certificates,
+pub(crate) struct World<'w> {
+    pub(crate) proxy: Proxy,
+    pub(crate) endpoints: &'w Endpoints,
+    pub(crate) certificates: &'w Certificates,
 }
 
 /// The address of clients of which a case says none.
@@ -31,7 +31,7 @@ const DRAWS: usize = 3_000;
 const ALL_DRAWS: [u64; 12] = [0, 1, 7, 29, 30, 49, 50, 99, 100, 150, 199, 999];
 
 /// Asks both.
-pub fn of(world: &World<'_>, simulation: &Simulation, question: &Question) -> Verdict {
+pub(crate) fn of(world: &World<'_>, simulation: &Simulation, question: &Question) -> Verdict {
     if let Some(reason) = cannot_be_sent(question) {
         return Verdict::Skipped(reason);
     }
@@ -88,7 +88,9 @@ struct Difference {
 impl Difference {
     /// Whether it is that of another.
     fn fits(&self, world: &World<'_>, question: &Question, report: &Value) -> bool {
-        self.seen.as_ref().is_some_and(|(answer, arrived)| difference(world, question, report, answer, arrived).is_none())
+        self.seen
+            .as_ref()
+            .is_some_and(|(answer, arrived)| difference(world, question, report, answer, arrived).is_none())
     }
 }
 
@@ -101,7 +103,9 @@ fn once(world: &World<'_>, question: &Question, report: &Value) -> Option<Differ
     world.endpoints.take();
     let answer = match client::ask(world.proxy, world.certificates, question) {
         Ok(answer) => answer,
-        Err(error) => return Some(Difference { text: format!("no answer: {error}; simulate says {report}"), seen: None }),
+        Err(error) => {
+            return Some(Difference { text: format!("no answer: {error}; simulate says {report}"), seen: None });
+        }
     };
     let arrived = world.endpoints.take();
     let text = difference(world, question, report, &answer, &arrived)?;
@@ -112,7 +116,7 @@ fn once(world: &World<'_>, question: &Question, report: &Value) -> Option<Differ
 }
 
 /// A text in an object.
-pub fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+pub(crate) fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 

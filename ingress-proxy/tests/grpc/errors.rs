@@ -81,7 +81,7 @@ fn errors_of_the_proxy() {
         let annotations = [("backend-protocol", protocol)];
         let silent = Origin::start(|_| Some(Vec::new()));
         let http1 = Origin::start(|_| Some(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec()));
-        let hosts: [(&str, &[SocketAddr], &[(&str, &str)], Code); 6] = [
+        let hosts: [Refusing<'_>; 6] = [
             ("none", &[], &annotations, Code::Unavailable),
             ("refused", &[nobody()], &annotations, Code::Unavailable),
             ("closed", &[silent.address], &annotations, Code::Unavailable),
@@ -135,3 +135,6 @@ fn a_stream_that_breaks_is_an_error() {
         assert!(matches!(status.code(), Code::Internal | Code::Unavailable | Code::Unknown), "{status:?}");
     });
 }
+
+/// A host, its endpoints, its annotations, and what a client is told.
+type Refusing<'a> = (&'a str, &'a [SocketAddr], &'a [(&'a str, &'a str)], Code);
