@@ -56,7 +56,10 @@ pub(super) fn ask(tcp: TcpStream, tls: Tls, question: &Question) -> io::Result<A
     })
 }
 
-async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, question: &Question) -> io::Result<Answer> {
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    question: &Question,
+) -> io::Result<Answer> {
     let request = request(question).map_err(io::Error::other)?;
     let (mut client, connection) = h2::client::handshake(stream).await.map_err(io::Error::other)?;
     let driving = tokio::spawn(connection);

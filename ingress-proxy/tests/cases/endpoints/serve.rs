@@ -132,9 +132,10 @@ impl Site<'_> {
             // Bodies are small enough for the first window, so that nothing has to be driven meanwhile.
             let uri = request.uri();
             let host = uri.authority().map(|authority| ("host".to_owned(), authority.to_string()));
-            let fields = request.headers().iter().map(|(name, value)| {
-                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-            });
+            let fields = request
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
             let fields: Vec<Field> = host.into_iter().chain(fields).collect();
             let length = fields.iter().find(|(name, _)| name == "content-length");
             let name = self.record(Arrived {
