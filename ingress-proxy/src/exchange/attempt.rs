@@ -41,6 +41,14 @@ impl Failure {
         reach: Reach::None,
         blames_endpoint: false,
     };
+    /// The endpoint has answered a request for a WebSocket as if it were one for a page.
+    pub(super) const NO_WEBSOCKET: Self = Self {
+        status: 502,
+        reason: "upstream-no-websocket",
+        condition: RetryCondition::InvalidHeader,
+        reach: Reach::Sent,
+        blames_endpoint: false,
+    };
     /// A setting of the route cannot be honoured.
     pub(super) const REFUSED: Self = Self { reason: "upstream-tls-unusable", ..Self::NO_ENDPOINT };
 

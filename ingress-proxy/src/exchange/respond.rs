@@ -9,7 +9,7 @@ use super::forward::Exchange;
 use super::record::Record;
 use super::response::{ResponseFields, body_length};
 use super::{Downstream, HeadError, Outcome, Scratch, tunnel};
-use crate::message::{Known, OutgoingResponse};
+use crate::message::{Known, OutgoingResponse, Version};
 use crate::upstream::{Connection, InFlight, Outcome as Health, affinity};
 
 impl<'a, D: Downstream> Exchange<'a, D> {
@@ -38,6 +38,10 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             record.status = 101;
             return tunnel::run(self.down, connection, record).await;
         }
+        if self.head.websocket && self.head.version == Version::Http2 && scratch.response.status < 300 {
+            // In HTTP/2 that would say that the tunnel is there (RFC 8441 5), and a page would be taken for its bytes.
+            return self.give_up(Failure::NO_WEBSOCKET, scratch, record).await;
+        }
         let cookie = key.and_then(|key| self.cookie(&key));
         let fields = self.response_fields(scratch, cookie.as_deref());
         let body = body_length(&scratch.response, self.head.method == b"HEAD");
@@ -60,7 +64,12 @@ impl<'a, D: Downstream> Exchange<'a, D> {
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 }
             }
-            download.poll(cx, &mut connection, self.down, None)
+            let sent = download.poll(cx, &mut connection, self.down, None);
+            if sent.is_pending() && self.down.poll_gone(cx).is_ready() {
+                // An endpoint that has nothing to say for now would never be told.
+                return Poll::Ready(Err(FlowError::Sink));
+            }
+            sent
         })
         .await;
         record.responded(download.bytes);
@@ -89,6 +98,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             cookie,
             client_origin: (scheme, &scratch.asked),
             upstream_authority: &scratch.authority,
+            is_http2: self.head.version == Version::Http2,
         }
     }
 

@@ -17,12 +17,15 @@ pub(super) struct ResponseFields<'a> {
     /// Scheme and authority that the client used, and the authority that the endpoint saw.
     pub(super) client_origin: (&'a str, &'a [u8]),
     pub(super) upstream_authority: &'a [u8],
+    /// Whether the client speaks HTTP/2, which has no key for WebSockets and no answer to one (RFC 8441 5).
+    pub(super) is_http2: bool,
 }
 
 impl EachField for ResponseFields<'_> {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
         for (known, name, value) in self.head.fields.iter() {
-            if known.is_hop_by_hop() || self.is_replaced(name) {
+            let is_answer_to_key = known == Known::SecWebSocketAccept && self.is_http2;
+            if known.is_hop_by_hop() || is_answer_to_key || self.is_replaced(name) {
                 continue;
             }
             match (known, self.filters) {

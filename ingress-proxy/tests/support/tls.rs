@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
 /// Settings for such a client.
-pub fn trusting_anybody() -> ClientConfig {
+pub(crate) fn trusting_anybody() -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .expect("versions")
@@ -18,7 +18,7 @@ pub fn trusting_anybody() -> ClientConfig {
 }
 
 #[derive(Debug)]
-struct Anybody;
+pub struct Anybody;
 
 impl ServerCertVerifier for Anybody {
     fn verify_server_cert(

@@ -1,0 +1,137 @@
+//! Errors of the server, of the client and of the proxy.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tonic::body::Body;
+use tonic::{Code, Request, Status};
+
+use super::server::failure;
+use super::support::ingress::Ingress;
+use super::support::origin::Origin;
+use super::world::{HOST, World, everywhere};
+
+fn is_the_failure(status: &Status) {
+    let expected = failure();
+    assert_eq!((status.code(), status.message()), (expected.code(), expected.message()));
+    assert_eq!(status.details(), expected.details());
+    assert_eq!(status.metadata().get("x-test"), expected.metadata().get("x-test"));
+    assert_eq!(status.metadata().get_bin("x-test-bin"), expected.metadata().get_bin("x-test-bin"));
+}
+
+#[test]
+fn errors_of_the_server() {
+    everywhere(async |world: &mut World| {
+        let client = world.client().await;
+        // There is no body, the head is the trailers.
+        is_the_failure(&client.unary("Fail", Bytes::from_static(b"x")).await.unwrap_err());
+        let mut answers = client.stream("FailLate", b"x").await.unwrap().into_inner();
+        for _ in 0..2 {
+            assert_eq!(answers.message().await.unwrap().unwrap(), "x");
+        }
+        is_the_failure(&answers.message().await.unwrap_err());
+        let status = client.unary("Nothing", Bytes::new()).await.unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::Unimplemented, "no such method"));
+        assert!(client.unary("Unary", Bytes::new()).await.is_ok());
+    });
+}
+
+#[test]
+fn the_server_hears_of_deadlines() {
+    everywhere(async |world: &mut World| {
+        let client = world.client().await;
+        let mut request = Request::new(Bytes::new());
+        request.set_timeout(Duration::from_millis(300));
+        let status = client.unary("Wait", request).await.unwrap_err();
+        assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
+        assert_eq!((world.server.event().await, world.server.event().await), ("call began", "call ended"));
+        assert_eq!(world.server.seen.lock().unwrap()[0].get("grpc-timeout").unwrap(), "300000u");
+    });
+}
+
+#[test]
+fn the_server_hears_of_cancelled_calls() {
+    everywhere(async |world: &mut World| {
+        let client = world.client().await;
+        let call = tokio::spawn({
+            let client = client.clone();
+            async move { client.unary("Wait", Bytes::new()).await.map(drop) }
+        });
+        assert_eq!(world.server.event().await, "call began");
+        call.abort();
+        assert_eq!(world.server.event().await, "call ended");
+        let mut answers = client.stream("Forever", b"x").await.unwrap().into_inner();
+        assert_eq!(answers.message().await.unwrap().unwrap(), "one");
+        drop(answers);
+        assert_eq!(world.server.event().await, "stream ended");
+        assert!(client.unary("Unary", Bytes::new()).await.is_ok(), "the connection is as good as before");
+    });
+}
+
+/// An address where nobody listens.
+fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[test]
+fn errors_of_the_proxy() {
+    everywhere(async |world: &mut World| {
+        let protocol = if world.shape.server_tls { "GRPCS" } else { "GRPC" };
+        let annotations = [("backend-protocol", protocol)];
+        let silent = Origin::start(|_| Some(Vec::new()));
+        let http1 = Origin::start(|_| Some(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec()));
+        let hosts: [(&str, &[SocketAddr], &[(&str, &str)], Code); 6] = [
+            ("none", &[], &annotations, Code::Unavailable),
+            ("refused", &[nobody()], &annotations, Code::Unavailable),
+            ("closed", &[silent.address], &annotations, Code::Unavailable),
+            ("http1", &[http1.address], &annotations, Code::Unavailable),
+            ("denied", &[world.server.address], &[("denylist-source-range", "127.0.0.0/8")], Code::PermissionDenied),
+            ("login", &[], &[("auth-type", "basic"), ("auth-secret", "missing")], Code::Unavailable),
+        ];
+        let host = |name: &str| format!("{name}.{HOST}");
+        for (name, endpoints, annotations, _) in hosts {
+            let host = host(name);
+            let ingress = Ingress { name, host: &host, annotations, endpoints, ..Ingress::default() };
+            world.site.apply(&ingress.to_string());
+        }
+        let unknown = ("unknown", &[][..], &[][..], Code::Unimplemented);
+        for (name, _, _, code) in hosts.into_iter().chain([unknown]) {
+            let client = world.client_of(&host(name)).await;
+            for _ in 0..2 {
+                let status = client.unary("Unary", Bytes::from_static(b"x")).await.unwrap_err();
+                assert_eq!(status.code(), code, "{name}: {status:?}");
+                assert!(!status.message().is_empty(), "{name}: {status:?}");
+            }
+        }
+        assert!(world.client().await.unary("Unary", Bytes::new()).await.is_ok());
+    });
+}
+
+/// Nobody who is no gRPC client is told anything in terms of gRPC.
+#[test]
+fn other_requests_get_errors_of_http() {
+    everywhere(async |world: &mut World| {
+        let client = world.client_of(&format!("unknown.{HOST}")).await;
+        let scheme = if world.shape.client_tls { "https" } else { "http" };
+        let request = http::Request::get(format!("{scheme}://unknown.{HOST}/")).body(Body::empty()).unwrap();
+        let response = client.raw(request).await;
+        assert_eq!(response.status(), 404);
+        assert!(!response.headers().contains_key("grpc-status"));
+    });
+}
+
+/// An endpoint that goes away in the middle of a stream.
+#[test]
+fn a_stream_that_breaks_is_an_error() {
+    everywhere(async |world: &mut World| {
+        let client = world.client().await;
+        let another = world.another_server("second");
+        world.turn_to(&[another.address]);
+        let mut answers = client.stream("Forever", b"x").await.unwrap().into_inner();
+        assert_eq!(answers.message().await.unwrap().unwrap(), "one");
+        drop(another);
+        let status = answers.message().await.unwrap_err();
+        assert!(matches!(status.code(), Code::Internal | Code::Unavailable | Code::Unknown), "{status:?}");
+    });
+}
