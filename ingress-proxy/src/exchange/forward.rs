@@ -166,7 +166,12 @@ impl<D: Downstream> Exchange<'_, D> {
         let fields =
             RequestFields { worker: self.worker, client: self.client, head: self.head, scratch, plan: self.plan };
         connection.start(&OutgoingRequest {
-            version: if self.plan.speak.http10 { Version::Http10 } else { Version::Http11 },
+            // Only HTTP/1.0 has requests for no host.
+            version: if self.plan.speak.http10 || scratch.authority.is_empty() {
+                Version::Http10
+            } else {
+                Version::Http11
+            },
             method: if self.head.websocket { b"GET" } else { &self.head.method },
             target: &scratch.target,
             authority: &scratch.authority,

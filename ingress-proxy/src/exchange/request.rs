@@ -77,7 +77,10 @@ impl RequestFields<'_> {
             if client.conn.tls.is_some() { (b"https", b"443") } else { (b"http", b"80") };
         let scheme = believed(Known::XForwardedProto).unwrap_or(scheme);
         let own = self.own_authority();
-        call(b"X-Forwarded-Host", believed(Known::XForwardedHost).unwrap_or(own));
+        let host = believed(Known::XForwardedHost).unwrap_or(own);
+        if !host.is_empty() {
+            call(b"X-Forwarded-Host", host);
+        }
         call(b"X-Forwarded-Port", believed(Known::XForwardedPort).unwrap_or(port));
         call(b"X-Forwarded-Proto", scheme);
         call(b"X-Forwarded-Scheme", scheme);

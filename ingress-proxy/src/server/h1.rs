@@ -14,6 +14,8 @@ use crate::message::{
 };
 use crate::worker::{Timer, Worker};
 
+/// How long an idle connection may still bring a request when the worker is on its way out.
+const LAST_REQUEST: std::time::Duration = std::time::Duration::from_secs(1);
 /// What a client may still send after the last response before it is cut off.
 const LINGER: u64 = 256 << 10;
 /// For how long it may do so.
@@ -100,7 +102,7 @@ impl Connection {
     /// Reads the next head into `head`.
     async fn read_head(&mut self, worker: &Worker, head: &mut RequestHead, is_again: bool) -> Result<(), NoRequest> {
         let config = &worker.config.downstream;
-        let mut has_begun = false;
+        let (mut has_begun, mut is_leaving) = (false, false);
         self.before = self.wire.traffic();
         self.timer.set(if is_again { config.keep_alive } else { config.header_timeout });
         std::future::poll_fn(|cx| {
@@ -125,10 +127,15 @@ impl Connection {
                     Poll::Pending if self.timer.is_due(cx) && has_begun => {
                         return Poll::Ready(Err(NoRequest::TooSlow));
                     }
-                    Poll::Pending if self.timer.is_due(cx) || (worker.is_draining() && !has_begun) => {
-                        return Poll::Ready(Err(NoRequest::Gone));
+                    Poll::Pending if self.timer.is_due(cx) => return Poll::Ready(Err(NoRequest::Gone)),
+                    Poll::Pending => {
+                        // A request may be on its way already: closing now would lose it.
+                        if worker.is_draining() && !has_begun && !is_leaving {
+                            is_leaving = true;
+                            self.timer.set(LAST_REQUEST);
+                        }
+                        return Poll::Pending;
                     }
-                    Poll::Pending => return Poll::Pending,
                 }
             }
         })

@@ -8,14 +8,14 @@ use ingress_proxy::certs::{CertStore, SecretPem};
 
 /// The certificates of all cases.
 #[derive(Default)]
-pub struct Certificates {
+pub(crate) struct Certificates {
     names: RefCell<HashMap<Vec<u8>, String>>,
     known: RefCell<HashMap<CertificateId, (String, String)>>,
 }
 
 impl Certificates {
     /// Gives the store what the table names.
-    pub fn provide(&self, table: &RouteTable, store: &CertStore) {
+    pub(crate) fn provide(&self, table: &RouteTable, store: &CertStore) {
         for entry in table.certificates.values() {
             let id = &entry.certificate;
             if *id == CertificateId::Default {
@@ -33,7 +33,7 @@ impl Certificates {
     }
 
     /// What a certificate is called.
-    pub fn name(&self, der: &[u8]) -> String {
+    pub(crate) fn name(&self, der: &[u8]) -> String {
         self.names.borrow().get(der).cloned().unwrap_or_else(|| "default".to_owned())
     }
 }

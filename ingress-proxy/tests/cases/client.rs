@@ -15,16 +15,15 @@ use super::support::tls::trusting_anybody;
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
     /// The certificate that the proxy has shown.
-    pub certificate: Option<Vec<u8>>,
+    pub(crate) certificate: Option<Vec<u8>>,
 }
 
 /// The bytes of a question as HTTP/1, without a body.
-pub fn head(question: &Question) -> Vec<u8> {
+pub(crate) fn head(question: &Question) -> Vec<u8> {
     question.with_raw(|raw, headers| {
         let version: &[u8] = if raw.version == Version::HTTP_10 { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
         let mut bytes = [raw.method.as_bytes(), b" ", raw.target, version].concat();
@@ -37,10 +36,10 @@ pub fn head(question: &Question) -> Vec<u8> {
 }
 
 /// The most bytes of a body that are sent.
-pub const MOST_BODY: usize = 8 << 20;
+pub(crate) const MOST_BODY: usize = 8 << 20;
 
 /// How long the body is that the question declares.
-pub fn body_length(question: &Question) -> usize {
+pub(crate) fn body_length(question: &Question) -> usize {
     question.with_raw(|_, headers| {
         let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
         length.and_then(|(_, value)| std::str::from_utf8(value).ok()?.trim().parse().ok()).unwrap_or(0)
@@ -48,7 +47,7 @@ pub fn body_length(question: &Question) -> usize {
 }
 
 /// Sends a question from the address that it says, and reads one answer.
-pub fn ask(http: SocketAddr, https: SocketAddr, question: &Question) -> io::Result<Answer> {
+pub(crate) fn ask(http: SocketAddr, https: SocketAddr, question: &Question) -> io::Result<Answer> {
     let conn = question.conn();
     let mut tcp = TcpStream::connect(if conn.tls.is_some() { https } else { http })?;
     tcp.set_nodelay(true)?;
@@ -91,13 +90,12 @@ fn exchange(stream: &mut (impl Read + Write), request: &[u8], is_head: bool) -> 
             let length = header(&head, "content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
             let length = if is_head || status == 204 || status == 304 { 0 } else { length };
             if seen.len() >= end + 4 + length {
-                return Ok(Answer { status, head, body: seen.split_off(end + 4), certificate: None });
+                return Ok(Answer { status, head, certificate: None });
             }
         }
         match stream.read(&mut buffer) {
             Ok(amount @ 1..) => seen.extend_from_slice(&buffer[..amount]),
             Ok(0) => return Err(sent.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into())),
-            Ok(_) => {}
             Err(error) => return Err(error),
         }
     }

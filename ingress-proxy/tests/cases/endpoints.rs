@@ -9,11 +9,11 @@ use ingress_core::policy::{Availability, Backend, Endpoint, RouteTable};
 
 /// A request that came to an endpoint.
 #[derive(Clone, Debug)]
-pub struct Arrived {
+pub(crate) struct Arrived {
     /// The endpoint as the manifest names it, or the backend where it names none.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     /// The head as text.
-    pub head: String,
+    pub(crate) head: String,
 }
 
 #[derive(Default)]
@@ -23,13 +23,13 @@ struct Shared {
     arrived: Vec<Arrived>,
 }
 
-pub struct Endpoints {
+pub(crate) struct Endpoints {
     port: u16,
     shared: Arc<Mutex<Shared>>,
 }
 
 impl Endpoints {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("0.0.0.0:0").expect("a listener");
         let port = listener.local_addr().expect("an address").port();
         let shared: Arc<Mutex<Shared>> = Arc::default();
@@ -44,7 +44,7 @@ impl Endpoints {
     }
 
     /// The table with this listener in place of every endpoint.
-    pub fn stand_in(&self, mut table: RouteTable) -> RouteTable {
+    pub(crate) fn stand_in(&self, mut table: RouteTable) -> RouteTable {
         for backend in table.backends.values_mut() {
             let names: Vec<String> = match &backend.availability {
                 Availability::Endpoints(endpoints) => endpoints.iter().map(ToString::to_string).collect(),
@@ -72,7 +72,7 @@ impl Endpoints {
     }
 
     /// What has come since the last call.
-    pub fn take(&self) -> Vec<Arrived> {
+    pub(crate) fn take(&self) -> Vec<Arrived> {
         std::mem::take(&mut self.shared.lock().expect("the record").arrived)
     }
 }
@@ -108,7 +108,7 @@ fn serve(mut stream: TcpStream, all: &Mutex<Shared>) {
 }
 
 /// The first value of a header in a head.
-pub fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+pub(crate) fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     head.lines().skip(1).find_map(|line| {
         let (other, value) = line.split_once(':')?;
         other.eq_ignore_ascii_case(name).then(|| value.trim())

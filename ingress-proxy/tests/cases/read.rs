@@ -14,15 +14,15 @@ struct Args {
     engine: EngineArgs,
 }
 
-pub struct Case {
-    pub file: String,
-    pub engine: EngineArgs,
-    pub questions: Vec<Question>,
-    pub manifests: String,
+pub(crate) struct Case {
+    pub(crate) file: String,
+    pub(crate) engine: EngineArgs,
+    pub(crate) questions: Vec<Question>,
+    pub(crate) manifests: String,
 }
 
 /// All files below a folder.
-pub fn files(root: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root).expect("the cases");
     let mut entries: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     entries.sort();
@@ -30,7 +30,7 @@ pub fn files(root: &Path) -> Vec<PathBuf> {
 }
 
 impl Case {
-    pub fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).expect("a case");
         let (head, manifests) = text.split_once("\n---\n").unwrap_or((&text, ""));
         let stream = parse(head, &Limits::default());

@@ -12,14 +12,14 @@ use super::client::{self, Answer};
 use super::endpoints::{Arrived, Endpoints, header};
 use super::support::site::Site;
 
-pub enum Verdict {
+pub(crate) enum Verdict {
     Agrees,
     Differs(String),
     Skipped(&'static str),
 }
 
 /// Asks both.
-pub fn of(
+pub(crate) fn of(
     site: &Site,
     endpoints: &Endpoints,
     certificates: &Certificates,

@@ -2,20 +2,20 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 
-pub mod authority;
-pub mod http2;
-pub mod ingress;
-pub mod origin;
-pub mod requests;
-pub mod site;
-pub mod tls;
+pub(crate) mod authority;
+pub(crate) mod http2;
+pub(crate) mod ingress;
+pub(crate) mod origin;
+pub(crate) mod requests;
+pub(crate) mod site;
+pub(crate) mod tls;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Sends bytes and reads everything until the connection is closed or nothing has come for a while.
-pub fn ask(address: SocketAddr, request: &[u8]) -> String {
+pub(crate) fn ask(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(Duration::from_millis(700))).expect("a timeout");
     stream.write_all(request).expect("a request");

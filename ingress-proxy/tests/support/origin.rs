@@ -5,16 +5,16 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 /// An endpoint on its own threads.
-pub struct Origin {
-    pub address: SocketAddr,
+pub(crate) struct Origin {
+    pub(crate) address: SocketAddr,
     /// What each connection has sent, in order of their beginning.
-    pub seen: Arc<Mutex<Vec<Vec<u8>>>>,
+    pub(crate) seen: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Origin {
     /// Answers what `answer` makes of everything that a connection has sent so far; `None` waits for more, an empty answer
     /// closes the connection.
-    pub fn start(answer: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let address = listener.local_addr().expect("an address");
         let seen: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
@@ -35,12 +35,12 @@ impl Origin {
     }
 
     /// Answers each bodyless request with this.
-    pub fn constant(answer: &'static str) -> Self {
+    pub(crate) fn constant(answer: &'static str) -> Self {
         Self::start(move |seen| seen.ends_with(b"\r\n\r\n").then(|| answer.as_bytes().to_vec()))
     }
 
     /// What all connections have sent, as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let seen = self.seen.lock().expect("the record");
         seen.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
     }

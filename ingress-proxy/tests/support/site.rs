@@ -16,19 +16,19 @@ use ingress_proxy::observe::metrics::{self, Metrics};
 use ingress_proxy::{Running, Settings};
 
 /// A proxy that serves until it is dropped.
-pub struct Site {
-    pub http: SocketAddr,
-    pub https: SocketAddr,
-    pub metrics: Arc<Metrics>,
-    pub certs: Arc<CertStore>,
-    pub running: Running,
-    pub publisher: Publisher,
-    pub compiler: Compiler,
-    pub manifests: Manifests,
+pub(crate) struct Site {
+    pub(crate) http: SocketAddr,
+    pub(crate) https: SocketAddr,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) certs: Arc<CertStore>,
+    pub(crate) running: Running,
+    pub(crate) publisher: Publisher,
+    pub(crate) compiler: Compiler,
+    pub(crate) manifests: Manifests,
 }
 
 /// Settings that let endpoints be on loopback.
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     let mut config = Config::default();
     config.upstream.allowed_endpoints = vec![AddressRange::parse("127.0.0.0/8").expect("a range")];
     config
@@ -36,11 +36,11 @@ pub fn config() -> Config {
 
 impl Site {
     /// One worker with the routes of a manifest.
-    pub fn start(manifest: &str, config: Config) -> Self {
+    pub(crate) fn start(manifest: &str, config: Config) -> Self {
         Self::with_options(manifest, config, Options::default())
     }
 
-    pub fn with_options(manifest: &str, config: Config, options: Options) -> Self {
+    pub(crate) fn with_options(manifest: &str, config: Config, options: Options) -> Self {
         let mut manifests = Manifests::default();
         manifests.read("test.yaml", manifest.to_owned(), "default");
         assert!(manifests.findings.is_empty(), "{:?}", manifests.findings);
@@ -70,7 +70,7 @@ impl Site {
     }
 
     /// Puts another manifest in force, beside what there is.
-    pub fn apply(&mut self, manifest: &str) {
+    pub(crate) fn apply(&mut self, manifest: &str) {
         self.manifests.read("more.yaml", manifest.to_owned(), "default");
         let compiled = self.compiler.compile(&self.manifests.inputs);
         self.publisher.publish(compiled.snapshot);
@@ -85,7 +85,7 @@ impl Drop for Site {
 }
 
 /// An Ingress, its Service and one endpoint: everything under `host` goes to `endpoint`.
-pub fn manifest(host: &str, endpoint: SocketAddr) -> String {
+pub(crate) fn manifest(host: &str, endpoint: SocketAddr) -> String {
     format!(
         r#"
 apiVersion: networking.k8s.io/v1

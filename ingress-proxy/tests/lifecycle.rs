@@ -1,0 +1,260 @@
+//! The program from its first to its last request: files that change under load, endpoints that come and go, the end, and a
+//! new process on the same ports. `SWAPS=600 cargo test -p ingress-proxy --test lifecycle` is the full size.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use support::origin::Origin;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+
+/// The program, ended when it is dropped.
+struct Program {
+    child: Child,
+    http: SocketAddr,
+    admin: SocketAddr,
+}
+
+/// A port that is free now. Listeners share ports, so the program may bind it although somebody else just had it.
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
+}
+
+impl Program {
+    fn start(files: &Path, http: SocketAddr, more: &[&str]) -> Self {
+        let admin = free_port();
+        let child = Command::new(env!("CARGO_BIN_EXE_ingress-proxy"))
+            .arg("--file")
+            .arg(files)
+            .args(["--bind-address", "127.0.0.1", "--access-log", "off", "--workers", "2"])
+            .args(["--http-port", &http.port().to_string(), "--https-port", &free_port().port().to_string()])
+            .args(["--healthz-port", &admin.port().to_string(), "--allow-endpoint-cidr", "127.0.0.0/8"])
+            .args(more)
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program");
+        let program = Self { child, http, admin };
+        program.wait_for("/readyz", "200");
+        program
+    }
+
+    fn page(&self, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let Ok(mut stream) = TcpStream::connect(self.admin) else { return String::new() };
+        let mut answer = String::new();
+        let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
+        answer
+    }
+
+    fn wait_for(&self, path: &str, what: &str) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !self.page(path).contains(what) {
+            assert!(Instant::now() < deadline, "{path} never said {what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let killed = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(killed.expect("kill").success());
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the program") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A folder of its own for a test.
+fn folder(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("ingress-proxy-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).expect("a folder");
+    path
+}
+
+/// Puts a file in place at once, as editors and kubelets do.
+fn write(folder: &Path, name: &str, text: &str) {
+    let other = folder.join("new");
+    std::fs::write(&other, text).and_then(|()| std::fs::rename(&other, folder.join(name))).expect("a file");
+}
+
+/// One answer on a connection that stays open.
+fn ask(stream: &mut TcpStream) -> std::io::Result<String> {
+    stream.write_all(REQUEST)?;
+    let mut seen = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let amount = stream.read(&mut buffer)?;
+        if amount == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        seen.extend_from_slice(&buffer[..amount]);
+        let text = String::from_utf8_lossy(&seen);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")?.parse::<usize>().ok());
+            if body.len() >= length.unwrap_or(0) {
+                return Ok(text.into_owned());
+            }
+        }
+    }
+}
+
+/// Clients that ask all the time.
+struct Load {
+    stop: Arc<AtomicBool>,
+    good: Arc<AtomicUsize>,
+    threads: Vec<std::thread::JoinHandle<Vec<String>>>,
+}
+
+impl Load {
+    /// A client comes again when it was told that the connection closes.
+    fn start(address: SocketAddr, clients: usize) -> Self {
+        let (stop, good) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let client = |_| {
+            let (stop, good) = (Arc::clone(&stop), Arc::clone(&good));
+            std::thread::spawn(move || {
+                let mut failures = Vec::new();
+                let mut connection: Option<TcpStream> = None;
+                while !stop.load(Ordering::Relaxed) {
+                    let mut stream = match connection.take().map_or_else(|| TcpStream::connect(address), Ok) {
+                        Ok(stream) => stream,
+                        Err(error) => {
+                            failures.push(format!("connect: {error}"));
+                            continue;
+                        }
+                    };
+                    match ask(&mut stream) {
+                        Ok(answer) if answer.starts_with("HTTP/1.1 200 ") => {
+                            good.fetch_add(1, Ordering::Relaxed);
+                            connection = (!answer.contains("Connection: close")).then_some(stream);
+                        }
+                        Ok(answer) => failures.push(answer),
+                        Err(error) => failures.push(error.to_string()),
+                    }
+                }
+                failures
+            })
+        };
+        let threads = (0..clients).map(client).collect();
+        Self { stop, good, threads }
+    }
+
+    fn wait_for(&self, more: usize) {
+        let (before, deadline) = (self.good.load(Ordering::Relaxed), Instant::now() + Duration::from_secs(30));
+        while self.good.load(Ordering::Relaxed) < before + more {
+            assert!(Instant::now() < deadline, "no progress");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn end(self) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.threads.into_iter().flat_map(|thread| thread.join().expect("a client")).collect()
+    }
+}
+
+#[test]
+fn files_change_under_load_and_no_request_fails() {
+    let swaps: usize = std::env::var("SWAPS").ok().and_then(|swaps| swaps.parse().ok()).unwrap_or(30);
+    let (first, second) = (Origin::constant(OK), Origin::constant(OK));
+    let files = folder("swaps");
+    write(&files, "site.yaml", &support::site::manifest("a.example", first.address));
+    let program = Program::start(&files, free_port(), &[]);
+    let load = Load::start(program.http, 4);
+    for swap in 0..swaps {
+        let origin = if swap % 2 == 0 { &second } else { &first };
+        write(&files, "site.yaml", &support::site::manifest("a.example", origin.address));
+        let other =
+            support::site::manifest(&format!("h{swap}.example"), first.address).replace("name: site", "name: other");
+        write(&files, "other.yaml", &other);
+        load.wait_for(20);
+        // A file that is being written changes nothing.
+        std::fs::write(files.join("site.yaml"), "apiVersion: networking.k8s.io/v1\nspec: {rules: [").expect("a file");
+        load.wait_for(20);
+    }
+    let failures = load.end();
+    assert!(failures.is_empty(), "{} failed: {:?}", failures.len(), failures.first());
+    let (first, second) = (first.text().len(), second.text().len());
+    assert!(first > 0 && second > 0, "the changes were not seen: {first}, {second}");
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+#[test]
+fn the_end_is_orderly_under_load() {
+    let origin = Origin::constant(OK);
+    let files = folder("end");
+    write(&files, "site.yaml", &support::site::manifest("a.example", origin.address));
+    let mut old = Program::start(&files, free_port(), &["--shutdown-grace-period", "1s"]);
+    let load = Load::start(old.http, 4);
+    load.wait_for(100);
+    // A new process on the same ports, and then the old one is told to end: nobody notices.
+    let new = Program::start(&files, old.http, &[]);
+    load.wait_for(100);
+    old.signal("TERM");
+    old.wait_for("/readyz", "503");
+    assert!(old.page("/healthz").contains("200"));
+    assert!(old.wait().success());
+    load.wait_for(100);
+    let failures = load.end();
+    assert!(failures.is_empty(), "{} failed: {:?}", failures.len(), failures.first());
+    drop(new);
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+#[test]
+fn a_request_under_way_is_finished_and_a_second_signal_does_not_wait_for_it() {
+    // Answers only what is asked twice, so that the first request stays under way.
+    let gate = Arc::new(AtomicBool::new(false));
+    let opened = Arc::clone(&gate);
+    let origin = Origin::start(move |seen| {
+        while seen.ends_with(b"\r\n\r\n") && !opened.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        seen.ends_with(b"\r\n\r\n").then(|| OK.as_bytes().to_vec())
+    });
+    let files = folder("under-way");
+    write(&files, "site.yaml", &support::site::manifest("a.example", origin.address));
+    for is_patient in [true, false] {
+        gate.store(false, Ordering::Relaxed);
+        let mut program = Program::start(&files, free_port(), &[]);
+        let http = program.http;
+        let client = std::thread::spawn(move || ask(&mut TcpStream::connect(http)?));
+        program.wait_for("/metrics", "ingress_proxy_upstream_connects_total 1");
+        program.signal("TERM");
+        program.wait_for("/readyz", "503");
+        if is_patient {
+            gate.store(true, Ordering::Relaxed);
+            let answer = client.join().expect("a client").expect("an answer");
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        } else {
+            program.signal("TERM");
+            assert!(client.join().expect("a client").is_err());
+        }
+        assert!(program.wait().success());
+    }
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
