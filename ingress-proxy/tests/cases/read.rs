@@ -57,3 +57,18 @@ fn question(request: &Value) -> Question {
     }
     Question::from_json(Value::Object(line)).expect("a request")
 }
+
+/// The same question of HTTP/2, unless it is about something that HTTP/1 alone has.
+pub fn as_http2(question: &Question) -> Option<Question> {
+    let mut line = question.given.as_object().expect("a request").clone();
+    if line.get("version").is_none_or(|version| version == "1.1") {
+        let is_of_http1 = ["absolute", "no_host"].iter().any(|key| line.contains_key(*key));
+        let headers = line.get("headers").and_then(Value::as_object);
+        let mut names = headers.into_iter().flatten().map(|(name, _)| name.to_ascii_lowercase());
+        if is_of_http1 || names.any(|name| ["host", "connection", "transfer-encoding", "upgrade"].contains(&&*name)) {
+            return None;
+        }
+        line.insert("version".to_owned(), "2".into());
+    }
+    (line.get("version") == Some(&"2".into())).then(|| Question::from_json(line.into()).expect("a request"))
+}

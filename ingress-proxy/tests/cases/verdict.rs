@@ -3,110 +3,157 @@
 use http::Version;
 use ingress_cli::question::Question;
 use ingress_cli::simulate::Simulation;
-use ingress_core::decision::Decision;
-use ingress_core::policy::HostSettings;
 use serde_json::Value;
 
 use super::certificates::Certificates;
-use super::client::{self, Answer};
-use super::endpoints::{Arrived, Endpoints, header};
-use super::support::site::Site;
+use super::client::{self, Answer, Proxy};
+use super::endpoints::{Arrived, Endpoints};
+use super::expected;
 
-pub(crate) enum Verdict {
+pub enum Verdict {
     Agrees,
     Differs(String),
     Skipped(&'static str),
 }
 
+/// Where the proxy is, and what surrounds it.
+pub struct World<'w> {
+    pub proxy: Proxy,
+    pub endpoints: &'w Endpoints,
+    pub certificates: &'w Certificates,
+}
+
+/// The address of clients of which a case says none.
+const SOMEBODY: &str = "198.51.100.7";
+/// How often a request is sent until the proxy has drawn what the case has: enough for one in a hundred.
+const DRAWS: usize = 3_000;
+/// Draws that lead wherever draws can lead, in the weights that cases have.
+const ALL_DRAWS: [u64; 12] = [0, 1, 7, 29, 30, 49, 50, 99, 100, 150, 199, 999];
+
 /// Asks both.
-pub(crate) fn of(
-    site: &Site,
-    endpoints: &Endpoints,
-    certificates: &Certificates,
-    simulation: &Simulation,
-    question: &Question,
-) -> Verdict {
-    let report = simulation.answer(question, false).expect("both evaluators to agree");
-    let report = serde_json::to_value(&report).expect("JSON");
-    if let Some(reason) = cannot_be_seen(simulation, question, &report) {
+pub fn of(world: &World<'_>, simulation: &Simulation, question: &Question) -> Verdict {
+    if let Some(reason) = cannot_be_sent(question) {
         return Verdict::Skipped(reason);
     }
-    endpoints.take();
-    let answer = match client::ask(site.http, site.https, question) {
-        Ok(answer) => answer,
-        Err(error) => return Verdict::Differs(format!("no answer: {error}; simulate says {report}")),
+    let answer = |question: &Question| {
+        let report = simulation.answer(question, false).expect("both evaluators to agree");
+        serde_json::to_value(&report).expect("JSON")
     };
-    let arrived = endpoints.take();
-    let shown = answer.certificate.as_deref().map(|der| certificates.name(der));
-    let wanted = report.get("certificate").and_then(Value::as_str);
-    if shown.as_deref() != wanted {
-        return Verdict::Differs(format!("certificate {shown:?}, not {wanted:?}"));
+    let question = &with(question, "remote_addr", SOMEBODY.into(), question.conn().remote_addr.is_none());
+    let report = answer(question);
+    if client::body_length(question) > client::MOST_BODY && text(&report, "decision") == "forward" {
+        return Verdict::Skipped("bodies too large for a test");
     }
-    match difference(&report, &answer, &arrived) {
-        None => Verdict::Agrees,
-        Some(difference) => Verdict::Differs(format!("{difference}; simulate says {report}; {answer:?}; {arrived:?}")),
+    let others: Vec<Value> = ALL_DRAWS
+        .iter()
+        .map(|draw| answer(&with(question, "draw", (*draw).into(), true)))
+        .filter(|other| outcome(other) != outcome(&report))
+        .collect();
+    // What a draw decides is sent until the proxy has drawn the same; till then it does one of the other things.
+    for _ in 0..DRAWS {
+        let differences = match once(world, question, &report) {
+            None => return Verdict::Agrees,
+            Some(difference) => difference,
+        };
+        let is_another = !others.is_empty() && others.iter().any(|other| differences.fits(world, question, other));
+        if !is_another {
+            return Verdict::Differs(differences.text);
+        }
+    }
+    Verdict::Differs("never, however often it is drawn".to_owned())
+}
+
+/// The question with another value, if need be.
+fn with(question: &Question, key: &str, value: Value, is_needed: bool) -> Question {
+    let mut line = question.given.clone();
+    if is_needed {
+        line[key] = value;
+    }
+    Question::from_json(line).expect("a request")
+}
+
+/// A report without the request that it answers.
+fn outcome(report: &Value) -> Value {
+    let mut report = report.clone();
+    report["request"] = Value::Null;
+    report
+}
+
+/// An answer that is not the one of a report.
+struct Difference {
+    text: String,
+    seen: Option<(Answer, Vec<Arrived>)>,
+}
+
+impl Difference {
+    /// Whether it is that of another.
+    fn fits(&self, world: &World<'_>, question: &Question, report: &Value) -> bool {
+        self.seen.as_ref().is_some_and(|(answer, arrived)| difference(world, question, report, answer, arrived).is_none())
     }
 }
 
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+fn once(world: &World<'_>, question: &Question, report: &Value) -> Option<Difference> {
+    let tls = report.get("upstream_tls");
+    let name = tls.map(|tls| text(tls, "name")).filter(|name| !name.is_empty());
+    let host = report.get("upstream").map(|upstream| text(upstream, "host")).unwrap_or_default();
+    let host = host.split(':').next().filter(|host| !host.is_empty());
+    world.certificates.name_endpoints(name.or(host).unwrap_or("endpoint.example"));
+    world.endpoints.take();
+    let answer = match client::ask(world.proxy, world.certificates, question) {
+        Ok(answer) => answer,
+        Err(error) => return Some(Difference { text: format!("no answer: {error}; simulate says {report}"), seen: None }),
+    };
+    let arrived = world.endpoints.take();
+    let text = difference(world, question, report, &answer, &arrived)?;
+    Some(Difference {
+        text: format!("{text}; simulate says {report}; {answer:?}; {arrived:?}"),
+        seen: Some((answer, arrived)),
+    })
+}
+
+/// A text in an object.
+pub fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn cannot_be_seen(simulation: &Simulation, question: &Question, report: &Value) -> Option<&'static str> {
-    let is_http1 = question.with_raw(|raw, _| raw.version <= Version::HTTP_11);
-    if !is_http1 {
-        return Some("HTTP/2");
-    }
+fn cannot_be_sent(question: &Question) -> Option<&'static str> {
     let line_break = |bytes: &[u8]| bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
-    if question.with_raw(|raw, headers| {
+    if question.with_raw(|raw, _| raw.version == Version::HTTP_2) {
+        if !client::is_expressible(question) {
+            return Some("no client of HTTP/2 sends that");
+        }
+    } else if question.with_raw(|raw, headers| {
         line_break(raw.target) || raw.target.contains(&b' ') || headers.iter().any(|(_, value)| line_break(value))
     }) {
         return Some("not a message of HTTP/1");
     }
-    let conn = question.conn();
-    let asks_certificates =
-        |settings: Option<&HostSettings>| settings.is_some_and(|it| it.client_certificate.is_some());
-    let sni = conn.tls.as_ref().map(|tls| tls.sni.as_deref());
-    if sni
-        .is_some_and(|sni| asks_certificates(simulation.snapshot().host_of_handshake(sni).and_then(|it| it.settings())))
-        || conn.tls.as_ref().is_some_and(|tls| tls.client_certificate.is_some())
-    {
-        return Some("client certificates, which have tests of their own");
-    }
-    if conn.remote_addr.is_none() && text(report, "reason").starts_with("address-") {
-        return Some("a client without an address");
-    }
-    if client::body_length(question) > client::MOST_BODY && text(report, "decision") == "forward" {
-        return Some("bodies too large for a test");
-    }
-    if depends_on_the_draw(simulation, question) {
-        return Some("weights");
-    }
-    match text(report, "protocol") {
-        "" | "HTTP" => {}
-        "AUTO_HTTP" if conn.tls.is_none() => {}
-        "TLS_PASSTHROUGH" => return Some("TLS passthrough, which has tests of its own"),
-        "FCGI" => {}
-        _ => return Some("endpoints with TLS or HTTP/2, which have tests of their own"),
+    let sni = question.conn().tls.as_ref().and_then(|tls| tls.sni.as_deref());
+    let is_name = |sni: &str| rustls::pki_types::DnsName::try_from(sni.to_owned()).is_ok();
+    if sni.is_some_and(|sni| !is_name(sni)) {
+        return Some("a server name that no client of TLS sends");
     }
     None
 }
 
-/// Whether another random number leads elsewhere.
-fn depends_on_the_draw(simulation: &Simulation, question: &Question) -> bool {
-    let backends = [0, 1, 7, 49, 50, 99, 100, 150, 199, 999].map(|draw| {
-        let mut line = question.given.clone();
-        line["draw"] = draw.into();
-        let question = Question::from_json(line).expect("a request");
-        question.with_view(|view| match view.map(|view| simulation.snapshot().decide(&view)) {
-            Ok(Decision::Forward(forward)) => forward.backend.to_string(),
-            _ => String::new(),
-        })
-    });
-    backends.iter().any(|backend| *backend != backends[0])
-}
-
-fn difference(report: &Value, answer: &Answer, arrived: &[Arrived]) -> Option<String> {
+fn difference(
+    world: &World<'_>,
+    question: &Question,
+    report: &Value,
+    answer: &Answer,
+    arrived: &[Arrived],
+) -> Option<String> {
+    if text(report, "protocol") == "TLS_PASSTHROUGH" && question.conn().tls.is_some() {
+        return passed_through(world, question, report, answer, arrived);
+    }
+    let shown = answer.certificate.as_deref().map(|der| world.certificates.name(der));
+    let wanted = report.get("certificate").and_then(Value::as_str);
+    if shown.as_deref() != wanted {
+        return Some(format!("certificate {shown:?}, not {wanted:?}"));
+    }
+    if is_not_enforced(report) {
+        let is_closed = answer.status == 503 && arrived.is_empty();
+        return (!is_closed).then(|| format!("not closed: {}", answer.status));
+    }
     if text(report, "decision") != "forward" {
         let status = report.get("status").and_then(Value::as_u64).unwrap_or(0);
         if u64::from(answer.status) != status {
@@ -115,42 +162,74 @@ fn difference(report: &Value, answer: &Answer, arrived: &[Arrived]) -> Option<St
         if !arrived.is_empty() {
             return Some("an endpoint saw it".to_owned());
         }
-        let location = report.get("location").and_then(Value::as_str);
-        if header(&answer.head, "location") != location {
-            return Some(format!("location {:?}, not {location:?}", header(&answer.head, "location")));
-        }
-        return response_headers(report, answer);
+        return expected::of_own_answer(report, answer.status, &answer.fields);
     }
-    if is_not_enforced(report) {
-        let is_closed = answer.status == 503 && arrived.is_empty();
-        return (!is_closed).then(|| format!("not closed: {}", answer.status));
-    }
-    let [request] = arrived else { return Some(format!("{} requests at endpoints", arrived.len())) };
-    if answer.status != 200 || header(&answer.head, "x-origin").is_none() {
+    let request = match arrival(report, arrived) {
+        Ok(request) => request,
+        Err(difference) => return Some(difference),
+    };
+    let is_head = request.method == "HEAD";
+    if answer.status != 200 || answer.body != *if is_head { &b""[..] } else { b"origin" } {
         return Some(format!("not the endpoint's answer: {}", answer.status));
     }
+    let (version, is_tls) = spoken(question, report);
+    if (request.version, request.is_tls) != (version, is_tls) {
+        let tls = if request.is_tls { "over TLS" } else { "without TLS" };
+        return Some(format!("HTTP/{} was spoken {tls}", request.version));
+    }
+    let method = question.with_raw(|raw, _| raw.method.to_owned());
+    let target = text(&report["upstream"], "target");
+    if (&*request.method, &*request.target) != (&*method, target) {
+        return Some(format!("the endpoint got `{} {}`", request.method, request.target));
+    }
+    let length = if client::is_chunked(question) { 5 } else { client::body_length(question) };
+    if request.body_bytes != length {
+        return Some(format!("{} bytes of the body, not {length}", request.body_bytes));
+    }
+    expected::of_request(question, report, request)
+        .or_else(|| expected::of_response(report, &request.endpoint, &answer.fields))
+}
+
+/// The one request at one of the right endpoints.
+fn arrival<'a>(report: &Value, arrived: &'a [Arrived]) -> Result<&'a Arrived, String> {
+    let [request] = arrived else { return Err(format!("{} requests at endpoints", arrived.len())) };
     let is_right = match report.get("endpoints").and_then(Value::as_array) {
         Some(endpoints) => endpoints.iter().any(|endpoint| endpoint.as_str() == Some(&request.endpoint)),
         None => request.endpoint == backend(report),
     };
-    if !is_right {
-        return Some(format!("endpoint {}", request.endpoint));
+    if is_right { Ok(request) } else { Err(format!("endpoint {}", request.endpoint)) }
+}
+
+/// The endpoint ends TLS, and gets what the client sends.
+fn passed_through(
+    world: &World<'_>,
+    question: &Question,
+    report: &Value,
+    answer: &Answer,
+    arrived: &[Arrived],
+) -> Option<String> {
+    let request = match arrival(report, arrived) {
+        Ok(request) => request,
+        Err(difference) => return Some(difference),
+    };
+    if !answer.certificate.as_deref().is_some_and(|der| world.certificates.is_of_endpoint(der)) {
+        return Some("the endpoint's certificate was not shown".to_owned());
     }
-    let upstream = &report["upstream"];
-    let line = request.head.lines().next().unwrap_or_default();
-    if line.split(' ').nth(1) != Some(text(upstream, "target")) {
-        return Some(format!("sent `{line}`"));
+    let target = question.with_raw(|raw, _| String::from_utf8_lossy(raw.target).into_owned());
+    (!request.is_tls || request.target != target || answer.status != 200).then(|| "not passed through".to_owned())
+}
+
+/// What is spoken with the endpoint.
+fn spoken(question: &Question, report: &Value) -> (&'static str, bool) {
+    let http10 = text(&report["upstream"], "host").is_empty();
+    let http1 = if http10 { "1.0" } else { "1.1" };
+    match text(report, "protocol") {
+        "HTTPS" => (http1, true),
+        "AUTO_HTTP" => (http1, question.conn().tls.is_some()),
+        "GRPC" => ("2", false),
+        "GRPCS" => ("2", true),
+        _ => (http1, false),
     }
-    if header(&request.head, "host").unwrap_or_default() != text(upstream, "host") {
-        return Some(format!("Host {:?}", header(&request.head, "host")));
-    }
-    let set = upstream.get("headers").and_then(Value::as_object);
-    for (name, value) in set.into_iter().flatten() {
-        if header(&request.head, name) != value.as_str().map(str::trim) {
-            return Some(format!("header {name} is {:?}", header(&request.head, name)));
-        }
-    }
-    response_headers(report, answer)
 }
 
 /// The backend as it is written in short.
@@ -166,15 +245,8 @@ fn backend(report: &Value) -> String {
 fn is_not_enforced(report: &Value) -> bool {
     let limit = |key| report.get("limits").and_then(|limits| limits.get(key)).and_then(Value::as_u64).unwrap_or(0);
     let is_limited = limit("connections") + limit("rps") + limit("rpm") > 0;
-    report.get("auth").is_some_and(|auth| auth.get("basic").is_some() || auth.get("external").is_some())
+    let auth = report.get("auth");
+    auth.is_some_and(|auth| auth.get("basic").is_some() || auth.get("external").is_some())
         || is_limited
         || text(report, "protocol") == "FCGI"
-}
-
-fn response_headers(report: &Value, answer: &Answer) -> Option<String> {
-    let wanted = report.get("response_headers").and_then(Value::as_object);
-    wanted.into_iter().flatten().find_map(|(name, value)| {
-        let found = header(&answer.head, name);
-        (found != value.as_str().map(str::trim)).then(|| format!("response header {name} is {found:?}"))
-    })
 }
