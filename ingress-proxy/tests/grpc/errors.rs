@@ -74,6 +74,9 @@ fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+/// A host, its endpoints, its annotations and how it answers.
+type Case<'a> = (&'a str, &'a [SocketAddr], &'a [(&'a str, &'a str)], Code);
+
 #[test]
 fn errors_of_the_proxy() {
     everywhere(async |world: &mut World| {
@@ -81,7 +84,7 @@ fn errors_of_the_proxy() {
         let annotations = [("backend-protocol", protocol)];
         let silent = Origin::start(|_| Some(Vec::new()));
         let http1 = Origin::start(|_| Some(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec()));
-        let hosts: [Refusing<'_>; 6] = [
+        let hosts: [Case<'_>; 6] = [
             ("none", &[], &annotations, Code::Unavailable),
             ("refused", &[nobody()], &annotations, Code::Unavailable),
             ("closed", &[silent.address], &annotations, Code::Unavailable),
@@ -135,6 +138,3 @@ fn a_stream_that_breaks_is_an_error() {
         assert!(matches!(status.code(), Code::Internal | Code::Unavailable | Code::Unknown), "{status:?}");
     });
 }
-
-/// A host, its endpoints, its annotations, and what a client is told.
-type Refusing<'a> = (&'a str, &'a [SocketAddr], &'a [(&'a str, &'a str)], Code);

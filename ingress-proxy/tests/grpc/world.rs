@@ -103,18 +103,14 @@ fn manifest(shape: Shape, endpoints: &[SocketAddr]) -> String {
 /// Runs something in all four shapes; time is only limited so that nothing hangs.
 #[expect(clippy::needless_pass_by_value, reason = "a closure reads better where it is called")]
 pub fn everywhere(test: impl AsyncFn(&mut World)) {
-    for shape in SHAPES {
-        run(async {
-            let mut world = World::new(shape);
+    let all = async move {
+        for shape in SHAPES {
             println!("{shape:?}");
-            test(&mut world).await;
-        });
-    }
-}
-
-pub fn run(test: impl Future<Output = ()>) {
+            test(&mut World::new(shape)).await;
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(PATIENCE * 2, test).await.expect("it hangs") });
+    runtime.block_on(async { tokio::time::timeout(PATIENCE * 3, all).await.expect("it hangs") });
 }
 
 /// One connection.
