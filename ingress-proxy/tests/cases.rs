@@ -3,13 +3,7 @@
 //!
 //! What cannot be seen on the wire is left out, counted, and printed with the reason.
 
-#![expect(
-    clippy::panic,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![expect(unreachable_pub, reason = "nothing is reached from outside")]
 
 #[path = "cases/certificates.rs"]

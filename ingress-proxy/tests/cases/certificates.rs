@@ -89,7 +89,7 @@ impl Certificates {
         let authority = if certificate.is_verified { &*self.good } else { &self.bad };
         let mut params = CertificateParams::default();
         params.distinguished_name = distinguished_name(&certificate.subject);
-        let pair = Arc::new(authority.issue(params));
+        let pair = Arc::new(authority.issue(&params));
         config.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(pair));
     }
 
@@ -126,7 +126,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    fn issue(&self, params: CertificateParams) -> CertifiedKey {
+    fn issue(&self, params: &CertificateParams) -> CertifiedKey {
         let key = KeyPair::generate().expect("a key");
         let leaf: CertificateDer<'static> = params.signed_by(&key, &self.issuer).expect("a certificate").into();
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
@@ -148,7 +148,7 @@ impl ResolvesServerCert for OfEndpoints {
         let mut params = CertificateParams::new(names).expect("names");
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, "of an endpoint");
-        Some(Arc::new(self.authority.issue(params)))
+        Some(Arc::new(self.authority.issue(&params)))
     }
 }
 

@@ -54,10 +54,7 @@ pub fn of(world: &World<'_>, question: &Question) -> Verdict {
         .collect();
     // What a draw decides is sent until the proxy has drawn the same; till then it does one of the other things.
     for _ in 0..DRAWS {
-        let differences = match once(world, question, &report) {
-            None => return Verdict::Agrees,
-            Some(difference) => difference,
-        };
+        let Some(differences) = once(world, question, &report) else { return Verdict::Agrees };
         let is_another = !others.is_empty() && others.iter().any(|other| differences.fits(world, question, other));
         if !is_another {
             return Verdict::Differs(differences.text);

@@ -101,7 +101,6 @@ fn manifest(shape: Shape, endpoints: &[SocketAddr]) -> String {
 }
 
 /// Runs something in all four shapes; time is only limited so that nothing hangs.
-#[expect(clippy::needless_pass_by_value, reason = "a closure reads better where it is called")]
 pub fn everywhere(test: impl AsyncFn(&mut World)) {
     let all = async move {
         for shape in SHAPES {
