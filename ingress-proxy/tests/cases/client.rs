@@ -30,7 +30,7 @@ pub(crate) struct Answer {
     pub(crate) certificate: Option<Vec<u8>>,
 }
 
-pub(crate) use self::http2::is_expressible;
+pub(crate) use self::http2::{is_expressible, is_refused_stream};
 
 /// The most bytes of a body that are sent.
 pub(crate) const MOST_BODY: usize = 8 << 20;

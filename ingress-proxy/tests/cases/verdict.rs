@@ -103,11 +103,12 @@ fn once(world: &World<'_>, question: &Question, report: &Value) -> Option<Differ
     world.endpoints.take();
     let answer = match client::ask(world.proxy, world.certificates, question) {
         Ok(answer) => answer,
-        // `h2` resets the stream before anybody sees that the lengths differ.
-        Err(_) if is_http2(question) && text(report, "reason") == "framing-ambiguous" => {
+        // A malformed message is answered with the end of its stream (RFC 9113 8.1.1).
+        Err(error) if client::is_refused_stream(&error) && text(report, "decision") == "respond" => {
             let arrived = world.endpoints.take();
-            let text = format!("an endpoint saw it: {arrived:?}");
-            return (!arrived.is_empty()).then_some(Difference { text, seen: None });
+            let is_bad = report.get("status").and_then(Value::as_u64) == Some(400) && arrived.is_empty();
+            let text = || format!("refused, after {arrived:?}; simulate says {report}");
+            return (!is_bad).then(|| Difference { text: text(), seen: None });
         }
         Err(error) => {
             return Some(Difference { text: format!("no answer: {error}; simulate says {report}"), seen: None });

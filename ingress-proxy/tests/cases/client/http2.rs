@@ -36,6 +36,14 @@ fn request(question: &Question) -> http::Result<Request<()>> {
     })
 }
 
+/// Whether the proxy has ended the stream because the message is malformed.
+pub fn is_refused_stream(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<h2::Error>());
+    error.is_some_and(|error| {
+        error.is_reset() && error.is_remote() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR)
+    })
+}
+
 pub(super) fn ask(tcp: TcpStream, tls: Tls, question: &Question) -> io::Result<Answer> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
