@@ -41,6 +41,8 @@ pub struct Scratch {
     /// What is sent upstream.
     target: Vec<u8>,
     authority: Vec<u8>,
+    /// The authority that the client asked for, whatever is sent upstream; empty if none.
+    asked: Vec<u8>,
     request_id: Vec<u8>,
     /// Request headers that a policy sets, and response headers.
     request_headers: Fields,

@@ -3,13 +3,7 @@
 //!
 //! What cannot be seen on the wire is left out, counted, and printed with the reason.
 
-#![expect(
-    clippy::panic,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![expect(unreachable_pub, reason = "nothing is reached from outside")]
 
 #[path = "cases/certificates.rs"]
@@ -80,13 +74,13 @@ fn run(least: usize, form: impl Fn(&Question) -> Option<Question>) {
         let table = endpoints.stand_in(simulation.table().clone());
         site.publisher.publish(Arc::new(Snapshot::new(table)));
         let proxy = Proxy { http: site.http, https: site.https };
-        let world = World { proxy, endpoints: &endpoints, certificates: &certificates };
+        let world = World { simulation: &simulation, proxy, endpoints: &endpoints, certificates: &certificates };
         for question in &case.questions {
             let Some(question) = form(question) else {
                 *skipped.entry("not expressible").or_insert(0) += 1;
                 continue;
             };
-            match verdict::of(&world, &simulation, &question) {
+            match verdict::of(&world, &question) {
                 Verdict::Agrees => asked += 1,
                 Verdict::Differs(difference) => {
                     asked += 1;

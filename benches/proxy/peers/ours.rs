@@ -62,7 +62,7 @@ fn file_name(host: usize) -> String {
 fn ingress(site: &Site, host: usize, moved: Option<usize>) -> String {
     let mut text = format!(
         "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: h{host}, namespace: {NAMESPACE}}}\nspec:\n  \
-         ingressClassName: nginx\n  rules:\n    - host: h{host}.example.com\n      http:\n        paths:\n"
+         rules:\n    - host: h{host}.example.com\n      http:\n        paths:\n"
     );
     for path in 0..site.paths {
         let backend = Site::backend(host, path, moved);

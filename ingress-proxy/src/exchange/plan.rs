@@ -184,6 +184,8 @@ fn forwarding(
     scratch.target.extend_from_slice(&forward.upstream_target(request));
     scratch.authority.clear();
     scratch.authority.extend_from_slice(&forward.upstream_host(request));
+    scratch.asked.clear();
+    scratch.asked.extend_from_slice(request.authority());
     let filters = forward.filters();
     scratch.request_headers.clear();
     if filters.is_some() {

@@ -30,10 +30,6 @@ impl EachField for RequestFields<'_> {
             }
             call(name, value);
         }
-        if self.plan.speak.http2 {
-            // Without it gRPC servers suspect a proxy that loses trailers.
-            call(b"te", b"trailers");
-        }
         if self.head.websocket {
             call(b"Sec-WebSocket-Key", &self.scratch.websocket_key);
             if self.head.fields.first(Known::SecWebSocketVersion).is_none() {
@@ -76,8 +72,7 @@ impl RequestFields<'_> {
         let (scheme, port): (&[u8], &[u8]) =
             if client.conn.tls.is_some() { (b"https", b"443") } else { (b"http", b"80") };
         let scheme = believed(Known::XForwardedProto).unwrap_or(scheme);
-        let own = self.own_authority();
-        let host = believed(Known::XForwardedHost).unwrap_or(own);
+        let host = believed(Known::XForwardedHost).unwrap_or(&self.scratch.asked);
         if !host.is_empty() {
             call(b"X-Forwarded-Host", host);
         }
@@ -85,12 +80,6 @@ impl RequestFields<'_> {
         call(b"X-Forwarded-Proto", scheme);
         call(b"X-Forwarded-Scheme", scheme);
         call(b"X-Scheme", scheme);
-    }
-
-    /// The host that the client asked for.
-    fn own_authority(&self) -> &[u8] {
-        let field = || self.head.fields.first(Known::Host);
-        self.head.authority.as_deref().or_else(field).unwrap_or(&self.scratch.authority)
     }
 
     /// Whether the peer may say who the client is.
@@ -105,7 +94,7 @@ impl RequestFields<'_> {
         let scheme = if client.conn.tls.is_some() { "https" } else { "http" };
         let address =
             if client.address.contains(':') { format!("\"[{}]\"", client.address) } else { client.address.to_string() };
-        let host = String::from_utf8_lossy(self.own_authority()).into_owned();
+        let host = String::from_utf8_lossy(&self.scratch.asked).into_owned();
         format!("for={address};host=\"{host}\";proto={scheme}").into_bytes()
     }
 

@@ -91,13 +91,12 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         'a: 'f,
     {
         let scheme = if self.client.conn.tls.is_some() { "https" } else { "http" };
-        let authority = self.head.authority.as_deref().or_else(|| self.head.fields.first(Known::Host));
         ResponseFields {
             head: &scratch.response,
             set: &scratch.response_headers,
             filters: self.plan.route.filters.as_deref(),
             cookie,
-            client_origin: (scheme, authority.unwrap_or_default()),
+            client_origin: (scheme, &scratch.asked),
             upstream_authority: &scratch.authority,
             is_http2: self.head.version == Version::Http2,
         }

@@ -26,7 +26,8 @@ pub(super) struct Limits {
 pub(super) enum Refusal {
     /// The message is malformed: its stream is reset with PROTOCOL_ERROR (RFC 9113 8.1.1).
     Reset(Rejection),
-    /// The message is well-formed and not wanted: it is answered.
+    /// It is answered: a message that is well-formed and not wanted, or one whose host, target or length is refused in every
+    /// version of HTTP, as routing says too. A server may say so before it ends the stream.
     Answer(Rejection),
 }
 
@@ -75,11 +76,12 @@ fn is_websocket(parts: &request::Parts) -> Result<bool, Refusal> {
 }
 
 fn target(parts: &request::Parts, limits: Limits) -> Result<&[u8], Refusal> {
-    let refused = Err(Refusal::Reset(Rejection::Target));
+    let malformed = Err(Refusal::Reset(Rejection::Target));
     if parts.uri.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
-        return refused;
+        return malformed;
     }
-    let Some(path) = parts.uri.path_and_query() else { return refused };
+    let Some(path) = parts.uri.path_and_query() else { return malformed };
+    let refused = Err(Refusal::Answer(Rejection::Target));
     let target = path.as_str().as_bytes();
     // `http` takes a fragment away, and then says of an empty path that it is `/`, as of one that never was. Neither is equal
     // to a real one.
@@ -111,14 +113,14 @@ fn read_fields(head: &mut RequestHead, map: &HeaderMap, limits: Limits) -> Resul
                 let is_second = head.fields.first(Known::Host).is_some();
                 let differs = head.authority.as_ref().is_some_and(|authority| !authority.eq_ignore_ascii_case(value));
                 if is_second || differs {
-                    return Err(Refusal::Reset(Rejection::Host));
+                    return Err(Refusal::Answer(Rejection::Host));
                 }
             }
             Known::ContentLength => {
                 let is_second = length.is_some();
                 length = number(value);
                 if is_second || length.is_none() {
-                    return Err(Refusal::Reset(Rejection::Length));
+                    return Err(Refusal::Answer(Rejection::Length));
                 }
             }
             Known::Expect if value.eq_ignore_ascii_case(b"100-continue") => head.expects_continue = true,

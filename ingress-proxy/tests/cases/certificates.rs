@@ -21,7 +21,7 @@ struct Authority {
 }
 
 /// The certificates of all cases. One authority is in every Secret, as `ca.crt`.
-pub struct Certificates {
+pub(crate) struct Certificates {
     good: Arc<Authority>,
     /// Nobody knows this one.
     bad: Authority,
@@ -54,7 +54,7 @@ impl Default for Certificates {
 
 impl Certificates {
     /// Gives the store what the table names.
-    pub fn provide(&self, table: &RouteTable, store: &CertStore) {
+    pub(crate) fn provide(&self, table: &RouteTable, store: &CertStore) {
         let secret = |namespace: &Arc<str>, name: &str| CertificateId::Secret {
             namespace: Arc::clone(namespace),
             name: name.into(),
@@ -80,21 +80,21 @@ impl Certificates {
     }
 
     /// What a certificate is called.
-    pub fn name(&self, der: &[u8]) -> String {
+    pub(crate) fn name(&self, der: &[u8]) -> String {
         self.names.borrow().get(der).cloned().unwrap_or_else(|| "default".to_owned())
     }
 
     /// A client that shows the certificate which the question says that it has.
-    pub fn show(&self, config: &mut ClientConfig, certificate: &PeerCertificate) {
+    pub(crate) fn show(&self, config: &mut ClientConfig, certificate: &PeerCertificate) {
         let authority = if certificate.is_verified { &*self.good } else { &self.bad };
         let mut params = CertificateParams::default();
         params.distinguished_name = distinguished_name(&certificate.subject);
-        let pair = Arc::new(authority.issue(params));
+        let pair = Arc::new(authority.issue(&params));
         config.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(pair));
     }
 
     /// How endpoints speak TLS.
-    pub fn of_endpoints(&self) -> ServerConfig {
+    pub(crate) fn of_endpoints(&self) -> ServerConfig {
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
@@ -105,12 +105,12 @@ impl Certificates {
     }
 
     /// Endpoints have this name from now on.
-    pub fn name_endpoints(&self, name: &str) {
+    pub(crate) fn name_endpoints(&self, name: &str) {
         name.clone_into(&mut self.of_endpoints.name.lock().expect("the name"));
     }
 
     /// Whether it is one of the endpoints' certificates.
-    pub fn is_of_endpoint(&self, der: &[u8]) -> bool {
+    pub(crate) fn is_of_endpoint(&self, der: &[u8]) -> bool {
         let text = b"of an endpoint";
         der.windows(text.len()).any(|bytes| bytes == text)
     }
@@ -126,7 +126,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    fn issue(&self, params: CertificateParams) -> CertifiedKey {
+    fn issue(&self, params: &CertificateParams) -> CertifiedKey {
         let key = KeyPair::generate().expect("a key");
         let leaf: CertificateDer<'static> = params.signed_by(&key, &self.issuer).expect("a certificate").into();
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
@@ -148,7 +148,7 @@ impl ResolvesServerCert for OfEndpoints {
         let mut params = CertificateParams::new(names).expect("names");
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, "of an endpoint");
-        Some(Arc::new(self.authority.issue(params)))
+        Some(Arc::new(self.authority.issue(&params)))
     }
 }
 

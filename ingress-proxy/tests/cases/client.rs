@@ -22,21 +22,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub fields: Vec<Field>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) body: Vec<u8>,
     /// The certificate that was shown.
-    pub certificate: Option<Vec<u8>>,
+    pub(crate) certificate: Option<Vec<u8>>,
 }
 
-pub use self::http2::is_expressible;
+pub(crate) use self::http2::is_expressible;
 
 /// The most bytes of a body that are sent.
-pub const MOST_BODY: usize = 8 << 20;
+pub(crate) const MOST_BODY: usize = 8 << 20;
 
 /// How long the body is that the question declares.
-pub fn body_length(question: &Question) -> usize {
+pub(crate) fn body_length(question: &Question) -> usize {
     question.with_raw(|_, headers| {
         let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
         length.and_then(|(_, value)| std::str::from_utf8(value).ok()?.trim().parse().ok()).unwrap_or(0)
@@ -44,7 +44,7 @@ pub fn body_length(question: &Question) -> usize {
 }
 
 /// Whether the body comes in chunks.
-pub fn is_chunked(question: &Question) -> bool {
+pub(crate) fn is_chunked(question: &Question) -> bool {
     let is_chunked = |(name, value): &(&str, &[u8])| {
         name.eq_ignore_ascii_case("transfer-encoding") && value.eq_ignore_ascii_case(b"chunked")
     };
@@ -72,13 +72,13 @@ fn bytes(question: &Question) -> Vec<u8> {
 
 /// Where the proxy is.
 #[derive(Clone, Copy)]
-pub struct Proxy {
-    pub http: SocketAddr,
-    pub https: SocketAddr,
+pub(crate) struct Proxy {
+    pub(crate) http: SocketAddr,
+    pub(crate) https: SocketAddr,
 }
 
 /// Sends a question from the address that it says, and reads one answer.
-pub fn ask(proxy: Proxy, certificates: &Certificates, question: &Question) -> io::Result<Answer> {
+pub(crate) fn ask(proxy: Proxy, certificates: &Certificates, question: &Question) -> io::Result<Answer> {
     let is_http2 = question.with_raw(|raw, _| raw.version == Version::HTTP_2);
     let conn = question.conn();
     let mut tcp = TcpStream::connect(if conn.tls.is_some() { proxy.https } else { proxy.http })?;

@@ -14,17 +14,17 @@ use super::message::Field;
 
 /// A request that came to an endpoint.
 #[derive(Clone, Debug)]
-pub struct Arrived {
+pub(crate) struct Arrived {
     /// The endpoint as the manifest names it, or the backend where it names none.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     /// `1.0`, `1.1` or `2`.
-    pub version: &'static str,
-    pub is_tls: bool,
-    pub method: String,
-    pub target: String,
+    pub(crate) version: &'static str,
+    pub(crate) is_tls: bool,
+    pub(crate) method: String,
+    pub(crate) target: String,
     /// All fields; `:authority` is the Host.
-    pub fields: Vec<Field>,
-    pub body_bytes: usize,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) body_bytes: usize,
 }
 
 /// What the listener's thread and the test share.
@@ -35,19 +35,19 @@ struct Shared {
     arrived: Vec<Arrived>,
 }
 
-pub struct Endpoints {
+pub(crate) struct Endpoints {
     port: u16,
     shared: Arc<Mutex<Shared>>,
 }
 
 impl Endpoints {
-    pub fn start(certificates: &Certificates) -> Self {
+    pub(crate) fn start(certificates: &Certificates) -> Self {
         let shared: Arc<Mutex<Shared>> = Arc::default();
         Self { port: serve::start(Arc::clone(&shared), certificates.of_endpoints()), shared }
     }
 
     /// The table with this listener in place of every endpoint.
-    pub fn stand_in(&self, mut table: RouteTable) -> RouteTable {
+    pub(crate) fn stand_in(&self, mut table: RouteTable) -> RouteTable {
         for backend in table.backends.values_mut() {
             let names: Vec<String> = match &backend.availability {
                 Availability::Endpoints(endpoints) => endpoints.iter().map(ToString::to_string).collect(),
@@ -75,7 +75,7 @@ impl Endpoints {
     }
 
     /// What has come since the last call.
-    pub fn take(&self) -> Vec<Arrived> {
+    pub(crate) fn take(&self) -> Vec<Arrived> {
         std::mem::take(&mut self.shared.lock().expect("the record").arrived)
     }
 }

@@ -4,20 +4,20 @@
 pub type Field = (String, String);
 
 /// The fields that every endpoint answers with.
-pub fn of_endpoint(name: &str) -> [(&'static str, &str); 3] {
+pub(crate) fn of_endpoint(name: &str) -> [(&'static str, &str); 3] {
     [("X-Origin", name), ("Content-Type", "text/x-origin"), ("ETag", "\"1\"")]
 }
 
 /// A head.
 #[derive(Debug)]
-pub struct Head {
-    pub start: String,
-    pub fields: Vec<Field>,
+pub(crate) struct Head {
+    pub(crate) start: String,
+    pub(crate) fields: Vec<Field>,
 }
 
 impl Head {
     /// Takes a head off the front, once it is complete.
-    pub fn take(bytes: &mut Vec<u8>) -> Option<Self> {
+    pub(crate) fn take(bytes: &mut Vec<u8>) -> Option<Self> {
         let end = bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
         let text: Vec<u8> = bytes.drain(..end + 4).collect();
         let text = String::from_utf8(text).unwrap_or_else(|error| {
@@ -34,18 +34,18 @@ impl Head {
     }
 
     /// The first value of a field.
-    pub fn first(&self, name: &str) -> Option<&str> {
+    pub(crate) fn first(&self, name: &str) -> Option<&str> {
         first(&self.fields, name)
     }
 }
 
 /// The first value of a field.
-pub fn first<'f>(fields: &'f [Field], name: &str) -> Option<&'f str> {
+pub(crate) fn first<'f>(fields: &'f [Field], name: &str) -> Option<&'f str> {
     fields.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// Takes a body off the front, once it is complete.
-pub fn take_body(bytes: &mut Vec<u8>, head: &Head, is_without: bool) -> Option<Vec<u8>> {
+pub(crate) fn take_body(bytes: &mut Vec<u8>, head: &Head, is_without: bool) -> Option<Vec<u8>> {
     if is_without {
         return Some(Vec::new());
     }

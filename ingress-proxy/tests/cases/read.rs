@@ -59,10 +59,10 @@ fn question(request: &Value) -> Question {
 }
 
 /// The same question of HTTP/2, unless it is about something that HTTP/1 alone has.
-pub fn as_http2(question: &Question) -> Option<Question> {
+pub(crate) fn as_http2(question: &Question) -> Option<Question> {
     let mut line = question.given.as_object().expect("a request").clone();
     if line.get("version").is_none_or(|version| version == "1.1") {
-        let is_of_http1 = ["absolute", "no_host"].iter().any(|key| line.contains_key(*key));
+        let is_of_http1 = ["absolute", "no_host", "target"].iter().any(|key| line.contains_key(*key));
         let headers = line.get("headers").and_then(Value::as_object);
         let mut names = headers.into_iter().flatten().map(|(name, _)| name.to_ascii_lowercase());
         if is_of_http1 || names.any(|name| ["host", "connection", "transfer-encoding", "upgrade"].contains(&&*name)) {

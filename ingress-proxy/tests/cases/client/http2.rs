@@ -13,7 +13,7 @@ use super::super::message::Field;
 use super::{Answer, PATIENCE, Tls, body_length};
 
 /// Whether a question of HTTP/2 can be sent.
-pub fn is_expressible(question: &Question) -> bool {
+pub(crate) fn is_expressible(question: &Question) -> bool {
     // A body beyond the first window would have to be sent piece by piece.
     body_length(question) <= 32 << 10 && request(question).is_ok()
 }
@@ -56,7 +56,10 @@ pub(super) fn ask(tcp: TcpStream, tls: Tls, question: &Question) -> io::Result<A
     })
 }
 
-async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, question: &Question) -> io::Result<Answer> {
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    question: &Question,
+) -> io::Result<Answer> {
     let request = request(question).map_err(io::Error::other)?;
     let (mut client, connection) = h2::client::handshake(stream).await.map_err(io::Error::other)?;
     let driving = tokio::spawn(connection);

@@ -16,7 +16,7 @@ use crate::message::{self, Field, Head};
 const BODY: &[u8] = b"origin";
 
 /// Starts it; says the port.
-pub fn start(shared: Arc<Mutex<Shared>>, tls: ServerConfig) -> u16 {
+pub(crate) fn start(shared: Arc<Mutex<Shared>>, tls: ServerConfig) -> u16 {
     let (port, started) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -132,9 +132,10 @@ impl Site<'_> {
             // Bodies are small enough for the first window, so that nothing has to be driven meanwhile.
             let uri = request.uri();
             let host = uri.authority().map(|authority| ("host".to_owned(), authority.to_string()));
-            let fields = request.headers().iter().map(|(name, value)| {
-                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-            });
+            let fields = request
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
             let fields: Vec<Field> = host.into_iter().chain(fields).collect();
             let length = fields.iter().find(|(name, _)| name == "content-length");
             let name = self.record(Arrived {
