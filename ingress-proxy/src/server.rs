@@ -9,6 +9,7 @@ pub mod proxy_protocol;
 mod relay;
 pub mod tls;
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -17,6 +18,7 @@ use ingress_core::snapshot::Snapshot;
 
 pub(crate) use self::listener::accept;
 pub use self::listener::{Listener, bind};
+use crate::h1::encode;
 use crate::worker::Worker;
 
 /// Who is at the other end of a connection.
@@ -39,6 +41,21 @@ pub struct Client {
     pub tls: Option<(&'static str, &'static str)>,
     /// What the client was asked for in the handshake.
     checked: Option<Rc<tls::Checked>>,
+    /// See [`identity_lines`](Self::identity_lines).
+    identity_lines: OnceCell<Box<[u8]>>,
+}
+
+/// What a peer that is believed has said of the client.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Identity<'a> {
+    /// `X-Forwarded-For`.
+    pub(crate) chain: Option<&'a [u8]>,
+    /// `X-Real-IP`.
+    pub(crate) address: Option<&'a [u8]>,
+    /// `X-Forwarded-Port`.
+    pub(crate) port: Option<&'a [u8]>,
+    /// `X-Forwarded-Proto`.
+    pub(crate) scheme: Option<&'a [u8]>,
 }
 
 impl Client {
@@ -55,7 +72,35 @@ impl Client {
             number,
             tls: None,
             checked: None,
+            identity_lines: OnceCell::new(),
         }
+    }
+
+    /// Who the client is and how it came, but for the host that it asked for.
+    pub(crate) fn identity(&self, said: &Identity<'_>, call: &mut (impl FnMut(&[u8], &[u8]) + ?Sized)) {
+        let address = self.address.as_bytes();
+        match said.chain {
+            Some(chain) => call(b"X-Forwarded-For", &[chain, b", ", address].concat()),
+            None => call(b"X-Forwarded-For", address),
+        }
+        call(b"X-Real-IP", said.address.unwrap_or(address));
+        let (scheme, port): (&[u8], &[u8]) =
+            if self.conn.tls.is_some() { (b"https", b"443") } else { (b"http", b"80") };
+        let scheme = said.scheme.unwrap_or(scheme);
+        call(b"X-Forwarded-Port", said.port.unwrap_or(port));
+        call(b"X-Forwarded-Proto", scheme);
+        call(b"X-Forwarded-Scheme", scheme);
+        call(b"X-Scheme", scheme);
+    }
+
+    /// The same in lines of HTTP/1 if nobody has said anything: it is so for each request of the connection. Not before the
+    /// handshake is done.
+    pub(crate) fn identity_lines(&self) -> &[u8] {
+        self.identity_lines.get_or_init(|| {
+            let mut lines = Vec::new();
+            self.identity(&Identity::default(), &mut |name, value| encode::field(&mut lines, name, value));
+            lines.into()
+        })
     }
 
     /// Takes over what a handshake has found out.

@@ -24,23 +24,28 @@ pub struct RawRequest<'r> {
 
 /// Header fields, from a map or in the order of the wire.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "the two ways to hold header fields")]
+#[expect(clippy::exhaustive_enums, reason = "the ways to hold header fields")]
 pub enum Headers<'r> {
     /// As the `http` crate holds them.
     Map(&'r http::HeaderMap),
     /// Names and values.
     List(&'r [(&'r str, &'r [u8])]),
+    /// Names and values, for codecs whose names are bytes. A name that is no token is no field that anybody asks for.
+    Bytes(&'r [(&'r [u8], &'r [u8])]),
 }
 
 impl<'r> Headers<'r> {
     /// The values of a field.
     pub(super) fn get(self, name: &str) -> impl Iterator<Item = &'r [u8]> {
-        let (map, list) = match self {
-            Self::Map(map) => (Some(map), &[][..]),
-            Self::List(list) => (None, list),
+        let (map, list, bytes) = match self {
+            Self::Map(map) => (Some(map), &[][..], &[][..]),
+            Self::List(list) => (None, list, &[][..]),
+            Self::Bytes(bytes) => (None, &[][..], bytes),
         };
         let from_map = map.into_iter().flat_map(move |map| map.get_all(name)).map(http::HeaderValue::as_bytes);
-        from_map.chain(list.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| *value))
+        let list = list.iter().map(|(other, value)| (other.as_bytes(), *value)).chain(bytes.iter().copied());
+        from_map
+            .chain(list.filter(move |(other, _)| other.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value))
     }
 }
 

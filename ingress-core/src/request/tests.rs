@@ -11,7 +11,10 @@ fn host_of(target: &str, version: Version, authority: Option<&str>, fields: &[&s
         authority: authority.map(str::as_bytes),
         headers: Headers::List(&fields),
     };
-    RequestView::from_raw(&raw, &ConnInfo::default(), 0).map(|view| view.host().to_owned())
+    let bytes: Vec<(&[u8], &[u8])> = fields.iter().map(|(name, value)| (name.as_bytes(), *value)).collect();
+    let of = |raw| RequestView::from_raw(&raw, &ConnInfo::default(), 0).map(|view| view.host().to_owned());
+    assert_eq!(of(raw), of(RawRequest { headers: Headers::Bytes(&bytes), ..raw }));
+    of(raw)
 }
 
 #[test]

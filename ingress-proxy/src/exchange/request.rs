@@ -4,8 +4,9 @@
 
 use super::Scratch;
 use super::plan::Forwarding;
+use crate::h1::encode;
 use crate::message::{EachField, Fields, Known, RequestHead};
-use crate::server::Client;
+use crate::server::{Client, Identity};
 use crate::worker::Worker;
 
 /// The fields that are sent with a request.
@@ -19,17 +20,59 @@ pub(super) struct RequestFields<'a> {
 
 impl EachField for RequestFields<'_> {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
-        let headers = &self.scratch.request_headers;
         for (known, name, value) in self.head.fields.iter() {
-            let is_ours = known.is_hop_by_hop()
-                || known.is_identity()
-                || matches!(known, Known::Host | Known::Expect | Known::XRequestId | Known::Proxy)
-                || self.head.websocket && known == Known::SecWebSocketKey;
-            if is_ours || self.plan.has_policy && (is_set(headers, name) || self.is_removed(known, name)) {
-                continue;
+            if !self.is_left_out(known, name) {
+                call(name, value);
             }
-            call(name, value);
         }
+        self.hop(call);
+        if self.plan.has_policy {
+            for (known, name, value) in self.scratch.request_headers.iter() {
+                if !has_own_place(known) {
+                    call(name, value);
+                }
+            }
+        } else {
+            self.identity(call);
+        }
+        self.chain(call);
+    }
+
+    fn append_lines(&self, out: &mut Vec<u8>) {
+        self.head.fields.append_lines(out, |known, name| self.is_left_out(known, name));
+        self.hop(&mut |name, value| encode::field(out, name, value));
+        if self.plan.has_policy {
+            self.scratch.request_headers.append_lines(out, |known, _| has_own_place(known));
+        } else if self.is_believed() {
+            self.identity(&mut |name, value| encode::field(out, name, value));
+        } else {
+            if !self.scratch.asked.is_empty() {
+                encode::field(out, b"X-Forwarded-Host", &self.scratch.asked);
+            }
+            out.extend_from_slice(self.client.identity_lines());
+        }
+        self.chain(&mut |name, value| encode::field(out, name, value));
+    }
+}
+
+/// Whether a field has a place of its own in a message.
+fn has_own_place(known: Known) -> bool {
+    matches!(known, Known::Connection | Known::Host | Known::XRequestId)
+}
+
+impl RequestFields<'_> {
+    /// Whether a field of the client is not passed on, or said by us.
+    fn is_left_out(&self, known: Known, name: &[u8]) -> bool {
+        known.is_hop_by_hop()
+            || known.is_identity()
+            || matches!(known, Known::Host | Known::Expect | Known::XRequestId | Known::Proxy)
+            || self.head.websocket && known == Known::SecWebSocketKey
+            || self.plan.has_policy
+                && (is_set(&self.scratch.request_headers, known, name) || self.is_removed(known, name))
+    }
+
+    /// What the next hop has to know, and the request's identifier.
+    fn hop(&self, call: &mut (impl FnMut(&[u8], &[u8]) + ?Sized)) {
         if self.head.websocket {
             call(b"Sec-WebSocket-Key", &self.scratch.websocket_key);
             if self.head.fields.first(Known::SecWebSocketVersion).is_none() {
@@ -37,49 +80,31 @@ impl EachField for RequestFields<'_> {
             }
         }
         call(b"X-Request-ID", &self.scratch.request_id);
-        if self.plan.has_policy {
-            for (known, name, value) in headers.iter() {
-                // These have a place of their own in a message.
-                if !matches!(known, Known::Connection | Known::Host | Known::XRequestId) {
-                    call(name, value);
-                }
-            }
-        } else {
-            self.identity(call);
-        }
+    }
+
+    /// `Forwarded`, where it is asked for.
+    fn chain(&self, call: &mut (impl FnMut(&[u8], &[u8]) + ?Sized)) {
         if self.worker.config.forwarding.send_forwarded {
             call(b"Forwarded", &self.forwarded());
         }
     }
-}
 
-impl RequestFields<'_> {
     /// Who the client is and how it came, for routes of a dialect that does not say so itself.
-    fn identity(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
+    fn identity(&self, call: &mut (impl FnMut(&[u8], &[u8]) + ?Sized)) {
         let client = self.client;
         let is_believed = self.is_believed();
         let believed = |known| self.head.fields.first(known).filter(|_| is_believed);
-        match believed(Known::XForwardedFor) {
-            Some(chain) => {
-                call(b"X-Forwarded-For", &[chain, b", ", client.address.as_bytes()].concat());
-                call(b"X-Real-IP", believed(Known::XRealIp).unwrap_or(client.address.as_bytes()));
-            }
-            None => {
-                call(b"X-Forwarded-For", client.address.as_bytes());
-                call(b"X-Real-IP", client.address.as_bytes());
-            }
-        }
-        let (scheme, port): (&[u8], &[u8]) =
-            if client.conn.tls.is_some() { (b"https", b"443") } else { (b"http", b"80") };
-        let scheme = believed(Known::XForwardedProto).unwrap_or(scheme);
         let host = believed(Known::XForwardedHost).unwrap_or(&self.scratch.asked);
         if !host.is_empty() {
             call(b"X-Forwarded-Host", host);
         }
-        call(b"X-Forwarded-Port", believed(Known::XForwardedPort).unwrap_or(port));
-        call(b"X-Forwarded-Proto", scheme);
-        call(b"X-Forwarded-Scheme", scheme);
-        call(b"X-Scheme", scheme);
+        let said = Identity {
+            chain: believed(Known::XForwardedFor),
+            address: believed(Known::XForwardedFor).and_then(|_| believed(Known::XRealIp)),
+            port: believed(Known::XForwardedPort),
+            scheme: believed(Known::XForwardedProto),
+        };
+        client.identity(&said, call);
     }
 
     /// Whether the peer may say who the client is.
@@ -107,6 +132,6 @@ impl RequestFields<'_> {
     }
 }
 
-fn is_set(headers: &Fields, name: &[u8]) -> bool {
-    headers.iter().any(|(_, other, _)| other.eq_ignore_ascii_case(name))
+fn is_set(headers: &Fields, known: Known, name: &[u8]) -> bool {
+    headers.iter().any(|(its, other, _)| its == known && other.eq_ignore_ascii_case(name))
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use ingress_core::policy::{Filters, ProxyRedirect};
 
+use crate::h1::encode;
 use crate::message::{BodyLength, EachField, Fields, Framing, Known, ResponseHead};
 
 /// The fields that are sent with an endpoint's response.
@@ -24,8 +25,7 @@ pub(super) struct ResponseFields<'a> {
 impl EachField for ResponseFields<'_> {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
         for (known, name, value) in self.head.fields.iter() {
-            let is_answer_to_key = known == Known::SecWebSocketAccept && self.is_http2;
-            if known.is_hop_by_hop() || is_answer_to_key || self.is_replaced(name) {
+            if self.is_left_out(known, name) {
                 continue;
             }
             match (known, self.filters) {
@@ -39,12 +39,27 @@ impl EachField for ResponseFields<'_> {
             call(b"Set-Cookie", cookie);
         }
     }
+
+    fn append_lines(&self, out: &mut Vec<u8>) {
+        let has = |known| self.head.fields.first(known).is_some();
+        if self.filters.is_some() && (has(Known::Location) || has(Known::SetCookie)) {
+            // Some values are written anew.
+            return self.each(&mut |name, value| encode::field(out, name, value));
+        }
+        self.head.fields.append_lines(out, |known, name| self.is_left_out(known, name));
+        self.set.append_lines(out, |_, _| false);
+        if let Some(cookie) = self.cookie {
+            encode::field(out, b"Set-Cookie", cookie);
+        }
+    }
 }
 
 impl ResponseFields<'_> {
-    fn is_replaced(&self, name: &[u8]) -> bool {
+    fn is_left_out(&self, known: Known, name: &[u8]) -> bool {
         let is = |other: &str| other.as_bytes().eq_ignore_ascii_case(name);
-        self.set.iter().any(|(_, other, _)| other.eq_ignore_ascii_case(name))
+        known.is_hop_by_hop()
+            || known == Known::SecWebSocketAccept && self.is_http2
+            || self.set.iter().any(|(its, other, _)| its == known && other.eq_ignore_ascii_case(name))
             || self.filters.is_some_and(|filters| filters.response.hide.iter().any(|other| is(other)))
     }
 

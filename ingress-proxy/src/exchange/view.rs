@@ -14,9 +14,9 @@ pub(super) fn with<R>(
     draw: u64,
     call: impl FnOnce(Result<&RequestView<'_>, BadRequest>) -> R,
 ) -> R {
-    let mut inline: [(&str, &[u8]); INLINE] = [("", &[]); INLINE];
-    let fields = head.fields.iter().map(|(_, name, value)| (std::str::from_utf8(name).unwrap_or_default(), value));
-    let many: Vec<(&str, &[u8])>;
+    let mut inline: [(&[u8], &[u8]); INLINE] = [(&[], &[]); INLINE];
+    let fields = head.fields.iter().map(|(_, name, value)| (name, value));
+    let many: Vec<(&[u8], &[u8])>;
     let list = if head.fields.len() <= INLINE {
         for (place, field) in inline.iter_mut().zip(fields) {
             *place = field;
@@ -36,7 +36,7 @@ pub(super) fn with<R>(
             Version::Http2 => http::Version::HTTP_2,
         },
         authority: head.authority.as_deref(),
-        headers: Headers::List(list),
+        headers: Headers::Bytes(list),
     };
     match RequestView::from_raw(&raw, conn, draw) {
         Ok(view) => call(Ok(&view)),

@@ -28,7 +28,7 @@ pub fn request(out: &mut Vec<u8>, request: &OutgoingRequest<'_>) {
     if !request.authority.is_empty() || !is_old {
         field(out, b"Host", request.authority);
     }
-    fields(out, request.fields);
+    request.fields.append_lines(out);
     match request.body {
         BodyLength::None | BodyLength::Declared(_) => {}
         BodyLength::Exact(length) => content_length(out, length),
@@ -50,7 +50,7 @@ pub fn request(out: &mut Vec<u8>, request: &OutgoingRequest<'_>) {
 /// A client of HTTP/1.0 gets a body of unknown length as it is, and is told that the connection closes; close it.
 pub fn response(out: &mut Vec<u8>, response: &OutgoingResponse<'_>, client: Version, keep_alive: bool) -> Writing {
     status_line(out, response.status);
-    fields(out, response.fields);
+    response.fields.append_lines(out);
     let is_old = client == Version::Http10;
     let mut keep_alive = keep_alive;
     let writing = match response.body {
@@ -82,12 +82,12 @@ pub fn response(out: &mut Vec<u8>, response: &OutgoingResponse<'_>, client: Vers
 }
 
 /// Writes an interim response. 101 agrees to a WebSocket.
-pub fn interim(out: &mut Vec<u8>, status: u16, fields_of_it: &dyn EachField) {
+pub fn interim(out: &mut Vec<u8>, status: u16, fields: &dyn EachField) {
     status_line(out, status);
     if status == 101 {
         out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
     }
-    fields(out, fields_of_it);
+    fields.append_lines(out);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -128,13 +128,9 @@ pub fn last_chunk(out: &mut Vec<u8>, trailers: Option<&Trailers>) {
 
 const CHUNKED: &[u8] = b"Transfer-Encoding: chunked\r\n";
 
-fn fields(out: &mut Vec<u8>, fields: &dyn EachField) {
-    fields.each(&mut |name, value| field(out, name, value));
-}
-
-fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+/// Writes a field, which must have been checked.
+pub(crate) fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     debug_assert!(crate::message::is_token(name) && crate::message::is_field_value(value), "a field was not checked");
-    out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::{Known, is_field_value, is_token};
+use crate::h1::encode;
 
 /// Fields in the order in which they came; reused from message to message, so that it does not allocate for long.
 #[derive(Clone, Debug, Default)]
@@ -109,6 +110,36 @@ impl Fields {
         self.list.iter().map(|span| (span.known, self.slice(&span.name), self.slice(&span.value)))
     }
 
+    /// Appends fields as lines of HTTP/1, but for those of which the question is answered with yes. Lines that came just as they
+    /// are written are copied together.
+    pub(crate) fn append_lines(&self, out: &mut Vec<u8>, mut is_left_out: impl FnMut(Known, &[u8]) -> bool) {
+        let mut run = 0..0;
+        for span in &self.list {
+            let name = self.slice(&span.name);
+            if is_left_out(span.known, name) {
+                continue;
+            }
+            let line = self.line(span);
+            if let Some(line) = line.clone().filter(|line| line.start == run.end) {
+                run.end = line.end;
+                continue;
+            }
+            out.extend_from_slice(self.slice(&run));
+            run = line.unwrap_or_else(|| {
+                encode::field(out, name, self.slice(&span.value));
+                0..0
+            });
+        }
+        out.extend_from_slice(self.slice(&run));
+    }
+
+    /// Where the field's line is, if it is written with one space and nothing else around name and value.
+    fn line(&self, span: &Span) -> Option<Range<usize>> {
+        let behind_name = self.text.get(span.name.end..span.value.start)?;
+        let behind_value = self.text.get(span.value.end..)?;
+        (behind_name == b": " && behind_value.starts_with(b"\r\n")).then(|| span.name.start..span.value.end + 2)
+    }
+
     /// The values of a field.
     pub fn all(&self, known: Known) -> impl Iterator<Item = &[u8]> {
         self.list.iter().filter(move |span| span.known == known).map(|span| self.slice(&span.value))
@@ -130,5 +161,39 @@ impl Fields {
         let Self { text, list } = self;
         let slice = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
         list.retain(|span| !question(span.known, slice(&span.name), slice(&span.value)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_what_each_field_is_written_as() {
+        let mut fields = Fields::default();
+        let lines = b"A: 1\r\nB:2\r\nC:  3\r\nD: 4 \r\nE: \r\nF_: 6\r\nG: 7\r\nH: 8\r\nI:\r\n\r\n";
+        for (name, value) in [
+            (0..1, 3..4),
+            (6..7, 8..9),
+            (11..12, 15..16),
+            (18..19, 21..22),
+            (25..26, 28..28),
+            (37..38, 40..41),
+            (43..44, 46..47),
+            (49..50, 51..51),
+        ] {
+            fields.mark(Known::Other, name, value);
+        }
+        fields.load(lines);
+        fields.push(b"J", b"10").unwrap();
+        for left_out in ["", "A", "B", "D", "E", "G", "H", "I", "J", "AGJ"] {
+            let is_left_out = |name: &[u8]| left_out.as_bytes().contains(&name[0]);
+            let (mut out, mut expected) = (b"|".to_vec(), b"|".to_vec());
+            fields.append_lines(&mut out, |_, name| is_left_out(name));
+            for (_, name, value) in fields.iter().filter(|(_, name, _)| !is_left_out(name)) {
+                encode::field(&mut expected, name, value);
+            }
+            assert_eq!(String::from_utf8(out).unwrap(), String::from_utf8(expected).unwrap(), "without `{left_out}`");
+        }
     }
 }

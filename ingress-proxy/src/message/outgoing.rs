@@ -1,6 +1,7 @@
 //! What is sent, for any version of HTTP to write in its own way.
 
 use super::{Fields, Version};
+use crate::h1::encode;
 
 /// Trailer fields.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,11 @@ pub struct Trailers {
 pub trait EachField {
     /// Calls with each field in order. Names and values are valid; none is hop-by-hop or framing.
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8]));
+
+    /// Appends the same fields as lines of HTTP/1, for those who have a quicker way to them than one by one.
+    fn append_lines(&self, out: &mut Vec<u8>) {
+        self.each(&mut |name, value| encode::field(out, name, value));
+    }
 }
 
 /// No fields.
@@ -34,6 +40,10 @@ impl EachField for &[(&[u8], &[u8])] {
 impl EachField for Fields {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
         self.iter().for_each(|(_, name, value)| call(name, value));
+    }
+
+    fn append_lines(&self, out: &mut Vec<u8>) {
+        Self::append_lines(self, out, |_, _| false);
     }
 }
 

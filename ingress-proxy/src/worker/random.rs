@@ -27,15 +27,26 @@ impl Random {
 
     /// Appends 32 hexadecimal digits.
     pub fn append_id(&self, to: &mut Vec<u8>) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         for _ in 0..2 {
             let number = self.next();
-            to.extend((0..16).map(|digit| {
-                let nibble = usize::try_from(number >> (60 - 4 * digit) & 0xf).unwrap_or_default();
-                DIGITS.get(nibble).copied().unwrap_or(b'0')
-            }));
+            to.extend_from_slice(&hexadecimal((number >> 32) as u32));
+            to.extend_from_slice(&hexadecimal(number as u32));
         }
     }
+}
+
+/// The digits of a number, all at once: one nibble per byte, and what is above 9 goes on with letters.
+const fn hexadecimal(number: u32) -> [u8; 8] {
+    const fn each(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    let number = number as u64;
+    let number = (number << 16 | number) & 0x0000_ffff_0000_ffff;
+    let number = (number << 8 | number) & 0x00ff_00ff_00ff_00ff;
+    let nibbles = (number << 4 | number) & each(0x0f);
+    let above_nine = (nibbles + each(6)) >> 4 & each(1);
+    // No byte of a sum reaches the next one: the greatest is `f`.
+    (nibbles + each(b'0') + above_nine * (b'a' - b'9' - 1) as u64).to_be_bytes()
 }
 
 #[cfg(test)]
@@ -50,5 +61,12 @@ mod tests {
         random.append_id(&mut second);
         assert!(first.len() == 32 && first.iter().all(u8::is_ascii_hexdigit));
         assert_ne!(first, second);
+    }
+
+    #[test]
+    fn digits_are_those_of_the_number() {
+        for number in [0, 1, 9, 10, 0x0f00_00f0, 0x0123_4567, 0x89ab_cdef, 0x9a9a_a9a9, 0xffff_ffff] {
+            assert_eq!(hexadecimal(number), format!("{number:08x}").as_bytes(), "{number:#x}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use h2::{RecvStream, SendStream};
+use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, Request, Response, StatusCode};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -46,7 +46,7 @@ impl Client {
         Self::over(TcpStream::connect(address).await.expect("a connection"), "http").await
     }
 
-    /// Over TLS, with this name in the handshake; a configuration without ALPN gets one.
+    /// Over TLS, with this name in the handshake.
     pub async fn tls(address: SocketAddr, mut config: ClientConfig, name: &str) -> Self {
         config.alpn_protocols = vec![b"h2".to_vec()];
         let tcp = TcpStream::connect(address).await.expect("a connection");
@@ -118,10 +118,21 @@ pub async fn send(stream: &mut SendStream<Bytes>, mut data: &[u8]) -> Result<(),
     Ok(())
 }
 
-/// The next piece of a body; none at its end.
+/// The next piece of a body; none at its end. That nothing more is wanted of the request (RFC 9113 8.1) is no error, though
+/// `h2` calls it one when it comes before the end was read.
 pub async fn piece(body: &mut RecvStream) -> Option<Result<Bytes, h2::Error>> {
-    let data = body.data().await?;
-    Some(data.inspect(|data| body.flow_control().release_capacity(data.len()).expect("what was received")))
+    loop {
+        match body.data().await? {
+            // The end may have a frame of its own.
+            Ok(data) if data.is_empty() => {}
+            Ok(data) => {
+                body.flow_control().release_capacity(data.len()).expect("what was received");
+                return Some(Ok(data));
+            }
+            Err(error) if error.reason() == Some(Reason::NO_ERROR) => return None,
+            Err(error) => return Some(Err(error)),
+        }
+    }
 }
 
 /// Reads the response to its end.
@@ -131,6 +142,9 @@ pub async fn whole(response: Response<RecvStream>) -> Result<Answer, h2::Error> 
     while let Some(data) = piece(&mut stream).await {
         body.extend_from_slice(&data?);
     }
-    let trailers = stream.trailers().await?;
+    let trailers = match stream.trailers().await {
+        Err(error) if error.reason() == Some(Reason::NO_ERROR) => None,
+        trailers => trailers?,
+    };
     Ok(Answer { status: parts.status, fields: parts.headers, body, trailers })
 }

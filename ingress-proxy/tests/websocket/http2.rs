@@ -94,7 +94,8 @@ fn messages_and_an_orderly_end() {
         send(&mut stream, &frame(OpCode::Control(Control::Close), true, &code)).await.unwrap();
         let closed = next(&mut body, &mut rest).await;
         assert_eq!(closed, (OpCode::Control(Control::Close), BytesMut::from(&code[..])));
-        assert!(piece(&mut body).await.is_none(), "the endpoint closes, so the stream ends");
+        let end = piece(&mut body).await;
+        assert!(end.is_none(), "the endpoint closes, so the stream ends: {end:?}");
     });
 }
 
