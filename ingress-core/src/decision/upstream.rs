@@ -33,6 +33,21 @@ impl<'s> Forward<'s> {
         }
     }
 
+    /// Appends [`upstream_target`](Self::upstream_target). Only a rewrite takes an allocation.
+    pub fn append_upstream_target(&self, request: &RequestView<'_>, to: &mut Vec<u8>) {
+        let is_rewritten = self.policy.is_some_and(|policy| policy.rewrite.is_some());
+        match (self.path_policy, request.path(self.path_policy)) {
+            (PathPolicy::Rfc3986, Ok(path)) if !is_rewritten => {
+                to.extend_from_slice(path);
+                if let Some(query) = request.query() {
+                    to.push(b'?');
+                    to.extend_from_slice(query);
+                }
+            }
+            _ => to.extend_from_slice(&self.upstream_target(request)),
+        }
+    }
+
     /// The Host that the backend sees.
     #[must_use]
     pub fn upstream_host<'r>(&self, request: &RequestView<'r>) -> Cow<'r, [u8]>

@@ -32,6 +32,9 @@ pub(super) fn host(authority: Option<&[u8]>, version: Version) -> Result<Request
         return Err(BadRequest::HostInvalid);
     }
     let name = host.strip_suffix(b".").unwrap_or(host);
+    if let Some(name) = plain_name(name) {
+        return Ok(RequestHost::new(name));
+    }
     let mut lower = [0; MAX_LENGTH];
     let mut label_length = 0;
     for (to, &from) in lower.iter_mut().zip(name) {
@@ -48,6 +51,20 @@ pub(super) fn host(authority: Option<&[u8]>, version: Version) -> Result<Request
     }
     let name = lower.get(..name.len()).and_then(|name| std::str::from_utf8(name).ok());
     name.map(RequestHost::new).ok_or(BadRequest::HostInvalid)
+}
+
+/// A name that is as it is matched already, as most are: then it need not be copied.
+fn plain_name(name: &[u8]) -> Option<&str> {
+    let mut before = b'.';
+    for &byte in name {
+        let is_plain =
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.' && before != b'.';
+        if !is_plain {
+            return None;
+        }
+        before = byte;
+    }
+    std::str::from_utf8(name).ok().filter(|_| before != b'.')
 }
 
 /// Splits `:port` off; a colon inside of brackets belongs to the address.

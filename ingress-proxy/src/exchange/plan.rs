@@ -181,7 +181,7 @@ fn forwarding(
 ) -> Forwarding {
     let group = current.group(worker, forward.backend);
     scratch.target.clear();
-    scratch.target.extend_from_slice(&forward.upstream_target(request));
+    forward.append_upstream_target(request, &mut scratch.target);
     scratch.authority.clear();
     scratch.authority.extend_from_slice(&forward.upstream_host(request));
     scratch.asked.clear();
