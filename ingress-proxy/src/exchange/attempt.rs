@@ -164,7 +164,7 @@ impl<'a> Attempts<'a> {
     fn is_wanted(&self, condition: RetryCondition) -> bool {
         match self.retries {
             Some(retries) => retries.conditions.contains(&condition),
-            None => Retries::default().conditions.contains(&condition),
+            None => Retries::DEFAULT_CONDITIONS.contains(&condition),
         }
     }
 

@@ -115,10 +115,14 @@ pub struct Retries {
     pub non_idempotent: bool,
 }
 
+impl Retries {
+    /// The conditions of a route that names none.
+    pub const DEFAULT_CONDITIONS: [RetryCondition; 2] = [RetryCondition::Error, RetryCondition::Timeout];
+}
+
 impl Default for Retries {
     fn default() -> Self {
-        let conditions = [RetryCondition::Error, RetryCondition::Timeout].into();
-        Self { conditions, tries: 3, timeout: 0, non_idempotent: false }
+        Self { conditions: Self::DEFAULT_CONDITIONS.into(), tries: 3, timeout: 0, non_idempotent: false }
     }
 }
 
