@@ -50,7 +50,7 @@ pub(super) fn apply(draft: &mut HostDraft<'_>, members: &Members<'_>, out: &mut 
 
 /// Locations that the controller keeps although no request reaches them. It looks for a rule that is the same as far as the
 /// first of the same path; where that is of another type it finds none and adds one more.
-fn unreached<'d>(draft: &'d HostDraft<'_>, members: &Members<'_>) -> impl Iterator<Item = &'d Route> {
+pub(super) fn unreached<'d>(draft: &'d HostDraft<'_>, members: &Members<'_>) -> impl Iterator<Item = &'d Route> {
     let mut first: BTreeMap<&str, (Order, PathKind)> = BTreeMap::new();
     for route in &draft.routes {
         let here = (members.order(route), route.path.kind());

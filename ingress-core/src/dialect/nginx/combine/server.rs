@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Members;
+use super::{Members, regex};
 use crate::diagnostic::{Code, Diagnostic, Effect, Severity};
 use crate::dialect::{Aliases, DraftMember, HostDraft};
 use crate::object::{FieldPath, Origin};
@@ -72,14 +72,15 @@ fn is_weaker(counts: &ClientCertificate, other: &ClientCertificate) -> bool {
     (is_strict(other) && !is_strict(counts)) || (other.match_cn.is_some() && other.match_cn != counts.match_cn)
 }
 
-/// The controller writes one such answer per location; the first of them is given.
+/// The controller writes one such answer per location, also for those that no request reaches; the first of them is given.
 fn app_root(draft: &HostDraft<'_>, of: &Members<'_>) -> Option<AppRoot> {
-    let wanting = draft.routes.iter().filter_map(|route| {
+    let locations = draft.routes.iter().chain(regex::unreached(draft, of));
+    let wanting = locations.filter_map(|route| {
         let (_, member) = of.of(route).filter(|(_, member)| !member.is_catch_all && route.policy.is_some())?;
         let redirect = member.intent.app_root.as_ref()?;
         Some((Precedence::new(draft.pattern, &route.path), &route.origin, redirect))
     });
-    let (_, origin, redirect) = wanting.max_by(|(a, ..), (b, ..)| a.cmp(b))?;
+    let (_, origin, redirect) = wanting.min_by(|(a, ..), (b, ..)| b.cmp(a))?;
     let field = FieldPath::text(format!("metadata.annotations[{}app-root]", super::super::PREFIX));
     Some(AppRoot { redirect: redirect.clone(), origin: Origin { object: Arc::clone(&origin.object), field } })
 }
