@@ -36,8 +36,8 @@ pub(super) async fn send<D: Downstream>(
     set: &Fields,
     record: &mut Record,
 ) -> Outcome {
-    // A body that nobody reads stands in the way of the next request.
-    if answer.closes || !down.is_done() {
+    // A body that nobody reads stands in the way of the next request, and so do the bytes of a WebSocket that there is not.
+    if answer.closes || !down.is_done() || head.websocket {
         down.close_after();
     }
     record.status = answer.status;
