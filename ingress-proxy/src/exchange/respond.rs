@@ -61,7 +61,9 @@ impl<'a, D: Downstream> Exchange<'a, D> {
                 match self.upload.poll(cx, self.down, &mut connection, limit) {
                     Poll::Ready(Ok(())) | Poll::Pending => {}
                     Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    // It is the client that has broken off.
+                    Poll::Ready(Err(FlowError::Source)) => return Poll::Ready(Err(FlowError::Sink)),
+                    Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(FlowError::TooLong)),
                 }
             }
             let sent = download.poll(cx, &mut connection, self.down, None);
@@ -80,6 +82,11 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             }
             Err(error) => {
                 record.broken(worker, &error);
+                if matches!(error, FlowError::Source | FlowError::TooLong) {
+                    // What has come is passed on, so that the end is seen for what it is: on a connection that was used before,
+                    // an end without a byte would look like one of an idle connection, and the request would be sent again.
+                    let _ = poll_fn(|cx| self.down.poll_flush(cx)).await;
+                }
                 Outcome::Broken
             }
         }
