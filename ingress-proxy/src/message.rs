@@ -16,4 +16,5 @@ pub(crate) use self::bytes::{is_token_byte, is_word, target_length, text_length,
 pub use self::fields::{Fields, InvalidField};
 pub use self::head::{Framing, Rejection, RequestHead, ResponseHead, Version};
 pub use self::known::Known;
+pub(crate) use self::known::{is_about_handshake, must_not_trail};
 pub use self::outgoing::{BodyLength, EachField, NoFields, OutgoingRequest, OutgoingResponse, Trailers};

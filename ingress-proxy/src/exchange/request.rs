@@ -2,10 +2,12 @@
 //!
 //! What concerns one connection goes first, then whatever only a proxy may say, in whoever's words; ours come last.
 
+use std::borrow::Cow;
+
 use super::Scratch;
 use super::plan::Forwarding;
 use crate::h1::encode;
-use crate::message::{EachField, Fields, Known, RequestHead};
+use crate::message::{EachField, Fields, Known, RequestHead, is_about_handshake};
 use crate::server::{Client, Identity};
 use crate::worker::Worker;
 
@@ -98,13 +100,27 @@ impl RequestFields<'_> {
         if !host.is_empty() {
             call(b"X-Forwarded-Host", host);
         }
+        let chain = if is_believed { self.chain_before() } else { Cow::default() };
+        let chain = Some(&*chain).filter(|chain| !chain.is_empty());
         let said = Identity {
-            chain: believed(Known::XForwardedFor),
-            address: believed(Known::XForwardedFor).and_then(|_| believed(Known::XRealIp)),
+            chain,
+            address: chain.and_then(|_| believed(Known::XRealIp)),
             port: believed(Known::XForwardedPort),
             scheme: believed(Known::XForwardedProto),
         };
         client.identity(&said, call);
+    }
+
+    /// `X-Forwarded-For` as it came, in one line: a proxy may add a line of its own where others add an element.
+    fn chain_before(&self) -> Cow<'_, [u8]> {
+        let mut lines = self.head.fields.all(Known::XForwardedFor).filter(|line| !line.is_empty());
+        let mut chain = Cow::Borrowed(lines.next().unwrap_or_default());
+        for line in lines {
+            let chain = chain.to_mut();
+            chain.extend_from_slice(b", ");
+            chain.extend_from_slice(line);
+        }
+        chain
     }
 
     /// Whether the peer may say who the client is.
@@ -128,7 +144,7 @@ impl RequestFields<'_> {
         let filters = self.plan.route.filters.as_deref();
         let used = known == Known::Authorization && filters.is_some_and(|filters| filters.access.basic.is_some());
         // Only the proxy knows what the handshake has shown.
-        used || name.len() > 11 && name.get(..11).is_some_and(|start| start.eq_ignore_ascii_case(b"ssl-client-"))
+        used || is_about_handshake(name)
     }
 }
 

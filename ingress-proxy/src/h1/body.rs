@@ -5,7 +5,7 @@ use memchr::memchr;
 use super::chunk;
 use super::field_lines::{self, Underscores};
 use super::section::Section;
-use crate::message::{BodyError, Fields, Framing, Known, Rejection, Trailers};
+use crate::message::{BodyError, Fields, Framing, Known, Rejection, Trailers, must_not_trail};
 
 /// The most bytes that all chunk extensions of a body may have; nobody needs any.
 const MAX_EXTENSIONS: usize = 256;
@@ -178,19 +178,12 @@ fn trailers(lines: &[u8]) -> Result<Option<Trailers>, BodyError> {
     }
     let mut fields = Fields::default();
     field_lines::read(lines, MAX_TRAILER_FIELDS, Underscores::Keep, &mut fields, |_, _| Ok(())).map_err(malformed)?;
-    if fields.iter().any(|(_, name, _)| is_forbidden(name)) {
+    if fields.iter().any(|(_, name, _)| must_not_trail(name)) {
         return Err(BodyError::Malformed("a trailer field that no trailer may have"));
     }
-    Ok(Some(Trailers { fields }))
-}
-
-/// Whether a field would change what has been decided before the body came: framing, routing, who the client is (RFC 9110
-/// 6.5.1). Recipients that merge trailers into the head would believe it.
-fn is_forbidden(name: &[u8]) -> bool {
-    let known = Known::of_any_spelling(name);
-    known.is_hop_by_hop()
-        || known.is_identity()
-        || matches!(known, Known::Host | Known::Expect | Known::Authorization | Known::Cookie | Known::Proxy)
+    // The request has its identifier in the head.
+    fields.remove_if(|_, name, _| Known::of_any_spelling(name) == Known::XRequestId);
+    Ok((!fields.is_empty()).then_some(Trailers { fields }))
 }
 
 fn malformed(rejection: Rejection) -> BodyError {

@@ -4,7 +4,7 @@ use std::io;
 
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 
-use crate::message::{EachField, Fields, InvalidField, Known, Trailers};
+use crate::message::{EachField, Fields, InvalidField, Known, Trailers, must_not_trail};
 
 /// What is done about a value that begins or ends with white space, which is malformed (RFC 9113 8.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,20 +32,15 @@ pub(super) fn is_connection_specific(known: Known) -> bool {
     )
 }
 
-/// Whether a field would change what has been decided before the body came: framing, routing, who the client is (RFC 9110
-/// 6.5.1). Recipients that merge trailers into the head would believe it.
-fn must_not_trail(name: &[u8]) -> bool {
-    let known = Known::of_any_spelling(name);
-    known.is_hop_by_hop()
-        || known.is_identity()
-        || matches!(known, Known::Host | Known::Expect | Known::Authorization | Known::Cookie | Known::Proxy)
-}
-
 /// Trailers that came. A client is refused for what no trailer may have; of an endpoint's trailers the rest is as good.
 pub(super) fn read_trailers(map: &HeaderMap, space: WhiteSpace) -> Result<Option<Trailers>, InvalidField> {
     let mut trailers = Trailers::default();
     for (name, value) in map {
         let name = name.as_str().as_bytes();
+        if Known::of_any_spelling(name) == Known::XRequestId {
+            // The request has its identifier in the head.
+            continue;
+        }
         match (must_not_trail(name), space) {
             (false, _) => push(&mut trailers.fields, name, value.as_bytes(), space)?,
             (true, WhiteSpace::Refuse) => return Err(InvalidField::Name),
@@ -135,6 +130,8 @@ mod tests {
             "expect",
             "forwarded",
             "proxy",
+            "ssl-client-verify",
+            "ssl_client_verify",
         ] {
             let mut map = HeaderMap::new();
             map.append(name, HeaderValue::from_static("1"));

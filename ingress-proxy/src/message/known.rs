@@ -194,6 +194,23 @@ impl Known {
     }
 }
 
+/// Whether a name, in any spelling, is one under which the proxy says what a TLS handshake has shown.
+pub(crate) fn is_about_handshake(name: &[u8]) -> bool {
+    const START: &[u8] = b"ssl-client-";
+    let same = |(byte, own): (&u8, &u8)| byte.eq_ignore_ascii_case(own) || (*byte, *own) == (b'_', b'-');
+    name.len() > START.len() && name.iter().zip(START).all(same)
+}
+
+/// Whether a field would change what has been decided before the body came: framing, routing, who the client is (RFC 9110
+/// 6.5.1). Recipients that merge trailers into the head would believe it.
+pub(crate) fn must_not_trail(name: &[u8]) -> bool {
+    let known = Known::of_any_spelling(name);
+    known.is_hop_by_hop()
+        || known.is_identity()
+        || matches!(known, Known::Host | Known::Expect | Known::Authorization | Known::Cookie | Known::Proxy)
+        || is_about_handshake(name)
+}
+
 /// `known` if a token is this name.
 fn is<const N: usize>(name: &[u8], text: &[u8; N], known: Known) -> Known {
     if is_word(name, text) { known } else { Known::Other }
