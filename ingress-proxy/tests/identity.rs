@@ -1,0 +1,310 @@
+//! Who the client is and how it came is said by the proxy and by nobody else, in whatever way a client tries; what concerns
+//! one connection stays on it.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::net::SocketAddr;
+
+use ingress_core::policy::AddressRange;
+use ingress_proxy::config::Config;
+use support::client::{Client, values};
+use support::ingress::Ingress;
+use support::scripted::Scripted;
+use support::site::{Site, config, manifest};
+use support::strict::Request;
+
+/// What a client claims.
+const EVIL: &str = "evil.invalid";
+
+/// The headers that are ours, and what we say; nothing is said where there is no value.
+const OWN: [(&str, Option<&str>); 15] = [
+    ("X-Forwarded-For", Some("127.0.0.1")),
+    ("X-Real-IP", Some("127.0.0.1")),
+    ("X-Forwarded-Host", Some("a.example")),
+    ("X-Forwarded-Port", Some("80")),
+    ("X-Forwarded-Proto", Some("http")),
+    ("X-Forwarded-Scheme", Some("http")),
+    ("X-Scheme", Some("http")),
+    ("Forwarded", None),
+    ("X-Forwarded-Prefix", None),
+    ("X-Original-Forwarded-For", None),
+    ("X-Original-Forwarded-Host", None),
+    ("X-Original-URL", None),
+    ("X-Original-URI", None),
+    ("X-Rewrite-URL", None),
+    ("Proxy", None),
+];
+
+/// A route that no policy says anything of, and one of ingress-nginx's dialect.
+fn sites(config: &Config) -> [(Site, Scripted, bool); 2] {
+    let (plain, nginx) = (Scripted::echo(), Scripted::echo());
+    let endpoints: [SocketAddr; 1] = [nginx.address];
+    let policy = Ingress { host: "a.example", endpoints: &endpoints, ..Ingress::default() }.to_string();
+    [
+        (Site::start(&manifest("a.example", plain.address), config.clone()), plain, false),
+        (Site::start(&policy, config.clone()), nginx, true),
+    ]
+}
+
+fn mixed(name: &str) -> String {
+    let letters = name.chars().enumerate();
+    letters.map(|(at, it)| if at % 2 == 0 { it.to_ascii_lowercase() } else { it.to_ascii_uppercase() }).collect()
+}
+
+/// Ways to claim something under a name.
+fn claims(name: &str) -> Vec<String> {
+    let (lower, upper, mixed) = (name.to_lowercase(), name.to_uppercase(), mixed(name));
+    let under = name.replace('-', "_");
+    let mut claims: Vec<String> = [name, &lower, &upper, &mixed, &under, &under.to_uppercase()]
+        .map(|spelling| format!("{spelling}: {EVIL}\r\n"))
+        .into();
+    claims.push(format!("{name}: {EVIL}\r\n{name}: {EVIL}\r\n"));
+    claims.push(format!("{lower}: {EVIL}\r\n{upper}: {EVIL}\r\n{under}: {EVIL}\r\n"));
+    claims.push(format!("{name}:\r\n{name}:{EVIL}\r\n"));
+    for spelling in [name, &lower, &upper, &mixed, &under] {
+        claims.push(format!("Connection: {spelling}\r\n"));
+        claims.push(format!("Connection: keep-alive, {spelling}\r\n{name}: {EVIL}\r\n"));
+        claims.push(format!("{name}: {EVIL}\r\nconnection: x,\t{spelling} ,y\r\n"));
+    }
+    claims
+}
+
+/// The values of a header, in whatever spelling a program could take for it.
+fn found(request: &Request, name: &str) -> Vec<String> {
+    let same = |other: &str| other.replace('_', "-").eq_ignore_ascii_case(name);
+    let all = request.fields.iter().chain(&request.trailers).filter(|(other, _)| same(other));
+    all.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
+}
+
+#[test]
+fn claims_of_clients_count_for_nothing() {
+    let mut config = config();
+    for underscores in [false, true] {
+        config.downstream.underscores_in_headers = underscores;
+        for (site, origin, has_policy) in sites(&config) {
+            let mut client = Client::new(site.http);
+            for (number, (name, claim)) in
+                OWN.iter().flat_map(|(name, _)| claims(name).into_iter().map(move |claim| (name, claim))).enumerate()
+            {
+                let path = format!("/{number}");
+                client.send(format!("GET {path} HTTP/1.1\r\nHost: a.example\r\n{claim}\r\n"));
+                let answer = client.answer().expect("an answer");
+                assert_eq!((answer.status, answer.text()), (200, path.clone()), "{claim:?}");
+                let (_, request) = origin.find(&path).expect("the request");
+                for (own, value) in OWN {
+                    let found = found(&request, own);
+                    // ingress-nginx tells the endpoint under another name what it did not believe.
+                    let is_told = own.strip_prefix("X-Original-").is_some_and(|rest| {
+                        let told = format!("X-{rest}");
+                        has_policy && told == *name
+                    });
+                    if !is_told {
+                        assert_eq!(found, Vec::from_iter(value), "{own} with {claim:?}, a policy: {has_policy}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn claims_in_trailers_are_refused() {
+    let others = ["ssl-client-verify", "ssl-client-subject-dn", "Host", "Authorization", "Cookie"];
+    for (site, origin, _) in sites(&config()) {
+        for name in OWN.iter().map(|(name, _)| *name).chain(others) {
+            for spelling in [name.to_owned(), name.to_lowercase(), name.replace('-', "_")] {
+                let mut client = Client::new(site.http);
+                client.send("POST /trailer HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n");
+                client.send(format!("2\r\nok\r\n0\r\n{spelling}: {EVIL}\r\n\r\n"));
+                assert!(client.answer().is_none_or(|answer| answer.status >= 400), "{spelling}");
+                assert!(client.rest().is_empty(), "{spelling}");
+            }
+        }
+        assert_eq!(origin.find("/trailer"), None, "none of them is complete");
+        // Others are passed on, but for an identifier, which there is already.
+        let mut client = Client::new(site.http);
+        client.send("POST /ok HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n");
+        client.send("0\r\nX-Sum: 1\r\nX-Request-ID: 1\r\nx_request_id: 1\r\n\r\n");
+        assert_eq!(client.answer().expect("an answer").text(), "/ok");
+        let (_, request) = origin.find("/ok").expect("the request");
+        assert_eq!(request.trailers, [("x-sum".to_owned(), b"1".to_vec())]);
+    }
+}
+
+/// What a handshake has shown is said by the proxy alone, where it is said at all.
+#[test]
+fn certificates_cannot_be_claimed() {
+    let mut config = config();
+    config.downstream.underscores_in_headers = true;
+    let [_, (site, origin, _)] = sites(&config);
+    let mut client = Client::new(site.http);
+    for (number, name) in ["ssl-client-verify", "ssl-client-subject-dn", "ssl-client-cert"].iter().enumerate() {
+        for (other, claim) in claims(name).into_iter().enumerate() {
+            let path = format!("/{number}/{other}");
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: a.example\r\n{claim}\r\n"));
+            assert_eq!(client.answer().expect("an answer").text(), path);
+            let (_, request) = origin.find(&path).expect("the request");
+            assert!(found(&request, name).is_empty(), "{claim:?}: {:?}", request.fields);
+        }
+    }
+}
+
+#[test]
+fn requests_have_one_identifier() {
+    for (site, origin, _) in sites(&config()) {
+        let mut client = Client::new(site.http);
+        let mut ask = |path: &str, fields: &str| {
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n"));
+            client.answer().expect("an answer");
+            let (_, request) = origin.find(path).expect("the request");
+            let mut found = found(&request, "X-Request-ID");
+            assert_eq!(found.len(), 1, "{fields:?}: {found:?}");
+            found.remove(0)
+        };
+        let own = ask("/none", "");
+        assert!(own.len() >= 16 && own != ask("/again", ""));
+        assert_eq!(ask("/mine", "X-Request-ID: abc-1\r\n"), "abc-1");
+        assert_eq!(ask("/first", "x-request-id: abc-2\r\nX-Request-Id: abc-3\r\n"), "abc-2");
+        assert_eq!(ask("/named", "Connection: x-request-id\r\nX-Request-ID: abc-4\r\n"), "abc-4");
+        for (number, other) in ["X_Request_ID: a", "X-Request-ID:", "X-Request-ID: a b", "X-Request-ID: \u{e9}"]
+            .iter()
+            .map(|line| (*line).to_owned())
+            .chain([format!("X-Request-ID: {}", "x".repeat(129))])
+            .enumerate()
+        {
+            let id = ask(&format!("/bad/{number}"), &format!("{other}\r\n"));
+            assert!(id.len() == own.len(), "{other:?}: {id:?}");
+        }
+    }
+}
+
+fn trusting(range: &str) -> Config {
+    let mut config = config();
+    config.forwarding.trusted = vec![AddressRange::parse(range).expect("a range")];
+    config.forwarding.use_forwarded_headers = true;
+    config
+}
+
+const CLAIMED: &str = "X-Forwarded-For: 203.0.113.9\r\nX-Real-IP: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n\
+                       X-Forwarded-Host: b.example\r\nX-Forwarded-Port: 8443\r\n";
+
+fn seen(config: Config, fields: &str) -> Request {
+    let origin = Scripted::echo();
+    let site = Site::start(&manifest("a.example", origin.address), config);
+    let request = format!("GET / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n");
+    assert_eq!(Client::new(site.http).send(request).answer().expect("an answer").status, 200);
+    origin.find("/").expect("the request").1
+}
+
+#[test]
+fn trusted_peers_are_believed() {
+    let request = seen(trusting("127.0.0.0/8"), CLAIMED);
+    let expected = [
+        ("X-Forwarded-For", "203.0.113.9, 127.0.0.1"),
+        ("X-Real-IP", "203.0.113.9"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Scheme", "https"),
+        ("X-Scheme", "https"),
+        ("X-Forwarded-Host", "b.example"),
+        ("X-Forwarded-Port", "8443"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(found(&request, name), [value], "{name}");
+    }
+    // A proxy may add a line of its own; what counts is the last element of all of them.
+    let chains = [
+        ("X-Forwarded-For: spoofed\r\nX-Forwarded-For: 203.0.113.9\r\n", "spoofed, 203.0.113.9, 127.0.0.1"),
+        ("X-Forwarded-For: a, b\r\nX: y\r\nx-forwarded-for: c\r\n", "a, b, c, 127.0.0.1"),
+        ("Connection: X-Forwarded-For\r\nX-Forwarded-For: 203.0.113.9\r\n", "203.0.113.9, 127.0.0.1"),
+    ];
+    for (fields, chain) in chains {
+        assert_eq!(found(&seen(trusting("127.0.0.0/8"), fields), "X-Forwarded-For"), [chain], "{fields:?}");
+    }
+    // Nothing else is: these have no meaning that a proxy in front would have given them.
+    for name in ["Forwarded", "X-Original-URL", "X-Rewrite-URL", "Proxy"] {
+        let request = seen(trusting("127.0.0.0/8"), &format!("{name}: {EVIL}\r\n"));
+        assert!(found(&request, name).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn others_are_not() {
+    let mut indifferent = trusting("127.0.0.0/8");
+    indifferent.forwarding.use_forwarded_headers = false;
+    for config in [trusting("10.0.0.0/8"), trusting("127.0.0.2/32"), indifferent, config()] {
+        let request = seen(config, CLAIMED);
+        for (name, value) in OWN {
+            assert_eq!(found(&request, name), Vec::from_iter(value), "{name}");
+        }
+    }
+}
+
+#[test]
+fn forwarded_is_ours_where_it_is_asked_for() {
+    let mut config = trusting("127.0.0.0/8");
+    config.forwarding.send_forwarded = true;
+    let request = seen(config, &format!("Forwarded: for={EVIL}\r\nforwarded: for=x\r\n"));
+    assert_eq!(found(&request, "Forwarded"), ["for=127.0.0.1;host=\"a.example\";proto=http"]);
+}
+
+const HOP_BY_HOP: &str = "Connection: close, X-Hop\r\nX-Hop: 1\r\nx-hop: 2\r\nKeep-Alive: timeout=5\r\n\
+                          Proxy-Connection: keep-alive\r\nTE: trailers\r\nTrailer: X-Sum\r\nUpgrade: h2c\r\n\
+                          HTTP2-Settings: AAMAAABkAAQAAP__\r\nProxy-Authorization: Basic x\r\n\
+                          Proxy-Authenticate: Basic\r\n";
+const HOP_NAMES: [&str; 10] = [
+    "connection",
+    "x-hop",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "http2-settings",
+    "proxy-authorization",
+    "proxy-authenticate",
+];
+
+#[test]
+fn what_concerns_one_connection_stays_there() {
+    for (site, origin, _) in sites(&config()) {
+        let mut client = Client::new(site.http);
+        let rest = "Authorization: a\r\nCookie: b\r\nX-Other: c\r\nCache-Control: no-cache\r\nConnection: cookie, \
+                    authorization, content-length, host, accept\r\nAccept: d\r\nContent-Length: 2\r\n";
+        client.send(format!("PUT / HTTP/1.1\r\nHost: a.example\r\n{HOP_BY_HOP}Expect: 100-continue\r\n{rest}\r\nok"));
+        let answer = client.answer().expect("an answer");
+        assert_eq!((answer.status, answer.value("connection")), (200, Some("close")));
+        assert!(client.rest().is_empty());
+        let (_, request) = origin.find("/").expect("the request");
+        for name in HOP_NAMES.iter().chain(&["expect", "accept"]) {
+            assert!(request.values(name).next().is_none(), "{name}: {:?}", request.fields);
+        }
+        // These are no matter of a connection, whoever says so.
+        for (name, value) in [("authorization", "a"), ("cookie", "b"), ("x-other", "c"), ("host", "a.example")] {
+            assert_eq!(Vec::from_iter(request.values(name)), [value.as_bytes()], "{name}");
+        }
+        assert_eq!(request.body, b"ok");
+    }
+}
+
+#[test]
+fn nor_does_it_come_back() {
+    let origin = Scripted::start(|peer| {
+        while peer.request().is_some() {
+            peer.send(format!("HTTP/1.1 200 OK\r\n{HOP_BY_HOP}X-Other: c\r\nContent-Length: 2\r\n\r\nok"));
+        }
+    });
+    let site = Site::start(&manifest("a.example", origin.address), config());
+    let mut client = Client::new(site.http);
+    for _ in 0..2 {
+        // The endpoint closes its connection; the client's stays.
+        let answer = client.get("/");
+        for name in HOP_NAMES {
+            assert_eq!(values(&answer.head, name).count(), 0, "{name}: {}", answer.head);
+        }
+        assert_eq!((answer.value("x-other"), answer.text().as_str()), (Some("c"), "ok"));
+    }
+    let connections: Vec<_> = origin.requests().iter().map(|(connection, _)| *connection).collect();
+    assert_eq!(connections, [0, 1], "a connection that was to be closed was used again");
+}
