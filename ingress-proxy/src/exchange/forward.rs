@@ -200,7 +200,9 @@ impl<D: Downstream> Exchange<'_, D> {
         poll_fn(|cx| {
             if is_uploading && !self.upload.is_done() {
                 match self.upload.poll(cx, self.down, connection, limit) {
-                    Poll::Ready(Ok(())) | Poll::Pending => {}
+                    Poll::Ready(Ok(())) => {}
+                    // An endpoint need not answer before it has everything, however long the client takes.
+                    Poll::Pending => connection.wait_anew(),
                     Poll::Ready(Err(FlowError::Source)) => return Poll::Ready(Err(Stop::ClientGone)),
                     Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(Stop::TooLong)),
                     // The endpoint may have answered before it stopped reading.

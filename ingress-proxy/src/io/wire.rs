@@ -112,6 +112,11 @@ impl Wire {
         self.write.progress();
     }
 
+    /// The timeout between two reads begins now.
+    pub fn wait_anew(&mut self) {
+        self.read.progress();
+    }
+
     /// Bytes received and sent, for the log.
     #[must_use]
     pub fn traffic(&self) -> (u64, u64) {

@@ -118,6 +118,13 @@ impl Upstream for Connection {
         }
     }
 
+    fn wait_anew(&mut self) {
+        match self {
+            Self::H1 { connection, .. } => connection.wait_anew(),
+            Self::H2(stream) => stream.wait_anew(),
+        }
+    }
+
     fn switch(&mut self) {
         match self {
             Self::H1 { connection, .. } => connection.switch(),

@@ -163,6 +163,10 @@ impl Upstream for Connection {
         Poll::Ready(Ok(()))
     }
 
+    fn wait_anew(&mut self) {
+        self.wire.wait_anew();
+    }
+
     fn switch(&mut self) {
         self.wire.tunnel();
     }

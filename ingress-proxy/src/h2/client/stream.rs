@@ -150,6 +150,10 @@ impl Upstream for ClientStream {
         Poll::Ready(result)
     }
 
+    fn wait_anew(&mut self) {
+        self.wait.clear();
+    }
+
     /// There is no tunnel to an endpoint over HTTP/2: [`start`](Self::start) refuses to ask for one.
     fn switch(&mut self) {}
 }
