@@ -1,6 +1,6 @@
 //! Exchanges of HTTP/1 from the first byte to the last: interim responses, bodies, clients that leave, endpoints that fail.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "the modules of one test")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the modules of one test")]
 
 mod bodies;
 mod clients;

@@ -30,7 +30,7 @@ fn serve(peer: &mut Peer) {
                 false
             }
             "truncated" => {
-                peer.send(&own[..own.len() - 1]);
+                peer.send(&own.as_bytes()[..own.len() - 1]);
                 false
             }
             _ => peer.send(own),
