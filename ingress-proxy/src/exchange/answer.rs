@@ -71,8 +71,6 @@ async fn write<D: Downstream>(
     is_head: bool,
     is_grpc: bool,
 ) -> io::Result<u64> {
-    let mut body = Vec::new();
-    let has_body = !matches!(answer.status, 204 | 304);
     if is_grpc {
         let fields = TrailersOnly::new(Status::of(answer.status), answer.reason);
         let response = OutgoingResponse { status: 200, fields: &fields, body: BodyLength::Exact(0) };
@@ -80,24 +78,23 @@ async fn write<D: Downstream>(
         poll_fn(|cx| down.poll_finish(cx, None)).await?;
         return Ok(0);
     }
-    if has_body {
-        body.extend_from_slice(format!("{} {}\n", answer.status, phrase(answer.status)).as_bytes());
-    }
+    let has_body = !matches!(answer.status, 204 | 304);
+    let body = if has_body { format!("{} {}\n", answer.status, phrase(answer.status)) } else { String::new() };
     let length = body.len() as u64;
     let fields = AnswerFields { answer, set, has_body };
-    let length = match (has_body, is_head) {
+    let framing = match (has_body, is_head) {
         (false, _) => BodyLength::None,
         (true, true) => BodyLength::Declared(length),
         (true, false) => BodyLength::Exact(length),
     };
-    down.start(&OutgoingResponse { status: answer.status, fields: &fields, body: length })?;
-    let mut rest = if is_head { &[][..] } else { &body[..] };
+    down.start(&OutgoingResponse { status: answer.status, fields: &fields, body: framing })?;
+    let mut rest = if is_head { &[][..] } else { body.as_bytes() };
     while !rest.is_empty() {
         let amount = poll_fn(|cx| down.poll_write(cx, rest)).await?;
         rest = rest.get(amount..).unwrap_or_default();
     }
     poll_fn(|cx| down.poll_finish(cx, None)).await?;
-    Ok(if is_head { 0 } else { body.len() as u64 })
+    Ok(if is_head { 0 } else { length })
 }
 
 struct AnswerFields<'a> {

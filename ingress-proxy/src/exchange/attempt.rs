@@ -1,8 +1,10 @@
 //! Whether a request that failed at one endpoint is sent to another.
 
+use std::io;
 use std::rc::Rc;
 
 use ingress_core::policy::{Retries, RetryCondition};
+use rustix::io::Errno;
 
 use super::HeadError;
 use super::flow::Flow;
@@ -49,6 +51,8 @@ impl Failure {
         reach: Reach::Sent,
         blames_endpoint: false,
     };
+    /// The proxy has no descriptor, port or memory for a connection; the endpoint has not been asked.
+    const SHORTAGE: Self = Self { reason: "proxy-out-of-resources", ..Self::NO_ENDPOINT };
     /// A setting of the route cannot be honoured.
     pub(super) const REFUSED: Self = Self { reason: "upstream-tls-unusable", ..Self::NO_ENDPOINT };
 
@@ -56,6 +60,7 @@ impl Failure {
         let (status, reason, condition) = match error {
             ConnectError::TimedOut => (504, "upstream-connect-timeout", RetryCondition::Timeout),
             ConnectError::Forbidden(_) => (503, "endpoint-forbidden", RetryCondition::Error),
+            ConnectError::Io(error) if is_own_shortage(error) => return Self::SHORTAGE,
             _ => (502, "upstream-connect-error", RetryCondition::Error),
         };
         Self { status, reason, condition, reach: Reach::None, blames_endpoint: true }
@@ -171,5 +176,25 @@ impl<'a> Attempts<'a> {
     fn tries_are_left(&self) -> bool {
         let most = self.retries.map_or(3, |retries| retries.tries);
         most == 0 || self.count < most
+    }
+}
+
+/// Whether a connection could not even be begun, whoever was to be called.
+fn is_own_shortage(error: &io::Error) -> bool {
+    let own = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+    error.raw_os_error().is_some_and(|code| own.contains(&Errno::from_raw_os_error(code)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_not_blamed_for_a_lack_of_descriptors() {
+        for (code, blames_endpoint) in [(Errno::MFILE, false), (Errno::ADDRNOTAVAIL, false), (Errno::CONNREFUSED, true)]
+        {
+            let failure = Failure::connect(&ConnectError::Io(code.into()));
+            assert_eq!(failure.blames_endpoint, blames_endpoint, "{code:?}");
+        }
     }
 }

@@ -125,14 +125,14 @@ fn decided(
 /// A restriction that the proxy cannot enforce yet: its route stays closed.
 fn unenforced(forward: &Forward<'_>, request: &RequestView<'_>) -> Option<&'static str> {
     forward.policy?;
-    if let Some(Access { client: _, blocked: _, deny: _, allow: _, basic, external, satisfy: _ }) =
+    // Addresses have been looked at; what is left is for somebody else to say.
+    if let Some(Access { client: _, blocked: _, deny: _, allow: _, basic, external: _, satisfy: _ }) =
         forward.access(request)
     {
-        return match (basic, external) {
-            (Some(_), _) => Some("basic-authentication-not-enforced"),
-            (None, Some(_)) => Some("external-authentication-not-enforced"),
-            (None, None) => None,
-        };
+        return Some(match basic {
+            Some(_) => "basic-authentication-not-enforced",
+            None => "external-authentication-not-enforced",
+        });
     }
     if let Some(Limits { connections, rps, rpm, .. }) = forward.limits(request)
         && (*connections, *rps, *rpm) != (0, 0, 0)

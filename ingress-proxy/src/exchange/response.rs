@@ -100,14 +100,14 @@ fn set_cookie<'v>(filters: &Filters, value: &'v [u8]) -> Cow<'v, [u8]> {
         let spaces = attribute.len() - trimmed.len();
         let name_end = trimmed.iter().position(|byte| *byte == b'=').unwrap_or(trimmed.len());
         let (name, rest) = trimmed.split_at_checked(name_end).unwrap_or((trimmed, b""));
+        let is_domain = name.eq_ignore_ascii_case(b"domain");
         let rule = match name {
             _ if number == 0 => None,
-            name if name.eq_ignore_ascii_case(b"domain") => domain.as_ref(),
+            _ if is_domain => domain.as_ref(),
             name if name.eq_ignore_ascii_case(b"path") => path.as_ref(),
             _ => None,
         };
         let value = rest.strip_prefix(b"=").unwrap_or_default();
-        let is_domain = name.eq_ignore_ascii_case(b"domain");
         match rule.and_then(|(from, to)| replaced(value, from.as_bytes(), to.as_bytes(), is_domain)) {
             Some(value) => {
                 out.extend_from_slice(attribute.get(..spaces).unwrap_or_default());

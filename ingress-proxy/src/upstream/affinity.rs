@@ -173,4 +173,4 @@ fn cookie_path(path: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

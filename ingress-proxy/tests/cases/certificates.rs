@@ -7,18 +7,14 @@ use std::sync::{Arc, Mutex};
 use ingress_core::policy::{CertificateId, RouteTable};
 use ingress_core::request::PeerCertificate;
 use ingress_proxy::certs::{CertStore, SecretPem};
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::crypto::aws_lc_rs::{default_provider, sign};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ServerConfig};
 
-/// An authority, and whom it vouches for.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
-}
+use crate::support::authority::Authority;
 
 /// The certificates of all cases. One authority is in every Secret, as `ca.crt`.
 pub(crate) struct Certificates {
@@ -89,7 +85,7 @@ impl Certificates {
         let authority = if certificate.is_verified { &*self.good } else { &self.bad };
         let mut params = CertificateParams::default();
         params.distinguished_name = distinguished_name(&certificate.subject);
-        let pair = Arc::new(authority.issue(&params));
+        let pair = Arc::new(issue(authority, &params));
         config.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(pair));
     }
 
@@ -116,28 +112,12 @@ impl Certificates {
     }
 }
 
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().expect("a key");
-        let pem = params.self_signed(&key).expect("a certificate").pem();
-        Self { issuer: Issuer::new(params, key), pem }
-    }
-
-    fn issue(&self, params: &CertificateParams) -> CertifiedKey {
-        let key = KeyPair::generate().expect("a key");
-        let leaf: CertificateDer<'static> = params.signed_by(&key, &self.issuer).expect("a certificate").into();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-        CertifiedKey::new(vec![leaf], sign::any_supported_type(&key).expect("a key"))
-    }
-}
-
-impl std::fmt::Debug for Authority {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Authority").finish_non_exhaustive()
-    }
+/// A certificate and its key, ready to be shown.
+fn issue(authority: &Authority, params: &CertificateParams) -> CertifiedKey {
+    let key = KeyPair::generate().expect("a key");
+    let leaf: CertificateDer<'static> = authority.sign(params, &key).into();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    CertifiedKey::new(vec![leaf], sign::any_supported_type(&key).expect("a key"))
 }
 
 impl ResolvesServerCert for OfEndpoints {
@@ -148,7 +128,7 @@ impl ResolvesServerCert for OfEndpoints {
         let mut params = CertificateParams::new(names).expect("names");
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, "of an endpoint");
-        Some(Arc::new(self.authority.issue(&params)))
+        Some(Arc::new(issue(&self.authority, &params)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ingress_core::policy::CertificateId;
 use ingress_proxy::certs::{CertStore, SecretPem};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 
 /// Who vouches for certificates.
 pub struct Authority {
@@ -33,14 +33,25 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, names[0]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        let certificate = self.sign(&params, &key).pem();
         Issued { certificate, key: key.serialize_pem() }
+    }
+
+    /// A certificate as these parameters have it.
+    pub fn sign(&self, params: &CertificateParams, key: &KeyPair) -> Certificate {
+        params.signed_by(key, &self.issuer).expect("a certificate")
     }
 
     /// Makes it the `ca.crt` of a Secret.
     pub fn put(&self, store: &CertStore, secret: &str) {
         let pem = SecretPem { authorities: Some(self.pem.as_bytes()), ..SecretPem::default() };
         store.update(&id(secret), pem).expect("authorities");
+    }
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,8 @@ use ingress_core::policy::PortRef;
 
 use super::*;
 
-fn affinity() -> Affinity {
+/// Affinity as it is where only the cookie is named.
+pub(in crate::upstream) fn affinity() -> Affinity {
     Affinity {
         cookie: "INGRESSCOOKIE".into(),
         persistent: false,

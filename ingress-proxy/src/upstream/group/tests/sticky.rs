@@ -6,19 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn affinity(persistent: bool, change_on_failure: bool) -> Affinity {
-    Affinity {
-        cookie: "route".into(),
-        persistent,
-        path: None,
-        domain: None,
-        expires: None,
-        max_age: None,
-        same_site: None,
-        conditional_same_site_none: false,
-        secure: None,
-        change_on_failure,
-        sticky_canary: true,
-    }
+    Affinity { persistent, change_on_failure, ..affinity::tests::affinity() }
 }
 
 fn value(session: &Session, group: &Group) -> Vec<u8> {
