@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use ingress_cli::input::SecretData;
 use ingress_core::object::ObjectRef;
 
+use self::cli::console::say;
 use self::cli::flags::Flags;
 use self::cli::service::Service;
 use self::cli::settings::{Machine, Settings};
@@ -21,13 +22,13 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     for note in notes {
-        eprintln!("info: {note}");
+        say(format_args!("info: {note}"));
     }
     let done = flags
         .resolve(Machine::this())
         .and_then(|settings| if settings.check { check(settings) } else { serve(settings) });
     done.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        say(format_args!("error: {error}"));
         ExitCode::from(USAGE)
     })
 }
@@ -40,7 +41,7 @@ fn check(settings: Settings) -> Result<ExitCode, String> {
     if source.has_errors() {
         return Ok(ExitCode::FAILURE);
     }
-    eprintln!("the configuration is valid");
+    say("the configuration is valid");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -49,7 +50,7 @@ fn serve(settings: Settings) -> Result<ExitCode, String> {
     let lines = settings.announcement();
     let service = Service::start(settings)?;
     for line in lines {
-        eprintln!("{line}");
+        say(line);
     }
     service.run()
 }
@@ -67,7 +68,9 @@ impl Sink for Console {
 
     fn in_force(&mut self, _: State<'_>) {}
 
+    fn lost(&mut self) {}
+
     fn say(&mut self, line: &str) {
-        eprintln!("{line}");
+        say(line);
     }
 }

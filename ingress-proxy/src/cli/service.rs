@@ -1,27 +1,25 @@
 //! Everything together: the source, the proxy, its own pages, and the end of it all.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use ingress_cli::input::SecretData;
-use ingress_core::object::ObjectRef;
-use ingress_core::policy::CertificateId;
-use ingress_proxy::certs::{CertStore, SecretPem};
+use ingress_proxy::certs::CertStore;
 use ingress_proxy::observe::access_log::{AccessLog, Destination, Format};
 use ingress_proxy::observe::admin::{self, Admin, Sources};
 use ingress_proxy::observe::error_log::ErrorLog;
 use ingress_proxy::observe::escape::Escape;
 use ingress_proxy::observe::health::Health;
-use ingress_proxy::observe::metrics::{self, Metrics, Reload};
+use ingress_proxy::observe::metrics::{self, Metrics};
 use ingress_proxy::{Running, server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::console::say;
+use super::plane::Plane;
 use super::settings::{self, LogFormat, Settings, Shutdown};
+use super::source::FileSource;
 use super::source::watch::Watch;
-use super::source::{FileSource, Sink, State};
 
 /// How long lines of the access log are waited for at the end.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -51,17 +49,22 @@ impl Service {
         let certs =
             CertStore::new(default_certificate).map_err(|error| format!("cannot make a certificate: {error}"))?;
         let certs = Arc::new(certs);
-        let sink = Plane {
-            certs: Arc::clone(&certs),
-            metrics: Arc::clone(&metrics),
-            errors: errors.clone(),
-            hasher: RandomState::new(),
-            swaps: 0,
-        };
+        let sink = Plane::new(Arc::clone(&certs), Arc::clone(&metrics), Arc::clone(&health), errors.clone());
         let source = FileSource::open(settings.source, sink).map_err(|error| error.to_string())?;
         let reader = source.reader();
         let pages = bind_pages(&admin.addresses)?;
         let own = pages.iter().filter_map(|page| page.local_addr().ok()).collect();
+        // Whoever asks while manifests are read is told that the process is alive, and not ready.
+        let options = admin::Options {
+            health_check_path: admin.health_path,
+            metrics: admin.metrics,
+            ..admin::Options::default()
+        };
+        let pages = pages.into_iter().map(|page| {
+            let (reader, metrics, health) = (reader.clone(), Arc::clone(&metrics), Arc::clone(&health));
+            Admin::start(page, options.clone(), Sources { reader, metrics, health }, errors.clone())
+        });
+        let pages = pages.collect::<Result<_, _>>().map_err(|error| format!("cannot start a thread: {error}"))?;
         let access_log = match destination(access_log) {
             None => None,
             Some(destination) => {
@@ -86,16 +89,6 @@ impl Service {
             own_addresses: own_addresses(),
         });
         let running = running.map_err(|error| error.to_string())?;
-        let options = admin::Options {
-            health_check_path: admin.health_path,
-            metrics: admin.metrics,
-            ..admin::Options::default()
-        };
-        let pages = pages.into_iter().map(|page| {
-            let (reader, metrics, health) = (reader.clone(), Arc::clone(&metrics), Arc::clone(&health));
-            Admin::start(page, options.clone(), Sources { reader, metrics, health }, errors.clone())
-        });
-        let pages = pages.collect::<Result<_, _>>().map_err(|error| format!("cannot start a thread: {error}"))?;
         health.ready();
         Ok(Self { running, shutdown, health, _watch: watch, _pages: pages })
     }
@@ -113,7 +106,7 @@ impl Service {
         let ended: std::io::Result<()> = runtime.block_on(async {
             let mut signals = Signals::new()?;
             self.serve(&mut signals).await;
-            eprintln!("shutting down");
+            say("shutting down");
             self.health.drain();
             let orderly = async {
                 tokio::time::sleep(grace).await;
@@ -174,68 +167,6 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.quit.recv() => {}
         }
-    }
-}
-
-/// What the source finds goes to the proxy's stores and figures.
-struct Plane {
-    certs: Arc<CertStore>,
-    metrics: Arc<Metrics>,
-    errors: ErrorLog,
-    hasher: RandomState,
-    swaps: u64,
-}
-
-fn certificate_id(name: &ObjectRef) -> CertificateId {
-    CertificateId::Secret { namespace: Arc::clone(&name.namespace), name: Arc::clone(&name.name) }
-}
-
-impl Plane {
-    fn certificates_changed(&self) {
-        let seconds = |at: SystemTime| {
-            at.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-        };
-        let all = self.certs.expiry().into_iter().map(|(id, until)| (id.to_string().into(), seconds(until)));
-        self.metrics.set_certificates(all);
-    }
-}
-
-impl Sink for Plane {
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Vec<Box<str>>> {
-        let pem =
-            SecretPem { certificate: data.get("tls.crt"), key: data.get("tls.key"), authorities: data.get("ca.crt") };
-        if pem.certificate.is_none() && pem.key.is_none() && pem.authorities.is_none() {
-            self.certs.remove(&certificate_id(name));
-            return None;
-        }
-        let id = certificate_id(name);
-        let refused = self.certs.update(&id, pem).err();
-        let why = refused.as_ref().map(|refused| refused as &dyn std::fmt::Display);
-        self.errors.state(name, "cannot be used", "can be used again", why);
-        self.certificates_changed();
-        let material = self.certs.material(&id).filter(|_| refused.is_some_and(|refused| refused.is_served))?;
-        material.pair().map(|pair| pair.dns_names().to_vec())
-    }
-
-    fn secret_gone(&mut self, name: &ObjectRef) {
-        self.certs.remove(&certificate_id(name));
-        self.certificates_changed();
-    }
-
-    fn in_force(&mut self, State { snapshot, findings, stale_files }: State<'_>) {
-        self.swaps += 1;
-        let mut hash = self.hasher.build_hasher();
-        hash.write_u64(self.swaps);
-        let unix_seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let hosts = snapshot.host_count();
-        self.metrics.reloaded(&Reload { hash: hash.finish(), unix_seconds, hosts, diagnostics: findings });
-        if stale_files > 0 {
-            self.metrics.reload_failed();
-        }
-    }
-
-    fn say(&mut self, line: &str) {
-        eprintln!("{line}");
     }
 }
 

@@ -38,8 +38,11 @@ pub(crate) trait Sink: Send {
     /// A Secret is gone. Routes that needed it are out of force already.
     fn secret_gone(&mut self, name: &ObjectRef);
 
-    /// Something is different: the snapshot, what is wrong, or the files that cannot be read.
+    /// Something is different: Secrets, the snapshot, what is wrong, or the files that cannot be read.
     fn in_force(&mut self, state: State<'_>);
+
+    /// The source has ended although nobody asked it to. Nothing is called after that.
+    fn lost(&mut self);
 
     /// A line for the log.
     fn say(&mut self, line: &str);
@@ -50,10 +53,14 @@ pub(crate) trait Sink: Send {
 pub(crate) struct State<'a> {
     /// The snapshot, which readers have already.
     pub(crate) snapshot: &'a Arc<Snapshot>,
+    /// Whether it is another one than before.
+    pub(crate) is_new: bool,
     /// All that is wrong with the manifests.
     pub(crate) findings: &'a Diagnostics,
     /// Files and directories that cannot be read completely; what they gave before is in force.
     pub(crate) stale_files: usize,
+    /// How often one of them could not be read this time.
+    pub(crate) newly_stale: usize,
 }
 
 /// A `--file` that does not lead anywhere.
@@ -82,6 +89,8 @@ struct Round {
     files_read: usize,
     changed: BTreeSet<ObjectRef>,
     is_other_trouble: bool,
+    /// How many files and directories turned out to be unreadable.
+    failures: usize,
 }
 
 /// Who says that something is different.
@@ -264,6 +273,7 @@ impl<S: Sink> FileSource<S> {
             round.is_other_trouble = true;
             for (directory, error) in &survey.unreadable {
                 if self.unreadable.get(directory) != Some(error) {
+                    round.failures += 1;
                     self.sink.say(&format!("error: {error}; what was read below it stays in force"));
                 }
             }
@@ -324,6 +334,7 @@ impl<S: Sink> FileSource<S> {
         }
         known.trouble.clone_from(&trouble);
         round.is_other_trouble = true;
+        round.failures += usize::from(trouble.is_some());
         let path = key.path.display();
         match (trouble, self.store.count_of(key)) {
             (Some(trouble), 0) => self.sink.say(&format!("error: `{path}` {trouble}")),
@@ -361,10 +372,16 @@ impl<S: Sink> FileSource<S> {
             self.sink.secret_gone(reference);
         }
         let are_other_findings = self.findings.compiled(&compiled.diagnostics, &self.store);
-        if compiled.is_new || are_other_findings || round.is_other_trouble {
+        let are_other_secrets = round.changed.iter().any(|reference| reference.kind == Kind::Secret);
+        if compiled.is_new || are_other_findings || round.is_other_trouble || are_other_secrets {
             let findings = self.findings.all();
-            let stale_files = self.stale();
-            self.sink.in_force(State { snapshot: &compiled.snapshot, findings: &findings, stale_files });
+            self.sink.in_force(State {
+                snapshot: &compiled.snapshot,
+                is_new: compiled.is_new,
+                findings: &findings,
+                stale_files: self.stale(),
+                newly_stale: round.failures,
+            });
         }
     }
 

@@ -91,6 +91,14 @@ impl ErrorLog {
         inner.state(Instant::now(), &thing, (when_bad, when_good), bad);
     }
 
+    /// Forgets the state of a thing that is no more.
+    pub fn forget(&self, thing: impl Display) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !inner.bad.is_empty() {
+            inner.bad.remove(thing.to_string().as_str());
+        }
+    }
+
     /// Tells whether an endpoint gets requests.
     pub fn endpoint(&self, endpoint: impl Display, down: Option<&dyn Display>) {
         self.state(format_args!("endpoint {endpoint}"), "is down", "is up again", down);

@@ -61,6 +61,10 @@ struct Told {
     secrets: BTreeMap<String, Vec<u8>>,
     findings: BTreeMap<Code, usize>,
     stale_files: usize,
+    /// How often a new snapshot was put in force, and how often something could not be read.
+    swaps: usize,
+    failures: usize,
+    is_lost: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -93,6 +97,13 @@ impl Sink for Ear {
         }
         let mut told = self.told();
         (told.findings, told.stale_files) = (counts, state.stale_files);
+        told.swaps += usize::from(state.is_new);
+        told.failures += state.newly_stale;
+        assert!(state.snapshot.locate("panic.example", b"/").is_none(), "a test asks for this");
+    }
+
+    fn lost(&mut self) {
+        self.told().is_lost = true;
     }
 
     fn say(&mut self, line: &str) {
@@ -206,6 +217,34 @@ fn files_come_change_and_go() {
     source.wait_for(&["b.example one", "c.example one"]);
     fs::remove_dir_all(folder.path("elsewhere")).unwrap();
     source.wait_for(&["c.example one"]);
+}
+
+#[test]
+fn only_a_new_snapshot_is_a_success_and_what_cannot_be_read_is_a_failure() {
+    let folder = Folder::new();
+    folder.write("a.yaml", &ingress("a", "a.example", "one"));
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    let counts = |source: &Followed| {
+        let told = source.ear.told();
+        (told.swaps, told.failures, told.stale_files)
+    };
+    assert_eq!(counts(&source), (1, 0, 0));
+    folder.replace("a.yaml", &ingress("a", "a.example", "two"));
+    source.wait("the change", |it| counts(it) == (2, 0, 0));
+    // Neither what is cut off nor what is the same as before changes what is in force.
+    folder.replace("a.yaml", "apiVersion: v1\nkind: [");
+    source.wait("the failure", |it| counts(it) == (2, 1, 1));
+    folder.replace("a.yaml", &ingress("a", "a.example", "two"));
+    source.wait("the end of it", |it| counts(it) == (2, 1, 0));
+}
+
+#[test]
+fn the_end_of_the_thread_is_told() {
+    let folder = Folder::new();
+    folder.write("a.yaml", &ingress("a", "a.example", "one"));
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    folder.replace("a.yaml", &ingress("a", "panic.example", "one"));
+    source.wait("the end", |it| it.ear.told().is_lost);
 }
 
 #[test]
