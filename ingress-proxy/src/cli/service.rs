@@ -21,7 +21,7 @@ use super::settings::{self, LogFormat, Settings, Shutdown};
 use super::source::FileSource;
 use super::source::watch::Watch;
 
-/// How long lines of the access log are waited for at the end.
+/// How long lines of a log are waited for at the end.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// A proxy that serves what files say.
@@ -29,6 +29,7 @@ pub(crate) struct Service {
     running: Running,
     shutdown: Shutdown,
     health: Arc<Health>,
+    errors: ErrorLog,
     _watch: Watch,
     _pages: Vec<Admin>,
 }
@@ -90,7 +91,7 @@ impl Service {
         });
         let running = running.map_err(|error| error.to_string())?;
         health.ready();
-        Ok(Self { running, shutdown, health, _watch: watch, _pages: pages })
+        Ok(Self { running, shutdown, health, errors, _watch: watch, _pages: pages })
     }
 
     /// Serves until the process is told to end, and then ends in order: not ready, some time for others to see that, nothing
@@ -125,6 +126,7 @@ impl Service {
         ended.map_err(|error| format!("cannot wait for signals: {error}"))?;
         self.running.join();
         self.running.finish_log(LAST_LINES);
+        self.errors.flush(LAST_LINES);
         Ok(ExitCode::SUCCESS)
     }
 

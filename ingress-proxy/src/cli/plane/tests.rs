@@ -57,6 +57,7 @@ impl World {
     }
 
     fn said(&self) -> Vec<String> {
+        assert!(self.plane.errors.flush(std::time::Duration::from_secs(60)));
         let text = String::from_utf8(std::mem::take(&mut *self.said.0.lock().unwrap())).unwrap();
         text.lines().map(str::to_owned).collect()
     }
