@@ -1,6 +1,6 @@
 //! Everything together: the source, the proxy, its own pages, and the end of it all.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,7 +87,7 @@ impl Service {
             access_log,
             errors: errors.clone(),
             own,
-            own_addresses: own_addresses(),
+            own_addresses: Vec::new(),
         });
         let running = running.map_err(|error| error.to_string())?;
         health.ready();
@@ -196,16 +196,4 @@ fn format(format: &LogFormat) -> Result<Format, String> {
             Format::parse(text, Escape::Default).map_err(|error| format!("`--log-format {text}`: {error}"))
         }
     }
-}
-
-/// The addresses of this host, as far as they can be found without asking anybody: those that packets would leave from.
-fn own_addresses() -> Vec<IpAddr> {
-    let routes = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
-    let local = routes.iter().filter_map(|(from, to)| {
-        // Nothing is sent: connecting a datagram socket only chooses a route.
-        let socket = std::net::UdpSocket::bind(from).ok()?;
-        socket.connect(to).ok()?;
-        socket.local_addr().ok().map(|address| address.ip())
-    });
-    local.collect()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ingress_core::lower::Options;
-use ingress_core::policy::{AddressRange, CertificateId, Endpoint};
+use ingress_core::policy::CertificateId;
 use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
 
 use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, TrustArgs};
@@ -149,8 +149,17 @@ impl Flags {
         let addresses = if listen.bind_address.is_empty() { &everywhere } else { &listen.bind_address };
         let at = |port| addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
         let listeners = Listeners { http: at(listen.http_port), https: at(listen.https_port) };
-        if listen.http_port == listen.https_port && listen.http_port != 0 {
-            return Err(format!("`--http-port` and `--https-port` are both `{}`", listen.http_port));
+        let ports = [
+            ("--http-port", listen.http_port),
+            ("--https-port", listen.https_port),
+            ("--healthz-port", observe.healthz_port),
+        ];
+        for (number, (flag, port)) in ports.into_iter().enumerate() {
+            // Listeners share ports with another process of this program, so that the system would not object.
+            let other = ports.into_iter().skip(number + 1).find(|(_, other)| *other == port && port != 0);
+            if let Some((other, _)) = other {
+                return Err(format!("`{flag}` and `{other}` are both `{port}`"));
+            }
         }
         let admin = match observe.healthz_host {
             Some(host) => vec![host],
@@ -159,11 +168,7 @@ impl Flags {
         };
         let mut upstream = upstream(&endpoint);
         upstream.allowed_endpoints = trust.allow_endpoint_cidr.clone();
-        let pinned = manifests.pins.iter().filter_map(|pin| match &pin.endpoint {
-            Endpoint::Address(address) => AddressRange::parse(&address.ip().to_string()).ok(),
-            Endpoint::Name(..) => None,
-        });
-        upstream.allowed_endpoints.extend(pinned);
+        upstream.named_endpoints = manifests.pins.iter().map(|pin| pin.endpoint.clone()).collect();
         let mut downstream = downstream(&client);
         downstream.proxy_protocol = listen.use_proxy_protocol;
         downstream.http2_cleartext = listen.http2_cleartext;

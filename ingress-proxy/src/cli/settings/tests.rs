@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use ingress_core::lower::ClassSelection;
 use ingress_core::object::{Kind, ObjectRef};
+use ingress_core::policy::{AddressRange, Endpoint};
 
 use super::*;
 
@@ -109,7 +110,11 @@ fn flags_set_what_they_are_called_after() {
         fail_timeout: seconds(15),
         slow_start: seconds(14),
         balance: Balance::LeastRequest,
-        allowed_endpoints: ranges(&["127.0.0.0/8", "::1/128"]),
+        allowed_endpoints: ranges(&["127.0.0.0/8"]),
+        named_endpoints: vec![
+            Endpoint::Address("[::1]:9001".parse().unwrap()),
+            Endpoint::Name("tea.example".into(), 9002),
+        ],
     };
     let forwarding = Forwarding {
         trusted: ranges(&["10.0.0.0/8", "192.0.2.1/32"]),
@@ -144,6 +149,8 @@ fn what_is_wrong_is_named_with_its_flag() {
         (&["--workers", "0"], &["--workers", "`0` is not a number"]),
         (&["--http-port", "65536"], &["--http-port", "65536"]),
         (&["--http-port", "443"], &["`--http-port` and `--https-port` are both `443`"]),
+        (&["--http-port", "10254"], &["`--http-port` and `--healthz-port` are both `10254`"]),
+        (&["--healthz-port", "443"], &["`--https-port` and `--healthz-port` are both `443`"]),
         (&["--bind-address", "localhost"], &["--bind-address", "localhost"]),
         (&["--trusted-cidr", "10.0.0.0/40"], &["--trusted-cidr", "10.0.0.0/40"]),
         (&["--use-forwarded-headers"], &["`--use-forwarded-headers`", "`--trusted-cidr`"]),
