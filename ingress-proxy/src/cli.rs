@@ -1,10 +1,11 @@
 //! The command line and the source of the configuration: what the binary adds to the library.
 
+pub(crate) mod check;
 pub(crate) mod console;
 pub(crate) mod flags;
 mod foreign;
 mod pin;
-pub(crate) mod plane;
+mod plane;
 pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod source;

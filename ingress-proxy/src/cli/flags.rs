@@ -61,6 +61,9 @@ pub(super) struct ManifestArgs {
     /// Send what is for a Service port to this address instead of where the manifests say; repeatable, also for one port
     #[arg(long = "endpoint", value_name = "NS/SVC:PORT=ADDR:PORT", value_parser = pin::parse)]
     pub(super) pins: Vec<Pin>,
+    /// Leave out what is of another namespace, but for the ConfigMap of --configmap [default: all namespaces]
+    #[arg(long, value_name = "NS")]
+    pub(super) watch_namespace: Option<String>,
     /// Do not connect to what Services of type ExternalName name
     #[arg(long)]
     pub(super) disable_svc_external_name: bool,

@@ -47,12 +47,12 @@ impl Plane {
 }
 
 /// The name under which a Secret's certificate is kept.
-pub(crate) fn certificate_id(name: &ObjectRef) -> CertificateId {
+fn certificate_id(name: &ObjectRef) -> CertificateId {
     CertificateId::Secret { namespace: Arc::clone(&name.namespace), name: Arc::clone(&name.name) }
 }
 
 /// Puts what a Secret has into a store. None if it is not about TLS, and forgotten; else what is wrong with it, if anything is.
-pub(crate) fn take(certs: &CertStore, name: &ObjectRef, data: &SecretData) -> Option<Result<(), (String, bool)>> {
+pub(super) fn take(certs: &CertStore, name: &ObjectRef, data: &SecretData) -> Option<Result<(), (String, bool)>> {
     const KEYS: [&str; 3] = ["tls.crt", "tls.key", "ca.crt"];
     let id = certificate_id(name);
     if !KEYS.iter().any(|key| data.has(key)) {

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ingress_proxy::certs::CertStore;
-use ingress_proxy::observe::access_log::{AccessLog, Destination, Format};
+use ingress_proxy::observe::access_log::{AccessLog, Destination};
 use ingress_proxy::observe::admin::{self, Admin, Sources};
 use ingress_proxy::observe::error_log::ErrorLog;
-use ingress_proxy::observe::escape::Escape;
 use ingress_proxy::observe::health::Health;
 use ingress_proxy::observe::metrics::{self, Metrics};
 use ingress_proxy::{Running, server};
@@ -17,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::console::say;
 use super::plane::Plane;
-use super::settings::{self, LogFormat, Settings, Shutdown};
+use super::settings::{self, Settings, Shutdown};
 use super::source::FileSource;
 use super::source::watch::Watch;
 
@@ -71,7 +70,7 @@ impl Service {
             Some(destination) => {
                 let log = AccessLog::start(destination, Arc::clone(&metrics), errors.clone());
                 let log = log.map_err(|error| format!("`--access-log`: {error}"))?;
-                Some((log, Arc::new(format(&log_format)?)))
+                Some((log, Arc::new(log_format.format)))
             }
         };
         let watch = source.watch().map_err(|error| format!("cannot start a thread: {error}"))?;
@@ -185,15 +184,5 @@ fn destination(access_log: settings::AccessLog) -> Option<Destination> {
         settings::AccessLog::Stdout => Some(Destination::Stdout),
         settings::AccessLog::Stderr => Some(Destination::Stderr),
         settings::AccessLog::File(path) => Some(Destination::File(path)),
-    }
-}
-
-fn format(format: &LogFormat) -> Result<Format, String> {
-    match format {
-        LogFormat::Json => Ok(Format::json()),
-        LogFormat::Nginx => Ok(Format::default()),
-        LogFormat::Template(text) => {
-            Format::parse(text, Escape::Default).map_err(|error| format!("`--log-format {text}`: {error}"))
-        }
     }
 }

@@ -76,6 +76,8 @@ pub(crate) struct SourceSettings {
     pub(crate) files: Vec<PathBuf>,
     /// The namespace of objects that name none.
     pub(crate) namespace: String,
+    /// The namespace that counts; none if all do.
+    pub(crate) watched: Option<String>,
     /// The engine's options.
     pub(crate) engine: Options,
     /// Endpoints that count for more than the manifests'.
@@ -193,6 +195,8 @@ impl Flags {
             source: SourceSettings {
                 files: manifests.files,
                 namespace: engine.namespace().to_owned(),
+                // ingress-nginx's default is the empty name.
+                watched: manifests.watch_namespace.filter(|namespace| !namespace.is_empty()),
                 engine: options,
                 pins: manifests.pins.into_iter().collect(),
                 no_external_names: manifests.disable_svc_external_name,

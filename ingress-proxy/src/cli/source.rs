@@ -105,6 +105,10 @@ enum ToldBy {
 pub(crate) struct FileSource<S> {
     roots: Arc<[Root]>,
     namespace: String,
+    /// The namespace that counts; none if all do.
+    watched: Option<String>,
+    /// The controller's, which counts wherever it is.
+    config_map: Option<ObjectRef>,
     pins: Pins,
     no_external_names: bool,
     known: BTreeMap<Arc<FileKey>, Known>,
@@ -128,7 +132,7 @@ impl<S: Sink> FileSource<S> {
     ///
     /// [`OpenError`] if one of them does not exist.
     pub(crate) fn open(settings: SourceSettings, sink: S) -> Result<Self, OpenError> {
-        let SourceSettings { files, namespace, mut engine, pins, no_external_names } = settings;
+        let SourceSettings { files, namespace, watched, mut engine, pins, no_external_names } = settings;
         let roots = files
             .into_iter()
             .enumerate()
@@ -137,6 +141,8 @@ impl<S: Sink> FileSource<S> {
         Ok(Self {
             roots: roots.collect::<Result<_, _>>()?,
             namespace,
+            watched,
+            config_map: engine.config_map.clone(),
             pins,
             no_external_names,
             known: BTreeMap::new(),
@@ -175,6 +181,11 @@ impl<S: Sink> FileSource<S> {
         let Self { findings, store, known, namespace, sink, .. } = self;
         let label = |file: &FileKey| known.get(file).map_or("", |known| &known.label);
         findings.report(most, store, namespace, &label, &mut |line| sink.say(line));
+    }
+
+    /// Whom it tells.
+    pub(crate) fn sink(&self) -> &S {
+        &self.sink
     }
 
     /// Whether the manifests have errors, or something cannot be read.
@@ -314,7 +325,16 @@ impl<S: Sink> FileSource<S> {
             return self.keep(key, Some("is not complete".to_owned()), round);
         }
         self.keep(key, None, round);
+        reading.objects.retain(|reference, _| self.counts(reference));
         round.changed.extend(self.store.replace(key, reading));
+    }
+
+    /// Whether an object is of a namespace that counts.
+    fn counts(&self, reference: &ObjectRef) -> bool {
+        let is_watched = |namespace: &String| **namespace == *reference.namespace;
+        !reference.kind.is_namespaced()
+            || self.watched.as_ref().is_none_or(is_watched)
+            || self.config_map.as_ref() == Some(reference)
     }
 
     /// What is known of a file, which may be a new one.

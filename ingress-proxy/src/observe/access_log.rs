@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 pub use self::entry::{Attempt, Entry, Tls};
-pub use self::format::{Format, InvalidFormat};
+pub use self::format::{Format, InvalidFormat, UPSTREAM};
 use self::number::Dates;
 pub use self::writer::Destination;
 use self::writer::{Job, Open, Shared};

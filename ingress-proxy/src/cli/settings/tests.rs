@@ -31,7 +31,7 @@ fn the_defaults_are_those_of_the_library() {
     assert_eq!((settings.workers, settings.default_certificate), (2, CertificateId::Default));
     let admin = Admin { addresses: address("127.0.0.1:10254"), health_path: "/healthz".to_owned(), metrics: true };
     assert_eq!(settings.admin, admin);
-    assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stdout, LogFormat::Nginx));
+    assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stdout, values::log_format("nginx").unwrap()));
     let seconds = Duration::from_secs;
     assert_eq!(settings.shutdown, Shutdown { grace: seconds(0), drain: seconds(240), after: seconds(0) });
     assert!(!settings.check);
@@ -82,7 +82,7 @@ fn flags_set_what_they_are_called_after() {
                 --health-check-path /alive --enable-metrics --access-log stderr --log-format json \
                 --shutdown-grace-period 21s --worker-shutdown-timeout 22 --post-shutdown-grace-period 500ms \
                 --default-ssl-certificate shop/tls --disable-svc-external-name --check -n shop \
-                --endpoint shop/tea:80=[::1]:9001 --endpoint shop/tea:80=tea.example:9002";
+                --watch-namespace shop --endpoint shop/tea:80=[::1]:9001 --endpoint shop/tea:80=tea.example:9002";
     let settings = settings(&args.split_whitespace().collect::<Vec<_>>());
     let seconds = Duration::from_secs;
     let downstream = Downstream {
@@ -131,11 +131,12 @@ fn flags_set_what_they_are_called_after() {
     assert_eq!(settings.default_certificate, certificate);
     let admin = Admin { addresses: addresses(&["[::1]:20"]), health_path: "/alive".to_owned(), metrics: true };
     assert_eq!(settings.admin, admin);
-    assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stderr, LogFormat::Json));
+    assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stderr, values::log_format("json").unwrap()));
     let shutdown = Shutdown { grace: seconds(21), drain: seconds(22), after: Duration::from_millis(500) };
     assert_eq!(settings.shutdown, shutdown);
     assert!(settings.check && settings.source.no_external_names);
     assert_eq!(settings.source.namespace, "shop");
+    assert_eq!(settings.source.watched.as_deref(), Some("shop"));
     let pinned: Vec<String> = settings.source.pins.services().map(ObjectRef::path).collect();
     assert_eq!(pinned, ["shop/tea"]);
 }
@@ -161,6 +162,7 @@ fn what_is_wrong_is_named_with_its_flag() {
         (&["--health-check-path", "healthz"], &["--health-check-path", "`healthz` is not a path"]),
         (&["--access-log", ""], &["--access-log", "where to?"]),
         (&["--log-format", "jsno"], &["--log-format", "`jsno` is neither"]),
+        (&["--log-format", "$nosuch"], &["--log-format", "unknown variable `$nosuch`"]),
         (&["--load-balance", "random"], &["--load-balance", "least_request"]),
         (&["--enable-metrics=maybe"], &["--enable-metrics", "maybe"]),
         (&["--election-id"], &["--election-id"]),
@@ -191,7 +193,7 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
         "--file=x",
     ];
     let (settings, notes) = read(&args, SMALL).unwrap();
-    let no_effect = |flag: &str| format!("`--{flag}` has no effect without `--kubernetes`");
+    let no_effect = |flag: &str| format!("`--{flag}` has no effect: it needs a cluster as the source of manifests");
     let flags = ["election-id", "validating-webhook", "validating-webhook-certificate", "validating-webhook-key"];
     assert_eq!(notes, flags.map(no_effect));
     let config_map = ObjectRef::new(Kind::ConfigMap, "ingress-nginx", "ingress-nginx-controller");
@@ -204,7 +206,7 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
     let args = "--publish-service=ingress-nginx/ingress-nginx-controller --controller-class=k8s.io/internal \
                 --publish-status-address localhost --report-node-internal-ip-address --update-status=false -v=2 --v 3 \
                 --watch-ingress-without-class=true --default-backend-service=shop/tea --status-port 10246 \
-                --tcp-services-configmap=a/b --enable-metrics=true --enable-metrics=false --sync-period=-1s";
+                --tcp-services-configmap=a/b --watch-namespace= --enable-metrics=true --enable-metrics=false --sync-period=-1s";
     let (settings, notes) =
         read(&[&["--file", "x"], &args.split_whitespace().collect::<Vec<_>>()[..]].concat(), SMALL).unwrap();
     assert_eq!(
@@ -220,6 +222,7 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
         ]
     );
     assert!(!settings.admin.metrics, "the last one counts");
+    assert_eq!(settings.source.watched, None);
 }
 
 #[test]
