@@ -365,3 +365,27 @@ fn nobody_to_talk_to_is_no_reason_to_end() {
     assert!(program.wait().success());
     std::fs::remove_dir_all(&files).expect("to clean up");
 }
+
+#[test]
+fn the_access_log_is_opened_anew_while_the_proxy_ends() {
+    let origin = Origin::constant(OK);
+    let files = folder("reopen");
+    write(&files, "site.yaml", &support::site::manifest("a.example", origin.address));
+    let log = files.join("log.txt");
+    let more = ["--access-log", &log.to_string_lossy(), "--shutdown-grace-period", "1h"];
+    let mut program = Program::start(&files, free_port(), &more);
+    program.signal("TERM");
+    program.wait_for("/readyz", "503");
+    std::fs::rename(&log, files.join("old.txt")).expect("a log");
+    program.signal("USR1");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("\"GET / HTTP/1.1\" 200")) {
+        assert!(Instant::now() < deadline, "nothing is written");
+        let mut client = TcpStream::connect(program.http).expect("a connection");
+        assert!(ask(&mut client).expect("an answer").starts_with("HTTP/1.1 200"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    program.signal("TERM");
+    assert!(program.wait().success());
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}

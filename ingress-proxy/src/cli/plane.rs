@@ -1,5 +1,6 @@
 //! What the source finds goes to the proxy's stores and figures.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ingress_cli::input::SecretData;
 use ingress_core::object::ObjectRef;
 use ingress_core::policy::CertificateId;
+use ingress_core::snapshot::Snapshot;
 use ingress_proxy::certs::{CertStore, Refused, SecretPem};
 use ingress_proxy::observe::error_log::ErrorLog;
 use ingress_proxy::observe::health::Health;
@@ -37,11 +39,18 @@ impl Plane {
         Self { certs, metrics, health, errors, hasher: RandomState::new(), swaps: 0, are_certificates_new: true }
     }
 
-    fn certificates_changed(&self) {
-        let seconds = |at: SystemTime| {
-            at.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    /// Tells when the certificates expire, for each name that a TLS entry lists, as ingress-nginx does; `_` is all others.
+    fn certificates_changed(&self, snapshot: &Snapshot) {
+        let seconds = |id: &CertificateId| {
+            let since = self.certs.not_after(id).duration_since(UNIX_EPOCH);
+            since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
         };
-        let all = self.certs.expiry().into_iter().map(|(id, until)| (id.to_string().into(), seconds(until)));
+        let mut all = BTreeMap::from([("_".into(), seconds(&CertificateId::Default))]);
+        for (pattern, entry) in snapshot.table().certificates {
+            let expires = seconds(&entry.certificate);
+            // Patterns of different kinds may be written alike.
+            all.entry(pattern.to_string().into()).and_modify(|other| *other = expires.min(*other)).or_insert(expires);
+        }
         self.metrics.set_certificates(all);
     }
 }
@@ -93,8 +102,8 @@ impl Sink for Plane {
     }
 
     fn in_force(&mut self, State { snapshot, is_new, findings, stale_files, newly_stale }: State<'_>) {
-        if std::mem::take(&mut self.are_certificates_new) {
-            self.certificates_changed();
+        if std::mem::take(&mut self.are_certificates_new) || is_new {
+            self.certificates_changed(snapshot);
         }
         self.metrics.found(findings);
         for _ in 0..newly_stale {

@@ -10,7 +10,7 @@ use ingress_proxy::observe::access_log::{AccessLog, Destination};
 use ingress_proxy::observe::admin::{self, Admin, Sources};
 use ingress_proxy::observe::error_log::ErrorLog;
 use ingress_proxy::observe::health::Health;
-use ingress_proxy::observe::metrics::{self, Metrics};
+use ingress_proxy::observe::metrics::Metrics;
 use ingress_proxy::{Running, server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -41,10 +41,19 @@ impl Service {
     /// What cannot be done, for people.
     pub(crate) fn start(settings: Settings) -> Result<Self, String> {
         let Settings {
-            config, listeners, workers, default_certificate, admin, access_log, log_format, shutdown, ..
+            config,
+            listeners,
+            workers,
+            default_certificate,
+            admin,
+            labels,
+            access_log,
+            log_format,
+            shutdown,
+            ..
         } = settings;
         let errors = ErrorLog::default();
-        let metrics = Metrics::new(workers, metrics::Options::default());
+        let metrics = Metrics::new(workers, labels);
         let health = Arc::new(Health::default());
         let certs =
             CertStore::new(default_certificate).map_err(|error| format!("cannot make a certificate: {error}"))?;
@@ -105,7 +114,7 @@ impl Service {
         let Shutdown { grace, drain, after } = self.shutdown;
         let ended: std::io::Result<()> = runtime.block_on(async {
             let mut signals = Signals::new()?;
-            self.serve(&mut signals).await;
+            self.serve_until_told_to_end(&mut signals).await;
             say("shutting down");
             self.health.drain();
             let orderly = async {
@@ -118,7 +127,7 @@ impl Service {
             };
             tokio::select! {
                 () = orderly => {}
-                () = signals.end() => self.running.stop(),
+                () = self.serve_until_told_to_end(&mut signals) => self.running.stop(),
             }
             Ok(())
         });
@@ -130,7 +139,7 @@ impl Service {
     }
 
     /// Until the process is told to end; SIGHUP and SIGUSR1 open the access log anew.
-    async fn serve(&self, signals: &mut Signals) {
+    async fn serve_until_told_to_end(&self, signals: &mut Signals) {
         loop {
             tokio::select! {
                 _ = signals.terminate.recv() => return,
@@ -160,14 +169,6 @@ impl Signals {
             hang_up: signal(SignalKind::hangup())?,
             user: signal(SignalKind::user_defined1())?,
         })
-    }
-
-    async fn end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.quit.recv() => {}
-        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ingress_core::lower::Options;
+use ingress_core::lower::{ClassSelection, ControllerClass, Options};
 use ingress_core::policy::CertificateId;
 use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
+use ingress_proxy::observe::metrics;
 
 use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, TrustArgs};
 use super::pin::Pins;
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) default_certificate: CertificateId,
     /// Health checks and metrics.
     pub(crate) admin: Admin,
+    /// What figures are labelled with.
+    pub(crate) labels: metrics::Options,
     /// Where the access log goes.
     pub(crate) access_log: AccessLog,
     /// How its lines are written.
@@ -103,7 +106,7 @@ impl Settings {
 }
 
 /// What settings depend on beside the flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
     /// How many cores there are.
     pub(crate) cores: usize,
@@ -111,6 +114,8 @@ pub(crate) struct Machine {
     pub(crate) has_ipv6: bool,
     /// Whether the process runs in a Kubernetes pod.
     pub(crate) in_pod: bool,
+    /// The pod's namespace and name, where the process is told of them as ingress-nginx is.
+    pub(crate) pod: (String, String),
 }
 
 impl Machine {
@@ -120,6 +125,7 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             has_ipv6: UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok(),
             in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+            pod: (std::env::var("POD_NAMESPACE").unwrap_or_default(), std::env::var("POD_NAME").unwrap_or_default()),
         }
     }
 }
@@ -147,7 +153,7 @@ impl Flags {
                 CertificateId::Secret { namespace: secret.namespace, name: secret.name }
             }
         };
-        let everywhere = everywhere(machine);
+        let everywhere = everywhere(&machine);
         let addresses = if listen.bind_address.is_empty() { &everywhere } else { &listen.bind_address };
         let at = |port| addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
         let listeners = Listeners { http: at(listen.http_port), https: at(listen.https_port) };
@@ -175,6 +181,11 @@ impl Flags {
         downstream.proxy_protocol = listen.use_proxy_protocol;
         downstream.http2_cleartext = listen.http2_cleartext;
         let options = engine.options()?;
+        let class = match &options.classes {
+            ClassSelection::Controller(class) => class.controller.to_string(),
+            _ => ControllerClass::default().controller.to_string(),
+        };
+        let (namespace, pod) = machine.pod;
         Ok(Settings {
             config: Config { downstream, upstream, forwarding: forwarding(trust) },
             listeners,
@@ -185,6 +196,7 @@ impl Flags {
                 health_path: observe.health_check_path,
                 metrics: observe.enable_metrics,
             },
+            labels: metrics::Options { class, namespace, pod, ..metrics::Options::default() },
             access_log: observe.access_log,
             log_format: observe.log_format,
             shutdown: Shutdown {
@@ -206,7 +218,7 @@ impl Flags {
     }
 }
 
-fn everywhere(machine: Machine) -> Vec<IpAddr> {
+fn everywhere(machine: &Machine) -> Vec<IpAddr> {
     let mut addresses: Vec<IpAddr> = vec![Ipv4Addr::UNSPECIFIED.into()];
     if machine.has_ipv6 {
         addresses.push(Ipv6Addr::UNSPECIFIED.into());

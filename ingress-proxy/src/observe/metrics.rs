@@ -109,7 +109,7 @@ impl Metrics {
         self.control().found(diagnostics);
     }
 
-    /// The hosts with certificates, and when those expire in seconds since 1970.
+    /// The names that have certificates, each once, and when those expire in seconds since 1970.
     pub fn set_certificates(&self, certificates: impl IntoIterator<Item = (Box<str>, i64)>) {
         let certificates = certificates.into_iter().collect();
         self.control().certificates = certificates;

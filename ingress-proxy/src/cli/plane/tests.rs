@@ -6,9 +6,11 @@ use std::sync::Mutex;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ingress_cli::input::Reading;
+use ingress_core::compiler::Compiler;
 use ingress_core::diagnostic::Diagnostics;
+use ingress_core::lower::Options;
+use ingress_core::model::{CertificateState, Inputs, Object};
 use ingress_core::object::Kind;
-use ingress_core::publish::Publisher;
 use ingress_proxy::observe::metrics;
 
 use super::*;
@@ -108,22 +110,40 @@ fn a_secret_that_is_not_about_tls_any_more_is_forgotten() {
 }
 
 #[test]
-fn figures_of_certificates_are_made_once_for_all_of_them() {
+fn certificates_expire_under_the_names_of_tls_entries() {
     let mut world = World::new();
     let (certificate, key) = pair();
-    let certificates = |world: &World| world.plane.metrics.expose().contains("ssl_expire_time_seconds{");
+    let lines = |world: &World| {
+        let text = world.plane.metrics.expose();
+        let lines = text.lines().filter(|line| line.starts_with("nginx_ingress_controller_ssl_expire_time_seconds{"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
     world.give(&[("tls.crt", &certificate), ("tls.key", &key)]);
-    assert!(!certificates(&world), "not for each of them");
-    let snapshot = Publisher::default().reader().load_full();
-    let findings = Diagnostics::default();
-    world.plane.in_force(State {
-        snapshot: &snapshot,
-        is_new: false,
-        findings: &findings,
-        stale_files: 0,
-        newly_stale: 0,
+    assert_eq!(lines(&world), [""; 0], "figures are made once for all Secrets, not for each");
+    let text = r#"
+{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: i}, spec: {
+  tls: [{hosts: [a.example, "*.a.example"], secretName: tls}],
+  rules: [{host: a.example, http: {paths: [{path: /, pathType: Exact, backend: {service: {name: s, port: {number: 1}}}}]}}]}}
+---
+{apiVersion: v1, kind: Secret, metadata: {name: tls}}
+"#;
+    let objects = Reading::of(text, "shop", "").objects.into_values().map(|given| match given.object {
+        Object::Secret(mut secret) => {
+            let dns_names = vec!["a.example".into(), "*.a.example".into()];
+            secret.certificate = CertificateState::Usable { dns_names };
+            Object::Secret(secret)
+        }
+        other => other,
     });
-    assert!(certificates(&world));
+    let mut inputs = Inputs::default();
+    inputs.extend(objects);
+    let snapshot = Compiler::new(Options::default()).compile(&inputs).snapshot;
+    let findings = Diagnostics::default();
+    let state = State { snapshot: &snapshot, is_new: false, findings: &findings, stale_files: 0, newly_stale: 0 };
+    world.plane.in_force(state);
+    let lines = lines(&world);
+    let hosts = ["*.a.example", "_", "a.example"].map(|host| format!("host=\"{host}\""));
+    assert!(lines.len() == 3 && lines.iter().zip(&hosts).all(|(line, host)| line.contains(host)), "{lines:?}");
 }
 
 #[test]

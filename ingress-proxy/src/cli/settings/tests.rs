@@ -8,7 +8,7 @@ use ingress_core::policy::{AddressRange, Endpoint};
 
 use super::*;
 
-const SMALL: Machine = Machine { cores: 2, has_ipv6: false, in_pod: false };
+const SMALL: Machine = Machine { cores: 2, has_ipv6: false, in_pod: false, pod: (String::new(), String::new()) };
 
 /// The settings and notes of a command line without the program's name.
 fn read(args: &[&str], machine: Machine) -> Result<(Settings, Vec<String>), String> {
@@ -223,16 +223,20 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
     );
     assert!(!settings.admin.metrics, "the last one counts");
     assert_eq!(settings.source.watched, None);
+    assert_eq!(settings.labels.class, "k8s.io/internal");
 }
 
 #[test]
 fn a_machine_decides_what_flags_leave_open() {
-    let machine = Machine { cores: 8, has_ipv6: true, in_pod: true };
+    let pod = ("sys".to_owned(), "proxy-1".to_owned());
+    let machine = Machine { cores: 8, has_ipv6: true, in_pod: true, pod };
     let (settings, _) = read(&["--file", "x"], machine).unwrap();
     let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
     assert_eq!(settings.listeners.http, addresses(&["0.0.0.0:80", "[::]:80"]));
     assert_eq!(settings.admin.addresses, addresses(&["0.0.0.0:10254", "[::]:10254"]));
     assert_eq!(settings.workers, 8);
+    let labels = settings.labels;
+    assert_eq!([labels.class, labels.namespace, labels.pod], ["k8s.io/ingress-nginx", "sys", "proxy-1"]);
 }
 
 #[test]

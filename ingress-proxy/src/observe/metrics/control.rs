@@ -27,7 +27,7 @@ pub(super) struct Control {
     pub(super) swaps: u64,
     pub(super) failures: u64,
     pub(super) diagnostics: BTreeMap<(Code, Severity), u64>,
-    /// Hosts with the second in which their certificate expires.
+    /// Names with the second in which their certificate expires.
     pub(super) certificates: Vec<(Box<str>, i64)>,
 }
 
