@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod console;
+pub(crate) mod descriptors;
 pub(crate) mod flags;
 mod foreign;
 mod pin;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use self::cli::check::check;
 use self::cli::console::say;
+use self::cli::descriptors;
 use self::cli::flags::Flags;
 use self::cli::service::Service;
 use self::cli::settings::{Machine, Settings};
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
         say(format_args!("info: {note}"));
     }
     let done = flags
-        .resolve(Machine::this())
+        .resolve(Machine::this(descriptors::raise()))
         .and_then(|settings| if settings.check { check(settings) } else { serve(settings) });
     done.unwrap_or_else(|error| {
         say(format_args!("error: {error}"));

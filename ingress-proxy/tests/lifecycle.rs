@@ -308,6 +308,20 @@ fn the_end_does_not_wait_for_descriptors() {
 }
 
 #[test]
+fn more_connections_than_descriptors_are_turned_away() {
+    let files = folder("limit");
+    write(&files, "site.yaml", &support::site::manifest("a.example", free_port()));
+    let mut command = Command::new("sh");
+    // The soft limit is raised to the hard one: 164 allow for 46 connections of one worker.
+    command.args(["-c", "ulimit -Sn 64 && ulimit -Hn 164 && exec \"$0\" \"$@\"", PROGRAM]);
+    let program = Program::start_as(command, &files, free_port(), &["--workers", "1"]);
+    let clients: Vec<TcpStream> = (0..60).map(|_| TcpStream::connect(program.http).expect("a connection")).collect();
+    program.wait_for_figure("ingress_proxy_connections_rejected_total", "14");
+    drop(clients);
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+#[test]
 fn whoever_is_connected_at_the_end_is_served() {
     let origin = Origin::constant(OK);
     let files = folder("backlog");

@@ -140,7 +140,7 @@ pub(super) struct ClientArgs {
     /// The most HTTP/2 requests of a connection at one time [default: 100]
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(super) http2_max_concurrent_streams: Option<usize>,
-    /// The most connections of one worker [default: 16384]
+    /// The most connections of one worker [default: 16384, or fewer where the process may not have two descriptors for each]
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(super) max_worker_connections: Option<usize>,
     /// Keep headers whose names have an underscore

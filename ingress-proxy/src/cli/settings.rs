@@ -9,6 +9,7 @@ use ingress_core::policy::CertificateId;
 use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
 use ingress_proxy::observe::metrics;
 
+use super::descriptors;
 use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, TrustArgs};
 use super::pin::Pins;
 use super::values;
@@ -114,14 +115,17 @@ pub(crate) struct Machine {
     pub(crate) has_ipv6: bool,
     /// Whether the process runs in a Kubernetes pod.
     pub(crate) in_pod: bool,
+    /// How many descriptors the process may have.
+    pub(crate) descriptors: usize,
     /// The pod's namespace and name, where the process is told of them as ingress-nginx is.
     pub(crate) pod: (String, String),
 }
 
 impl Machine {
-    /// This one.
-    pub(crate) fn this() -> Self {
+    /// This one, with as many descriptors.
+    pub(crate) fn this(descriptors: usize) -> Self {
         Self {
+            descriptors,
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             has_ipv6: UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok(),
             in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
@@ -177,7 +181,12 @@ impl Flags {
         let mut upstream = upstream(&endpoint);
         upstream.allowed_endpoints = trust.allow_endpoint_cidr.clone();
         upstream.named_endpoints = manifests.pins.iter().map(|pin| pin.endpoint.clone()).collect();
+        let workers = listen.workers.unwrap_or(machine.cores).max(1);
         let mut downstream = downstream(&client);
+        if client.max_worker_connections.is_none() {
+            let most = descriptors::connections(machine.descriptors, workers);
+            downstream.max_connections = downstream.max_connections.min(most);
+        }
         downstream.proxy_protocol = listen.use_proxy_protocol;
         downstream.http2_cleartext = listen.http2_cleartext;
         let options = engine.options()?;
@@ -189,7 +198,7 @@ impl Flags {
         Ok(Settings {
             config: Config { downstream, upstream, forwarding: forwarding(trust) },
             listeners,
-            workers: listen.workers.unwrap_or(machine.cores).max(1),
+            workers,
             default_certificate,
             admin: Admin {
                 addresses: admin.into_iter().map(|host| SocketAddr::new(host, observe.healthz_port)).collect(),

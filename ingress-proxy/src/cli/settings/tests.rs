@@ -8,7 +8,8 @@ use ingress_core::policy::{AddressRange, Endpoint};
 
 use super::*;
 
-const SMALL: Machine = Machine { cores: 2, has_ipv6: false, in_pod: false, pod: (String::new(), String::new()) };
+const SMALL: Machine =
+    Machine { cores: 2, has_ipv6: false, in_pod: false, descriptors: 1 << 20, pod: (String::new(), String::new()) };
 
 /// The settings and notes of a command line without the program's name.
 fn read(args: &[&str], machine: Machine) -> Result<(Settings, Vec<String>), String> {
@@ -52,7 +53,7 @@ fn the_help_tells_the_defaults_that_count() {
         ("--max-header-fields", format!("[default: {}]", downstream.max_fields)),
         ("--max-target-size", format!("[default: {}k]", downstream.max_target >> 10)),
         ("--http2-max-concurrent-streams", format!("[default: {}]", downstream.http2_max_streams)),
-        ("--max-worker-connections", format!("[default: {}]", downstream.max_connections)),
+        ("--max-worker-connections", format!("[default: {},", downstream.max_connections)),
         ("--slow-start", format!("[default: {}]", upstream.slow_start.as_secs())),
         ("--max-fails", format!("[default: {}]", upstream.max_fails)),
         ("--fail-timeout", seconds(upstream.fail_timeout)),
@@ -229,12 +230,14 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
 #[test]
 fn a_machine_decides_what_flags_leave_open() {
     let pod = ("sys".to_owned(), "proxy-1".to_owned());
-    let machine = Machine { cores: 8, has_ipv6: true, in_pod: true, pod };
-    let (settings, _) = read(&["--file", "x"], machine).unwrap();
+    let machine = Machine { cores: 8, has_ipv6: true, in_pod: true, descriptors: 1_024, pod };
+    let (settings, _) = read(&["--file", "x"], machine.clone()).unwrap();
     let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
     assert_eq!(settings.listeners.http, addresses(&["0.0.0.0:80", "[::]:80"]));
     assert_eq!(settings.admin.addresses, addresses(&["0.0.0.0:10254", "[::]:10254"]));
-    assert_eq!(settings.workers, 8);
+    assert_eq!((settings.workers, settings.config.downstream.max_connections), (8, 56));
+    let (settings, _) = read(&["--file", "x", "--max-worker-connections", "5000"], machine).unwrap();
+    assert_eq!(settings.config.downstream.max_connections, 5_000);
     let labels = settings.labels;
     assert_eq!([labels.class, labels.namespace, labels.pod], ["k8s.io/ingress-nginx", "sys", "proxy-1"]);
 }
