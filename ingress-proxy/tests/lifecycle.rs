@@ -403,3 +403,35 @@ fn the_access_log_is_opened_anew_while_the_proxy_ends() {
     assert!(program.wait().success());
     std::fs::remove_dir_all(&files).expect("to clean up");
 }
+
+#[test]
+fn what_is_no_request_is_in_the_access_log() {
+    let files = folder("refused");
+    write(&files, "site.yaml", &support::site::manifest("a.example", free_port()));
+    let log = files.join("log.txt");
+    let more = ["--access-log", &log.to_string_lossy(), "--client-header-timeout", "1s", "--max-header-size", "1k"];
+    let program = Program::start(&files, free_port(), &more);
+    let long = format!("GET /long HTTP/1.1\r\nHost: a.example\r\nX: {}\r\n\r\n", "x".repeat(2_000));
+    for (sent, status, request) in [
+        ("\x16\x03\x01 x\r\n\r\n", 400, "\\x16\\x03\\x01 x"),
+        ("GET /slow HTTP/1.1\r\nHost: a.", 408, "GET /slow HTTP/1.1"),
+        ("GET /sl", 408, "GET /sl"),
+        ("GET /a b HTTP/1.1\r\n\r\n", 400, "GET /a b HTTP/1.1"),
+        ("GET /old HTTP/3.0\r\n\r\n", 505, "GET /old HTTP/3.0"),
+        ("GET /nohost HTTP/1.1\r\n\r\n", 400, "GET /nohost HTTP/1.1"),
+        (&*long, 431, "GET /long HTTP/1.1"),
+    ] {
+        let mut client = TcpStream::connect(program.http).expect("a connection");
+        client.write_all(sent.as_bytes()).expect("to be heard");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{sent}: {answer}");
+        let line = format!(" \"{request}\" {status} ");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains(&line)) {
+            assert!(Instant::now() < deadline, "no {line} in {:?}", std::fs::read_to_string(&log));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
