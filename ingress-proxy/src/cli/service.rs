@@ -42,6 +42,7 @@ impl Service {
     pub(crate) fn start(settings: Settings) -> Result<Self, String> {
         let Settings {
             config,
+            tls,
             listeners,
             workers,
             default_certificate,
@@ -87,7 +88,7 @@ impl Service {
             config,
             reader: reader.clone(),
             certs,
-            tls: server::tls::Options::default(),
+            tls,
             http: listeners.http,
             https: listeners.https,
             workers,

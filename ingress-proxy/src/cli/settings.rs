@@ -8,6 +8,7 @@ use ingress_core::lower::{ClassSelection, ControllerClass, Options};
 use ingress_core::policy::CertificateId;
 use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
 use ingress_proxy::observe::metrics;
+use ingress_proxy::server::tls;
 
 use super::descriptors;
 use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, TrustArgs};
@@ -20,6 +21,8 @@ pub(crate) use super::values::{AccessLog, LogFormat};
 pub(crate) struct Settings {
     /// The library's.
     pub(crate) config: Config,
+    /// How TLS is spoken with clients.
+    pub(crate) tls: tls::Options,
     /// Where requests come in.
     pub(crate) listeners: Listeners,
     /// How many threads serve them.
@@ -141,7 +144,7 @@ impl Flags {
     ///
     /// What contradicts itself or cannot be done, naming the flag and its value.
     pub(crate) fn resolve(self, machine: Machine) -> Result<Settings, String> {
-        let Self { manifests, engine, listen, trust, client, endpoint, observe, shutdown } = self;
+        let Self { manifests, engine, listen, tls, trust, client, endpoint, observe, shutdown } = self;
         for (flag, is_given) in [
             ("--use-forwarded-headers", trust.use_forwarded_headers),
             ("--use-proxy-protocol", listen.use_proxy_protocol),
@@ -197,6 +200,13 @@ impl Flags {
         let (namespace, pod) = machine.pod;
         Ok(Settings {
             config: Config { downstream, upstream, forwarding: forwarding(trust) },
+            tls: tls::Options {
+                versions: tls.ssl_protocols.unwrap_or_default(),
+                suites: tls.ssl_ciphers.unwrap_or_default(),
+                http2: tls.use_http2,
+                reject_unknown: tls.ssl_reject_handshake,
+                ..tls::Options::default()
+            },
             listeners,
             workers,
             default_certificate,
@@ -247,6 +257,7 @@ fn downstream(args: &ClientArgs) -> Downstream {
     set(&mut downstream.max_target, args.max_target_size);
     set(&mut downstream.http2_max_streams, args.http2_max_concurrent_streams.and_then(|n| u32::try_from(n).ok()));
     set(&mut downstream.max_connections, args.max_worker_connections);
+    set(&mut downstream.max_handshakes, args.max_worker_handshakes);
     downstream
 }
 
