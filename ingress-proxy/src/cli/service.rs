@@ -15,7 +15,7 @@ use ingress_proxy::{Running, server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::console::say;
-use super::plane::Plane;
+use super::plane::{Certificates, Plane};
 use super::settings::{self, Settings, Shutdown};
 use super::source::FileSource;
 use super::source::watch::Watch;
@@ -46,6 +46,7 @@ impl Service {
             listeners,
             workers,
             default_certificate,
+            cloud_certificates,
             admin,
             labels,
             access_log,
@@ -59,7 +60,8 @@ impl Service {
         let certs =
             CertStore::new(default_certificate).map_err(|error| format!("cannot make a certificate: {error}"))?;
         let certs = Arc::new(certs);
-        let sink = Plane::new(Arc::clone(&certs), Arc::clone(&metrics), Arc::clone(&health), errors.clone());
+        let certificates = Certificates { store: Arc::clone(&certs), cloud: cloud_certificates };
+        let sink = Plane::new(certificates, Arc::clone(&metrics), Arc::clone(&health), errors.clone());
         let source = FileSource::open(settings.source, sink).map_err(|error| error.to_string())?;
         let reader = source.reader();
         let pages = bind_pages(&admin.addresses)?;

@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ingress_cli::cert_source::DirectorySource;
 use ingress_core::lower::{ClassSelection, ControllerClass, Options};
 use ingress_core::policy::CertificateId;
 use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
@@ -29,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) workers: usize,
     /// The certificate for names that no other is for; one that nobody trusts where the flags name none.
     pub(crate) default_certificate: CertificateId,
+    /// Certificates that Secrets know by a cloud's identifier only.
+    pub(crate) cloud_certificates: Option<Arc<DirectorySource>>,
     /// Health checks and metrics.
     pub(crate) admin: Admin,
     /// What figures are labelled with.
@@ -192,7 +196,7 @@ impl Flags {
         }
         downstream.proxy_protocol = listen.use_proxy_protocol;
         downstream.http2_cleartext = listen.http2_cleartext;
-        let options = engine.options()?;
+        let (options, cloud_certificates) = engine.options_and_certificates()?;
         let class = match &options.classes {
             ClassSelection::Controller(class) => class.controller.to_string(),
             _ => ControllerClass::default().controller.to_string(),
@@ -210,6 +214,7 @@ impl Flags {
             listeners,
             workers,
             default_certificate,
+            cloud_certificates,
             admin: Admin {
                 addresses: admin.into_iter().map(|host| SocketAddr::new(host, observe.healthz_port)).collect(),
                 health_path: observe.health_check_path,
