@@ -134,7 +134,7 @@ fn certificates_expire_under_the_names_of_tls_entries() {
     let objects = Reading::of(text, "shop", "").objects.into_values().map(|given| match given.object {
         Object::Secret(mut secret) => {
             let dns_names = vec!["a.example".into(), "*.a.example".into()];
-            secret.certificate = CertificateState::Usable { dns_names };
+            Arc::make_mut(&mut secret).certificate = CertificateState::Usable { dns_names };
             Object::Secret(secret)
         }
         other => other,
