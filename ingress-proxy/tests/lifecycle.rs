@@ -410,6 +410,7 @@ fn what_is_no_request_is_in_the_access_log() {
     write(&files, "site.yaml", &support::site::manifest("a.example", free_port()));
     let log = files.join("log.txt");
     let more = ["--access-log", &log.to_string_lossy(), "--client-header-timeout", "1s", "--max-header-size", "1k"];
+    let more = [&more[..], &["--max-target-size", "100", "--http2-cleartext"]].concat();
     let program = Program::start(&files, free_port(), &more);
     let long = format!("GET /long HTTP/1.1\r\nHost: a.example\r\nX: {}\r\n\r\n", "x".repeat(2_000));
     for (sent, status, request) in [
@@ -426,12 +427,21 @@ fn what_is_no_request_is_in_the_access_log() {
         let mut answer = String::new();
         client.read_to_string(&mut answer).expect("an answer");
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{sent}: {answer}");
-        let line = format!(" \"{request}\" {status} ");
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains(&line)) {
-            assert!(Instant::now() < deadline, "no {line} in {:?}", std::fs::read_to_string(&log));
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for_line(&log, &format!(" \"{request}\" {status} "));
     }
+    let path = format!("/{}", "x".repeat(200));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let answer =
+        runtime.block_on(async { support::http2::Client::plain(program.http).await.get("a.example", &path).await });
+    assert_eq!(answer.status, 414);
+    wait_for_line(&log, &format!(" \"GET {path} HTTP/2.0\" 414 "));
     std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+fn wait_for_line(log: &Path, part: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !std::fs::read_to_string(log).is_ok_and(|text| text.contains(part)) {
+        assert!(Instant::now() < deadline, "no {part} in {:?}", std::fs::read_to_string(log));
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
