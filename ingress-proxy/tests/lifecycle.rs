@@ -6,13 +6,14 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
 use support::origin::Origin;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ingress-proxy");
@@ -26,9 +27,20 @@ struct Program {
     admin: SocketAddr,
 }
 
-/// A port that is free now. Listeners share ports, so the program may bind it although somebody else just had it.
+/// A port for programs of this test alone: it stays bound, so that the system gives it to nobody else, and listeners of the
+/// program share it.
 fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
+    static BOUND: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
+    let bind = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        // Not before it is bound: with this the system may choose a port that is shared already.
+        socket.set_reuse_port(true)?;
+        let address = socket.local_addr()?.as_socket();
+        BOUND.lock().expect("the sockets").push(socket);
+        address.ok_or_else(|| std::io::Error::other("no address"))
+    };
+    bind().expect("a port")
 }
 
 impl Program {
