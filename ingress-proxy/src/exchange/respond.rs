@@ -62,7 +62,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
                     Poll::Ready(Ok(())) | Poll::Pending => {}
                     Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
                     // It is the client that has broken off.
-                    Poll::Ready(Err(FlowError::Source)) => return Poll::Ready(Err(FlowError::Sink)),
+                    Poll::Ready(Err(FlowError::Source(_))) => return Poll::Ready(Err(FlowError::Sink)),
                     Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(FlowError::TooLong)),
                 }
             }
@@ -82,7 +82,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             }
             Err(error) => {
                 record.broken(worker, &error);
-                if matches!(error, FlowError::Source | FlowError::TooLong) {
+                if matches!(error, FlowError::Source(_) | FlowError::TooLong) {
                     // What has come is passed on, so that the end is seen for what it is: on a connection that was used before,
                     // an end without a byte would look like one of an idle connection, and the request would be sent again.
                     let _ = poll_fn(|cx| self.down.poll_flush(cx)).await;
