@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::closing::Closing;
 use super::tls::{Alpn, Established, HandshakeError, TlsAcceptor};
 use super::{Client, h1, h2, proxy_protocol, relay};
 use crate::io::Io;
@@ -64,6 +65,7 @@ pub(crate) async fn accept(
     let name = format!("listener {}", socket.local_addr()?);
     let mut number = 0_u64;
     let mut has_failed = false;
+    let mut closing = None;
     loop {
         let now = *phase.borrow();
         let accepted = match now {
@@ -73,10 +75,12 @@ pub(crate) async fn accept(
                 _ = phase.changed() => continue,
             },
             Phase::Draining(until) if Instant::now() < until => {
+                let closing = closing.get_or_insert_with(|| Closing::begin(&socket));
                 // However many come now, those that are there are served too.
                 tokio::task::yield_now().await;
                 match accepted_already(&socket).transpose() {
                     Some(accepted) => accepted,
+                    None if closing.wait().await => continue,
                     None => return Ok(()),
                 }
             }

@@ -58,7 +58,7 @@ fn idle_connections_are_closed_and_others_go_on_until_a_second_signal() {
     let files = Folder::with("idle", &manifest(backend.address));
     let ports = Ports::new();
     let mut program = Program::start(&files, &ports, &[]);
-    let (http, https) = (ports.http.address, ports.https.address);
+    let http = ports.http.address;
     let mut going_on = endless(http);
     let mut tunnel = tunnel(http);
     let (mut used, mut unused) = (idle(http), Client::new(http));

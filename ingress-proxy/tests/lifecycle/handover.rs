@@ -12,7 +12,7 @@ fn the_end_is_orderly_under_load() {
     let files = Folder::with("end", &manifest(backend.address));
     let (ports, rounds) = (Ports::new(), sized(2, 20));
     let mut old = Program::start(&files, &ports, &["--shutdown-grace-period", "1s"]);
-    let load = Load::start(&ports, &[Way::Http1, Way::Http1, Way::Tls, Way::Http2]);
+    let load = Load::start(&ports, &[Way::Http1, Way::Fresh, Way::Fresh, Way::Tls, Way::Http2]);
     for _ in 0..rounds {
         load.wait_for(sized(100, 2_000));
         // A new process on the same ports, and then the old one is told to end: nobody notices.
