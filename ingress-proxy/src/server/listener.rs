@@ -25,6 +25,11 @@ const BACKLOG: i32 = 4_096;
 /// How long nothing is accepted when the process has no file descriptors left.
 const OUT_OF_FILES: Duration = Duration::from_millis(50);
 
+/// How much the system holds for a client beyond what is on its way, which clients inherit from their listener: without a bound
+/// it would be megabytes for each client that asks for much and reads nothing.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
+
 /// A socket of one worker.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
@@ -45,6 +50,8 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     if address.is_ipv6() {
         // The IPv4 side has a socket of its own.
         socket.set_only_v6(true)?;

@@ -22,6 +22,9 @@ use super::requests::{read, value};
 pub(crate) const WEBSOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
+/// What comes out of the tunnel `/greeting`: a frame of text, and one that closes.
+pub(crate) const GREETING: &[u8] = b"\x81\x05hello\x88\x02\x03\xe8";
+
 /// What an endpoint does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -141,6 +144,8 @@ fn listen(address: SocketAddr) -> TcpListener {
 }
 
 async fn serve(mut stream: TcpStream, state: watch::Receiver<State>, counts: Arc<Counts>) {
+    // What nobody reads would be held by the system, megabytes of it for each connection.
+    let _ = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(64 << 10);
     // When it is dropped the other side sees a reset.
     let _ = stream.set_zero_linger();
     let mut seen = Vec::new();
@@ -182,12 +187,19 @@ async fn serve(mut stream: TcpStream, state: watch::Receiver<State>, counts: Arc
     }
 }
 
-/// `/endless` never ends, `/large` is large, `/slow` takes a moment, everything else is `ok`, and a WebSocket echoes bytes.
+/// `/endless` never ends, `/large` is large, `/slow` takes a moment, everything else is `ok`. A WebSocket echoes bytes but for
+/// `/greeting`, which ends.
 async fn answer(stream: &mut TcpStream, head: &str) -> std::io::Result<()> {
     let path = head.split(' ').nth(1).unwrap_or_default();
     if value(head, "upgrade").is_some() {
         let fields = format!("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {ACCEPT}");
         stream.write_all(format!("HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n\r\n").as_bytes()).await?;
+        if path == "/greeting" {
+            stream.write_all(GREETING).await?;
+            stream.shutdown().await?;
+            while stream.read(&mut [0; 64]).await.is_ok_and(|amount| amount > 0) {}
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         let (mut from, mut to) = stream.split();
         tokio::io::copy(&mut from, &mut to).await?;
         return Err(std::io::ErrorKind::UnexpectedEof.into());
