@@ -87,10 +87,14 @@ fn pages_are_served_while_one_endpoint_is_well_and_no_order_is_given_twice() {
     let (lasting, every) = (Duration::from_secs(sized(4, 60)), Duration::from_millis(100));
     let address = ports.http.address;
     let (failures, flaps) = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..8).map(|number| scope.spawn({
-            let tally = &tally;
-            move || client(address, number, tally)
-        })).collect();
+        let clients: Vec<_> = (0..8)
+            .map(|number| {
+                scope.spawn({
+                    let tally = &tally;
+                    move || client(address, number, tally)
+                })
+            })
+            .collect();
         let (mut draws, mut flaps, began) = (Draws(1), 0_u32, Instant::now());
         while began.elapsed() < lasting {
             // The first stays up. Of the others now more are well, now fewer.
@@ -105,8 +109,7 @@ fn pages_are_served_while_one_endpoint_is_well_and_no_order_is_given_twice() {
         // Who is asked by a request under way may be silent for a while.
         backends.iter().for_each(|backend| backend.become_(State::Up));
         tally.stop.store(true, Ordering::Relaxed);
-        let failures: Vec<String> =
-            clients.into_iter().flat_map(|client| client.join().expect("a client")).collect();
+        let failures: Vec<String> = clients.into_iter().flat_map(|client| client.join().expect("a client")).collect();
         (failures, flaps)
     });
     let Tally { gets, posts, refused, .. } = &tally;

@@ -35,7 +35,9 @@ fn goes_on(client: &mut Client) {
 fn tunnel(address: SocketAddr) -> Client {
     let mut client = Client::new(address);
     let fields = format!("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {WEBSOCKET_KEY}");
-    client.send(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\nConnection: upgrade\r\n{fields}\r\n\r\n"));
+    client.send(format!(
+        "GET / HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\nConnection: upgrade\r\n{fields}\r\n\r\n"
+    ));
     assert!(client.head().expect("a head").starts_with("HTTP/1.1 101 "));
     echoes(&mut client);
     client

@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -115,9 +115,7 @@ impl Load {
         let threads = ways.iter().map(|way| {
             let (way, tally, target) = (*way, Arc::clone(&tally), Arc::clone(target));
             std::thread::spawn(move || match way {
-                Way::Http1 | Way::Fresh => one_by_one(&tally, way == Way::Fresh, || {
-                    TcpStream::connect(http(&target))
-                }),
+                Way::Http1 | Way::Fresh => one_by_one(&tally, way == Way::Fresh, || TcpStream::connect(http(&target))),
                 Way::Tls => one_by_one(&tally, false, || over_tls(https(&target))),
                 Way::Http2 => {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -6,8 +6,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -71,7 +71,9 @@ impl Program {
     /// The same with no more than so many file descriptors.
     pub(crate) fn with_descriptors(count: usize, files: &Path, ports: &Ports, more: &[&str]) -> Self {
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\"")]).arg(env!("CARGO_BIN_EXE_ingress-proxy"));
+        shell
+            .args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\"")])
+            .arg(env!("CARGO_BIN_EXE_ingress-proxy"));
         Self::spawn(shell, files, ports, more)
     }
 
