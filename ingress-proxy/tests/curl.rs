@@ -1,7 +1,7 @@
 //! Other people's clients: curl, and h2load and wrk for a little load. What is not installed is left out, with a line that
 //! says so.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
 mod support;
 

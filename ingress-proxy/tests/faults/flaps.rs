@@ -1,5 +1,6 @@
 //! Endpoints that fail in every way, ten times a second, while one of them is well.
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -115,7 +116,7 @@ fn pages_are_served_while_one_endpoint_is_well_and_no_order_is_given_twice() {
     let Tally { gets, posts, refused, .. } = &tally;
     let (gets, posts, refused) =
         (gets.load(Ordering::Relaxed), posts.load(Ordering::Relaxed), refused.load(Ordering::Relaxed));
-    let mut ids = std::collections::HashMap::new();
+    let mut ids = BTreeMap::new();
     for backend in &backends {
         for (id, count) in backend.ids() {
             *ids.entry(id).or_insert(0) += count;

@@ -3,7 +3,7 @@
 //! They count requests and remember none but those that say who they are.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,7 +52,7 @@ pub(crate) struct Backend {
 struct Counts {
     requests: AtomicUsize,
     /// How often each came that says who it is.
-    ids: Mutex<HashMap<String, usize>>,
+    ids: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Backend {
@@ -99,7 +99,7 @@ impl Backend {
     }
 
     /// How often each request came that had an `X-Id`.
-    pub(crate) fn ids(&self) -> HashMap<String, usize> {
+    pub(crate) fn ids(&self) -> BTreeMap<String, usize> {
         self.counts.ids.lock().expect("the record").clone()
     }
 }
