@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ingress_core::policy::AddressRange;
+use ingress_core::policy::{AddressRange, Endpoint};
 
 /// The settings of a proxy. A binary fills them from flags.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +89,8 @@ pub struct Upstream {
     pub balance: Balance,
     /// Addresses that may be dialled although a manifest must not name them.
     pub allowed_endpoints: Vec<AddressRange>,
+    /// Endpoints that may be dialled, exactly these, wherever they lead.
+    pub named_endpoints: Vec<Endpoint>,
 }
 
 impl Default for Upstream {
@@ -104,6 +106,7 @@ impl Default for Upstream {
             slow_start: Duration::ZERO,
             balance: Balance::RoundRobin,
             allowed_endpoints: Vec::new(),
+            named_endpoints: Vec::new(),
         }
     }
 }

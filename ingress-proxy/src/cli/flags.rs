@@ -61,6 +61,9 @@ pub(super) struct ManifestArgs {
     /// Send what is for a Service port to this address instead of where the manifests say; repeatable, also for one port
     #[arg(long = "endpoint", value_name = "NS/SVC:PORT=ADDR:PORT", value_parser = pin::parse)]
     pub(super) pins: Vec<Pin>,
+    /// Leave out what is of another namespace, but for the ConfigMap of --configmap [default: all namespaces]
+    #[arg(long, value_name = "NS")]
+    pub(super) watch_namespace: Option<String>,
     /// Do not connect to what Services of type ExternalName name
     #[arg(long)]
     pub(super) disable_svc_external_name: bool,
@@ -137,7 +140,7 @@ pub(super) struct ClientArgs {
     /// The most HTTP/2 requests of a connection at one time [default: 100]
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(super) http2_max_concurrent_streams: Option<usize>,
-    /// The most connections of one worker [default: 16384]
+    /// The most connections of one worker [default: 16384, or fewer where the process may not have two descriptors for each]
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(super) max_worker_connections: Option<usize>,
     /// Keep headers whose names have an underscore

@@ -11,8 +11,19 @@ use super::support::load::{HOST, ask};
 use super::support::program::{Folder, PATIENCE, Ports, Program, raise_descriptors};
 use super::support::size::{is_full, sized};
 
+/// The program turns clients away before it runs out of descriptors.
 #[test]
 fn more_clients_than_descriptors() {
+    squeeze(&[]);
+}
+
+/// It does run out of them, where it was told to take more clients than it can.
+#[test]
+fn no_descriptors_left() {
+    squeeze(&["--max-worker-connections", "1000"]);
+}
+
+fn squeeze(more: &[&str]) {
     let available = raise_descriptors();
     if available < 1_500 {
         println!("skipped: {available} file descriptors are too few for 1,000 clients");
@@ -22,8 +33,8 @@ fn more_clients_than_descriptors() {
     let files = Folder::with("descriptors", &manifest(backend.address));
     let ports = Ports::new();
     // Clients do not leave of themselves while this goes on.
-    let patient = ["--client-header-timeout", "300s", "--keep-alive", "300s"];
-    let mut program = Program::with_descriptors(256, &files, &ports, &patient);
+    let patient = [&["--client-header-timeout", "300s", "--keep-alive", "300s"], more].concat();
+    let mut program = Program::from_shell("ulimit -n 256 && exec \"$0\" \"$@\"", &files, &ports, &patient);
     let request = format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
     let address = ports.http.address;
     let connect = |number: usize| {
@@ -31,7 +42,8 @@ fn more_clients_than_descriptors() {
         stream.set_nonblocking(true).expect("a socket");
         // Some ask, some have begun to, some say nothing.
         let length = [request.len(), 10, 0][number % 3];
-        stream.write_all(&request.as_bytes()[..length]).expect("a request");
+        // It may have been turned away by now.
+        let _ = stream.write_all(&request.as_bytes()[..length]);
         stream
     };
     let mut clients: Vec<_> = (0..1_000).map(connect).collect();
@@ -62,10 +74,7 @@ fn more_clients_than_descriptors() {
         }
     };
     let recovery = began.elapsed();
-    println!(
-        "1,000 clients, 256 descriptors: {answers:?}, {:.1} % CPU, recovered in {recovery:?}",
-        share * 100.0
-    );
+    println!("1,000 clients, 256 descriptors: {answers:?}, {:.1} % CPU, recovered in {recovery:?}", share * 100.0);
     assert!(answer.ends_with("ok"));
     assert!(answers.get("200").is_some_and(|count| *count > 0), "{answers:?}");
     assert!(share < 0.2, "{:.0} % CPU while there is nothing to do", share * 100.0);

@@ -7,6 +7,7 @@
 
 mod drain;
 mod handover;
+mod process;
 #[path = "../support/mod.rs"]
 mod support;
 mod swaps;

@@ -15,6 +15,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::load::Target;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ingress-proxy");
 /// Nothing takes so long unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -65,16 +66,25 @@ pub(crate) struct Program {
 impl Program {
     /// Two workers that serve on these ports what is in the folder; ready when this returns.
     pub(crate) fn start(files: &Path, ports: &Ports, more: &[&str]) -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_ingress-proxy")), files, ports, more)
+        Self::start_as(Command::new(PROGRAM), files, ports, more)
     }
 
-    /// The same with no more than so many file descriptors.
-    pub(crate) fn with_descriptors(count: usize, files: &Path, ports: &Ports, more: &[&str]) -> Self {
+    /// The same from a line of the shell in which it is `"$0" "$@"`.
+    pub(crate) fn from_shell(line: &str, files: &Path, ports: &Ports, more: &[&str]) -> Self {
         let mut shell = Command::new("sh");
-        shell
-            .args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\"")])
-            .arg(env!("CARGO_BIN_EXE_ingress-proxy"));
-        Self::spawn(shell, files, ports, more)
+        shell.args(["-c", line, PROGRAM]);
+        Self::start_as(shell, files, ports, more)
+    }
+
+    fn start_as(command: Command, files: &Path, ports: &Ports, more: &[&str]) -> Self {
+        let program = Self::spawn(command, files, ports, more);
+        program.wait_for("/readyz", "200");
+        program
+    }
+
+    /// It may not be ready yet.
+    pub(crate) fn begin(files: &Path, ports: &Ports, more: &[&str]) -> Self {
+        Self::spawn(Command::new(PROGRAM), files, ports, more)
     }
 
     fn spawn(mut command: Command, files: &Path, ports: &Ports, more: &[&str]) -> Self {
@@ -90,9 +100,7 @@ impl Program {
             .stderr(Stdio::null())
             .spawn()
             .expect("the program");
-        let program = Self { child, admin };
-        program.wait_for("/readyz", "200");
-        program
+        Self { child, admin }
     }
 
     /// One of its own pages; empty if it cannot be had.
@@ -106,8 +114,17 @@ impl Program {
     }
 
     pub(crate) fn wait_for(&self, path: &str, what: &str) {
+        self.wait_until(path, what, |page| page.contains(what));
+    }
+
+    pub(crate) fn wait_for_figure(&self, name: &str, value: &str) {
+        let is_it = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.ends_with(&format!(" {value}")));
+        self.wait_until("/metrics", name, |page| page.lines().any(is_it));
+    }
+
+    fn wait_until(&self, path: &str, what: &str, is_so: impl Fn(&str) -> bool) {
         let deadline = Instant::now() + PATIENCE;
-        while !self.page(path).contains(what) {
+        while !is_so(&self.page(path)) {
             assert!(Instant::now() < deadline, "{path} never said {what}");
             std::thread::sleep(Duration::from_millis(10));
         }
