@@ -65,3 +65,29 @@ fn leave_out(socket: &TcpListener) -> io::Result<()> {
 fn leave_out(_: &TcpListener) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::super::bind;
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_comes_meanwhile_finds_the_other_listener() {
+        let stays = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = stays.local_addr().unwrap();
+        let goes = TcpListener::from_std(bind(address).unwrap()).unwrap();
+        let closing = Closing::begin(&goes);
+        let clients: Vec<_> = (0..32).map(|_| std::thread::spawn(move || TcpStream::connect(address))).collect();
+        while closing.wait().await {}
+        let came = socket2::SockRef::from(&goes).accept();
+        assert!(came.is_err(), "the listener was not left out: {came:?}");
+        drop(goes);
+        for client in clients {
+            client.join().unwrap().unwrap();
+        }
+        let accepted = std::iter::from_fn(|| stays.accept().ok()).count();
+        assert_eq!(accepted, 32);
+    }
+}

@@ -250,3 +250,16 @@ async fn proxied(tcp: &TcpStream) -> io::Result<proxy_protocol::Header> {
         before = length;
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_inherit_how_much_is_held_for_them() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = SockRef::from(&listener).accept().unwrap().0;
+        assert_eq!(accepted.tcp_notsent_lowat().unwrap(), UNSENT);
+    }
+}

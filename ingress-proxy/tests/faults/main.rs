@@ -1,6 +1,6 @@
 //! The program among clients and endpoints that mean it no good, or cannot help it.
 //!
-//! `SIZE=full cargo test --release -p ingress-proxy --test faults -- --nocapture --test-threads 1` is the full size: 2,000 slow
+//! `SIZE=full cargo test -p ingress-proxy --test faults -- --nocapture --test-threads 1` is the full size: 2,000 slow
 //! clients for 30 seconds, endpoints that fail ten times a second for 60.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the modules of one test")]

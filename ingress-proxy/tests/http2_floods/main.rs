@@ -1,6 +1,6 @@
 //! Floods of frames and other ways to make a server work for nothing, from one connection at a time while another is served.
 //!
-//! `SIZE=full cargo test --release -p ingress-proxy --test http2_floods -- --nocapture` is the full size: 50,000 frames, and
+//! `SIZE=full cargo test -p ingress-proxy --test http2_floods -- --nocapture` is the full size: 50,000 frames, and
 //! 100 connections where memory is at stake. What each attack cost is printed. It is a process of its own because it looks at the
 //! memory of all of it.
 
