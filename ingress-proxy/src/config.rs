@@ -44,6 +44,8 @@ pub struct Downstream {
     pub underscores_in_headers: bool,
     /// The most connections of one worker.
     pub max_connections: usize,
+    /// The most TLS handshakes of one worker at one time; others wait, within the time that a handshake has.
+    pub max_handshakes: usize,
 }
 
 impl Default for Downstream {
@@ -61,6 +63,7 @@ impl Default for Downstream {
             proxy_protocol: false,
             underscores_in_headers: false,
             max_connections: 16_384,
+            max_handshakes: 2_048,
         }
     }
 }

@@ -4,6 +4,7 @@ mod buffers;
 mod clock;
 mod current;
 mod random;
+mod routes;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -12,11 +13,14 @@ use std::sync::Arc;
 
 use ingress_core::policy::BackendRef;
 use ingress_core::publish::CachedReader;
+use tokio::sync::Semaphore;
 
 pub use self::buffers::{Buffer, Buffers};
 pub use self::clock::{Clock, Timer};
-pub use self::current::{Current, RouteState};
+pub use self::current::Current;
 pub use self::random::Random;
+pub use self::routes::RouteState;
+use self::routes::Routes;
 use crate::config::Config;
 use crate::h2::client::ClientSettings;
 use crate::observe::access_log::Logger;
@@ -44,10 +48,13 @@ pub struct Worker {
     pub upstream_tls: crate::upstream::tls::ClientConfigs,
     /// Addresses that the proxy listens on.
     pub own: Arc<Own>,
+    /// A turn for each TLS handshake that may be under way.
+    pub(crate) handshakes: Semaphore,
     http2_plain: Rc<ClientSettings>,
     http2_tls: Rc<ClientSettings>,
     reader: RefCell<CachedReader>,
     current: RefCell<Rc<Current>>,
+    routes: Routes,
     groups: RefCell<HashMap<Arc<BackendRef>, Held, ahash::RandomState>>,
     /// Endpoints that this worker has told to be down.
     down: RefCell<Vec<Rc<Endpoint>>>,
@@ -95,6 +102,7 @@ impl Worker {
         Self {
             http2_plain: Rc::new(http2.clone()),
             http2_tls: Rc::new(ClientSettings { is_tls: true, ..http2 }),
+            handshakes: Semaphore::new(config.downstream.max_handshakes.clamp(1, Semaphore::MAX_PERMITS)),
             config,
             clock: Clock::new(),
             buffers: Buffers::default(),
@@ -105,6 +113,7 @@ impl Worker {
             own,
             reader: RefCell::new(reader),
             current: RefCell::new(current),
+            routes: Routes::default(),
             groups: RefCell::default(),
             down: RefCell::default(),
             errors,
@@ -154,10 +163,11 @@ impl Worker {
         group
     }
 
-    /// Forgets backends that no snapshot in use has asked for lately, and closes idle connections that are over.
+    /// Forgets routes that no snapshot has and backends that none in use has asked for lately, and closes idle connections that are over.
     pub fn sweep(&self) {
         // A snapshot that is no longer in force goes with its last request.
         drop(self.current());
+        self.routes.sweep();
         let now = self.clock.now();
         self.down.borrow_mut().retain(|endpoint| !endpoint.is_gone());
         self.groups.borrow_mut().retain(|_, held| {

@@ -1,6 +1,6 @@
 //! Everything together: the source, the proxy, its own pages, and the end of it all.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use ingress_proxy::{Running, server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::console::say;
-use super::plane::Plane;
+use super::plane::{Certificates, Plane};
 use super::settings::{self, Settings, Shutdown};
 use super::source::FileSource;
 use super::source::watch::Watch;
@@ -42,9 +42,11 @@ impl Service {
     pub(crate) fn start(settings: Settings) -> Result<Self, String> {
         let Settings {
             config,
+            tls,
             listeners,
             workers,
             default_certificate,
+            cloud_certificates,
             admin,
             labels,
             access_log,
@@ -58,7 +60,8 @@ impl Service {
         let certs =
             CertStore::new(default_certificate).map_err(|error| format!("cannot make a certificate: {error}"))?;
         let certs = Arc::new(certs);
-        let sink = Plane::new(Arc::clone(&certs), Arc::clone(&metrics), Arc::clone(&health), errors.clone());
+        let certificates = Certificates { store: Arc::clone(&certs), cloud: cloud_certificates };
+        let sink = Plane::new(certificates, Arc::clone(&metrics), Arc::clone(&health), errors.clone());
         let source = FileSource::open(settings.source, sink).map_err(|error| error.to_string())?;
         let reader = source.reader();
         let pages = bind_pages(&admin.addresses)?;
@@ -87,7 +90,7 @@ impl Service {
             config,
             reader: reader.clone(),
             certs,
-            tls: server::tls::Options::default(),
+            tls,
             http: listeners.http,
             https: listeners.https,
             workers,
@@ -95,7 +98,7 @@ impl Service {
             access_log,
             errors: errors.clone(),
             own,
-            own_addresses: Vec::new(),
+            own_addresses: own_addresses(),
         });
         let running = running.map_err(|error| error.to_string())?;
         health.ready();
@@ -186,4 +189,17 @@ fn destination(access_log: settings::AccessLog) -> Option<Destination> {
         settings::AccessLog::Stderr => Some(Destination::Stderr),
         settings::AccessLog::File(path) => Some(Destination::File(path)),
     }
+}
+
+/// The addresses of this host that packets would leave from. The system is asked for others when it matters, but where
+/// sockets may be bound to any address it cannot tell.
+fn own_addresses() -> Vec<IpAddr> {
+    let routes = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    let local = routes.iter().filter_map(|(from, to)| {
+        // Nothing is sent: connecting a datagram socket only chooses a route.
+        let socket = std::net::UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        socket.local_addr().ok().map(|address| address.ip())
+    });
+    local.collect()
 }

@@ -2,12 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ingress_cli::cert_source::DirectorySource;
 use ingress_core::lower::{ClassSelection, ControllerClass, Options};
 use ingress_core::policy::CertificateId;
 use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
 use ingress_proxy::observe::metrics;
+use ingress_proxy::server::tls;
 
 use super::descriptors;
 use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, TrustArgs};
@@ -20,12 +23,16 @@ pub(crate) use super::values::{AccessLog, LogFormat};
 pub(crate) struct Settings {
     /// The library's.
     pub(crate) config: Config,
+    /// How TLS is spoken with clients.
+    pub(crate) tls: tls::Options,
     /// Where requests come in.
     pub(crate) listeners: Listeners,
     /// How many threads serve them.
     pub(crate) workers: usize,
     /// The certificate for names that no other is for; one that nobody trusts where the flags name none.
     pub(crate) default_certificate: CertificateId,
+    /// Certificates that Secrets know by a cloud's identifier only.
+    pub(crate) cloud_certificates: Option<Arc<DirectorySource>>,
     /// Health checks and metrics.
     pub(crate) admin: Admin,
     /// What figures are labelled with.
@@ -141,7 +148,7 @@ impl Flags {
     ///
     /// What contradicts itself or cannot be done, naming the flag and its value.
     pub(crate) fn resolve(self, machine: Machine) -> Result<Settings, String> {
-        let Self { manifests, engine, listen, trust, client, endpoint, observe, shutdown } = self;
+        let Self { manifests, engine, listen, tls, trust, client, endpoint, observe, shutdown } = self;
         for (flag, is_given) in [
             ("--use-forwarded-headers", trust.use_forwarded_headers),
             ("--use-proxy-protocol", listen.use_proxy_protocol),
@@ -189,7 +196,7 @@ impl Flags {
         }
         downstream.proxy_protocol = listen.use_proxy_protocol;
         downstream.http2_cleartext = listen.http2_cleartext;
-        let options = engine.options()?;
+        let (options, cloud_certificates) = engine.options_and_certificates()?;
         let class = match &options.classes {
             ClassSelection::Controller(class) => class.controller.to_string(),
             _ => ControllerClass::default().controller.to_string(),
@@ -197,9 +204,17 @@ impl Flags {
         let (namespace, pod) = machine.pod;
         Ok(Settings {
             config: Config { downstream, upstream, forwarding: forwarding(trust) },
+            tls: tls::Options {
+                versions: tls.ssl_protocols.unwrap_or_default(),
+                suites: tls.ssl_ciphers.unwrap_or_default(),
+                http2: tls.use_http2,
+                reject_unknown: tls.ssl_reject_handshake,
+                ..tls::Options::default()
+            },
             listeners,
             workers,
             default_certificate,
+            cloud_certificates,
             admin: Admin {
                 addresses: admin.into_iter().map(|host| SocketAddr::new(host, observe.healthz_port)).collect(),
                 health_path: observe.health_check_path,
@@ -247,6 +262,7 @@ fn downstream(args: &ClientArgs) -> Downstream {
     set(&mut downstream.max_target, args.max_target_size);
     set(&mut downstream.http2_max_streams, args.http2_max_concurrent_streams.and_then(|n| u32::try_from(n).ok()));
     set(&mut downstream.max_connections, args.max_worker_connections);
+    set(&mut downstream.max_handshakes, args.max_worker_handshakes);
     downstream
 }
 

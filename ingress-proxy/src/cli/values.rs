@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::AddressRange;
+use ingress_proxy::certs::{Suites, Versions};
 use ingress_proxy::observe::access_log::{Format, UPSTREAM};
 use ingress_proxy::observe::escape::Escape;
 
@@ -102,6 +103,16 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
 /// A CIDR block or an address.
 pub(super) fn range(text: &str) -> Result<AddressRange, String> {
     AddressRange::parse(text).map_err(|error| format!("{error}; write `10.0.0.0/8`, `2001:db8::/32` or one address"))
+}
+
+/// Versions of TLS.
+pub(super) fn protocols(text: &str) -> Result<Versions, String> {
+    Versions::read(text).ok_or_else(|| format!("`{text}` has neither `TLSv1.2` nor `TLSv1.3`"))
+}
+
+/// Cipher suites of TLS 1.2.
+pub(super) fn ciphers(text: &str) -> Result<Suites, String> {
+    Suites::read(text).map_err(|error| format!("`{text}`: {error}"))
 }
 
 /// A Secret, `namespace/name`.

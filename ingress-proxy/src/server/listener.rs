@@ -171,9 +171,15 @@ async fn begin(
         }
         return Ok(());
     };
-    let handshake = tokio::time::timeout(config.header_timeout, acceptor.accept(tcp, Vec::new())).await;
-    let Ok(handshake) = handshake else {
-        worker.metrics.tls_failures.count("timeout");
+    let mut is_waiting = true;
+    let handshake = tokio::time::timeout(config.header_timeout, async {
+        // It is never closed.
+        let _turn = worker.handshakes.acquire().await;
+        is_waiting = false;
+        acceptor.accept(tcp, Vec::new()).await
+    });
+    let Ok(handshake) = handshake.await else {
+        worker.metrics.tls_failures.count(if is_waiting { "too-many" } else { "timeout" });
         return Ok(());
     };
     match handshake {

@@ -2,10 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::manifest;
-use super::support::load::ask;
+use super::support::http2;
+use super::support::load::{HOST, ask};
 use super::support::origin::Origin;
 use super::support::program::{Folder, PATIENCE, Port, Ports, Program};
 
@@ -144,6 +146,7 @@ fn what_is_no_request_is_in_the_access_log() {
     files.write("site.yaml", &manifest(Port::new().address));
     let log = files.join("log.txt");
     let more = ["--access-log", &log.to_string_lossy(), "--client-header-timeout", "1s", "--max-header-size", "1k"];
+    let more = [&more[..], &["--max-target-size", "100", "--http2-cleartext"]].concat();
     let _program = Program::start(&files, &ports, &more);
     let long = format!("GET /long HTTP/1.1\r\nHost: a.example\r\nX: {}\r\n\r\n", "x".repeat(2_000));
     for (sent, status, request) in [
@@ -160,11 +163,19 @@ fn what_is_no_request_is_in_the_access_log() {
         let mut answer = String::new();
         client.read_to_string(&mut answer).expect("an answer");
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{sent}: {answer}");
-        let line = format!(" \"{request}\" {status} ");
-        let deadline = Instant::now() + PATIENCE;
-        while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains(&line)) {
-            assert!(Instant::now() < deadline, "no {line} in {:?}", std::fs::read_to_string(&log));
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for_line(&log, &format!(" \"{request}\" {status} "));
+    }
+    let path = format!("/{}", "x".repeat(200));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let client = async { http2::Client::plain(ports.http.address).await.get(HOST, &path).await };
+    assert_eq!(runtime.block_on(client).status, 414);
+    wait_for_line(&log, &format!(" \"GET {path} HTTP/2.0\" 414 "));
+}
+
+fn wait_for_line(log: &Path, part: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while !std::fs::read_to_string(log).is_ok_and(|text| text.contains(part)) {
+        assert!(Instant::now() < deadline, "no {part} in {:?}", std::fs::read_to_string(log));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }

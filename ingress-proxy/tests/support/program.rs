@@ -30,9 +30,10 @@ pub(crate) struct Port {
 impl Port {
     pub(crate) fn new() -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket.set_reuse_address(true).and_then(|()| socket.set_reuse_port(true)).expect("a port that is shared");
         let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
         socket.bind(&any.into()).expect("a port");
+        // Not before it is bound: with these the system may choose a port that is shared already.
+        socket.set_reuse_address(true).and_then(|()| socket.set_reuse_port(true)).expect("a port that is shared");
         let address = socket.local_addr().expect("an address").as_socket().expect("an address");
         Self { address, _socket: socket }
     }

@@ -37,11 +37,15 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(None)
+    }
+
+    fn with(cloud: Option<Arc<DirectorySource>>) -> Self {
         let said = Memory::default();
         let certs = Arc::new(CertStore::new(CertificateId::Default).unwrap());
         let metrics = Metrics::new(1, metrics::Options::default());
         let errors = ErrorLog::new(Box::new(said.clone()));
-        let plane = Plane::new(certs, metrics, Arc::default(), errors);
+        let plane = Plane::new(Certificates { store: certs, cloud }, metrics, Arc::default(), errors);
         Self { plane, said, name: ObjectRef::new(Kind::Secret, "shop", "tls") }
     }
 
@@ -55,7 +59,7 @@ impl World {
     }
 
     fn has_pair(&self) -> bool {
-        self.plane.certs.material(&certificate_id(&self.name)).is_some_and(|material| material.pair().is_some())
+        self.plane.certs.store.material(&certificate_id(&self.name)).is_some_and(|material| material.pair().is_some())
     }
 
     fn said(&self) -> Vec<String> {
@@ -130,7 +134,7 @@ fn certificates_expire_under_the_names_of_tls_entries() {
     let objects = Reading::of(text, "shop", "").objects.into_values().map(|given| match given.object {
         Object::Secret(mut secret) => {
             let dns_names = vec!["a.example".into(), "*.a.example".into()];
-            secret.certificate = CertificateState::Usable { dns_names };
+            Arc::make_mut(&mut secret).certificate = CertificateState::Usable { dns_names };
             Object::Secret(secret)
         }
         other => other,
@@ -152,4 +156,22 @@ fn a_source_that_is_lost_makes_the_proxy_unready() {
     world.plane.health.ready();
     world.plane.lost();
     assert_eq!(world.plane.health.obstacle().as_deref(), Some("files are no longer followed"));
+}
+
+#[test]
+fn a_secret_may_name_a_certificate_of_the_cloud() {
+    let (certificate, key) = pair();
+    let decoded = |text: &str| STANDARD.decode(text).unwrap();
+    let folder = std::env::temp_dir().join(format!("ingress-proxy-cloud-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("known.crt"), decoded(&certificate)).unwrap();
+    std::fs::write(folder.join("known.key"), decoded(&key)).unwrap();
+    let source = DirectorySource::open(&folder);
+    std::fs::remove_dir_all(&folder).unwrap();
+    let mut world = World::with(Some(Arc::new(source.unwrap())));
+    world.give(&[("qcloud_cert_id", &STANDARD.encode("other, known"))]);
+    assert!(world.has_pair());
+    world.give(&[("qcloud_cert_id", &STANDARD.encode("other"))]);
+    assert!(!world.has_pair());
+    assert_eq!(world.said(), [""; 0]);
 }

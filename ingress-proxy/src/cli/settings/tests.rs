@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use ingress_core::lower::ClassSelection;
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::{AddressRange, Endpoint};
+use ingress_proxy::certs::{Suites, Versions};
 
 use super::*;
 
@@ -54,6 +55,7 @@ fn the_help_tells_the_defaults_that_count() {
         ("--max-target-size", format!("[default: {}k]", downstream.max_target >> 10)),
         ("--http2-max-concurrent-streams", format!("[default: {}]", downstream.http2_max_streams)),
         ("--max-worker-connections", format!("[default: {},", downstream.max_connections)),
+        ("--max-worker-handshakes", format!("[default: {}]", downstream.max_handshakes)),
         ("--slow-start", format!("[default: {}]", upstream.slow_start.as_secs())),
         ("--max-fails", format!("[default: {}]", upstream.max_fails)),
         ("--fail-timeout", seconds(upstream.fail_timeout)),
@@ -76,7 +78,7 @@ fn flags_set_what_they_are_called_after() {
                 --workers 3 --trusted-cidr 10.0.0.0/8,192.0.2.1 --use-forwarded-headers --send-forwarded \
                 --allow-endpoint-cidr 127.0.0.0/8 --keep-alive 5s --keep-alive-requests 6 --client-header-timeout 7 \
                 --client-body-timeout 8s --max-header-size 9k --max-header-fields 10 --max-target-size 11k \
-                --http2-max-concurrent-streams 12 --max-worker-connections 13 --enable-underscores-in-headers \
+                --http2-max-concurrent-streams 12 --max-worker-connections 13 --max-worker-handshakes 23 --enable-underscores-in-headers \
                 --load-balance least_request --slow-start 14s --max-fails 0 --fail-timeout 15s \
                 --upstream-keepalive-connections 0 --upstream-keepalive-timeout 16s --upstream-keepalive-requests 17 \
                 --upstream-keepalive-time 18s --max-response-header-size 19k --healthz-port 20 --healthz-host ::1 \
@@ -99,6 +101,7 @@ fn flags_set_what_they_are_called_after() {
         proxy_protocol: true,
         underscores_in_headers: true,
         max_connections: 13,
+        max_handshakes: 23,
     };
     let ranges = |texts: &[&str]| texts.iter().map(|text| AddressRange::parse(text).unwrap()).collect::<Vec<_>>();
     let upstream = Upstream {
@@ -164,6 +167,8 @@ fn what_is_wrong_is_named_with_its_flag() {
         (&["--access-log", ""], &["--access-log", "where to?"]),
         (&["--log-format", "jsno"], &["--log-format", "`jsno` is neither"]),
         (&["--log-format", "$nosuch"], &["--log-format", "unknown variable `$nosuch`"]),
+        (&["--ssl-protocols", "SSLv3"], &["--ssl-protocols", "`SSLv3` has neither"]),
+        (&["--ssl-ciphers", "RC4"], &["--ssl-ciphers", "`RC4`: none of the cipher suites can be used"]),
         (&["--load-balance", "random"], &["--load-balance", "least_request"]),
         (&["--enable-metrics=maybe"], &["--enable-metrics", "maybe"]),
         (&["--election-id"], &["--election-id"]),
@@ -225,6 +230,17 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
     assert!(!settings.admin.metrics, "the last one counts");
     assert_eq!(settings.source.watched, None);
     assert_eq!(settings.labels.class, "k8s.io/internal");
+}
+
+#[test]
+fn tls_is_spoken_as_the_flags_say() {
+    let tls = settings(&[]).tls;
+    assert_eq!(format!("{tls:?}"), format!("{:?}", tls::Options::default()));
+    let args =
+        ["--ssl-protocols", "TLSv1.2", "--ssl-ciphers", "!aNULL:ECDHE-RSA-AES128-GCM-SHA256", "--use-http2=false"];
+    let tls = settings(&[&args[..], &["--ssl-reject-handshake"]].concat()).tls;
+    assert_eq!((tls.versions, tls.http2, tls.reject_unknown), (Versions::Only12, false, true));
+    assert_eq!(tls.suites, Suites::read("ECDHE-RSA-AES128-GCM-SHA256").unwrap());
 }
 
 #[test]
