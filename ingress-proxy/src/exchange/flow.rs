@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, ready};
 
-use crate::message::{Fill, Sink, Source, Trailers};
+use crate::message::{BodyError, Fill, Sink, Source, Trailers};
 
 /// One body that is copied piece by piece; nothing is kept that the other side does not take.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ enum State {
 #[derive(Debug)]
 pub(super) enum FlowError {
     /// It could not be read.
-    Source,
+    Source(BodyError),
     /// It could not be written.
     Sink,
     /// It is longer than allowed.
@@ -52,7 +52,7 @@ impl Flow {
                         self.bytes = self.bytes.saturating_add(amount as u64);
                     }
                     Poll::Ready(Ok(Fill::End)) => self.state = State::Finishing(from.trailers()),
-                    Poll::Ready(Err(_)) => return Poll::Ready(Err(FlowError::Source)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(FlowError::Source(error))),
                     Poll::Pending => {
                         // Whoever waits for the next piece should have seen this one.
                         if let Poll::Ready(Err(_)) = to.poll_flush(cx) {

@@ -14,7 +14,7 @@ use super::plan::{Forwarding, Share};
 use super::record::Record;
 use super::request::RequestFields;
 use super::{Downstream, HeadError, Outcome, Scratch, Upstream};
-use crate::message::{BodyLength, Framing, Known, OutgoingRequest, RequestHead, Version};
+use crate::message::{BodyError, BodyLength, Framing, Known, OutgoingRequest, RequestHead, Version};
 use crate::server::Client;
 use crate::server::tls::Alpn;
 use crate::upstream::tls::Unusable;
@@ -65,9 +65,10 @@ pub(super) async fn run<D: Downstream>(
                 record.status = 499;
                 return Outcome::Broken;
             }
-            Err(Stop::TooLong) => {
+            Err(Stop::Refused(status, reason)) => {
                 in_flight.report(Health::Abandoned, record.upstream_time(), worker.clock.now());
-                let answer = Answer { closes: true, ..Answer::new(413, "body-too-large") };
+                worker.metrics.refused.count(reason);
+                let answer = Answer { closes: true, ..Answer::new(status, reason) };
                 return answer::send(worker, exchange.down, head, &answer, &scratch.response_headers, record).await;
             }
         };
@@ -89,7 +90,19 @@ pub(super) async fn run<D: Downstream>(
 enum Stop {
     Failed(Failure),
     ClientGone,
-    TooLong,
+    /// The client is told what is wrong with its request's body.
+    Refused(u16, &'static str),
+}
+
+impl Stop {
+    /// The body of the request cannot be read to its end.
+    fn body(error: &BodyError) -> Self {
+        match error {
+            BodyError::TimedOut => Self::Refused(408, "body-timeout"),
+            BodyError::Malformed(_) => Self::Refused(400, "malformed-body"),
+            BodyError::Io(_) | BodyError::Truncated | BodyError::Reset => Self::ClientGone,
+        }
+    }
 }
 
 impl<D: Downstream> Exchange<'_, D> {
@@ -203,8 +216,10 @@ impl<D: Downstream> Exchange<'_, D> {
                     Poll::Ready(Ok(())) => {}
                     // An endpoint need not answer before it has everything, however long the client takes.
                     Poll::Pending => connection.wait_anew(),
-                    Poll::Ready(Err(FlowError::Source)) => return Poll::Ready(Err(Stop::ClientGone)),
-                    Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(Stop::TooLong)),
+                    Poll::Ready(Err(FlowError::Source(error))) => return Poll::Ready(Err(Stop::body(&error))),
+                    Poll::Ready(Err(FlowError::TooLong)) => {
+                        return Poll::Ready(Err(Stop::Refused(413, "body-too-large")));
+                    }
                     // The endpoint may have answered before it stopped reading.
                     Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
                 }

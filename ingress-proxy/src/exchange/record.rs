@@ -94,7 +94,7 @@ impl Record {
                 worker.metrics.refused.count("client-gone");
                 self.reason = Some("client-gone");
             }
-            FlowError::Source => {
+            FlowError::Source(_) => {
                 worker.metrics.upstream_failures.count("response-incomplete");
                 self.reason = Some("response-incomplete");
             }

@@ -46,8 +46,9 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         let fields = self.response_fields(scratch, cookie.as_deref());
         let body = body_length(&scratch.response, self.head.method == b"HEAD");
         record.status = scratch.response.status;
-        if self.head.websocket {
-            // What the client has sent behind its request are bytes of a tunnel that there is not.
+        if self.head.websocket || worker.is_draining() {
+            // What the client has sent behind its request are bytes of a tunnel that there is not;
+            // and on its way out the worker takes no other request.
             self.down.close_after();
         }
         if self.down.start(&OutgoingResponse { status: scratch.response.status, fields: &fields, body }).is_err() {
@@ -62,7 +63,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
                     Poll::Ready(Ok(())) | Poll::Pending => {}
                     Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
                     // It is the client that has broken off.
-                    Poll::Ready(Err(FlowError::Source)) => return Poll::Ready(Err(FlowError::Sink)),
+                    Poll::Ready(Err(FlowError::Source(_))) => return Poll::Ready(Err(FlowError::Sink)),
                     Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(FlowError::TooLong)),
                 }
             }
@@ -82,7 +83,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             }
             Err(error) => {
                 record.broken(worker, &error);
-                if matches!(error, FlowError::Source | FlowError::TooLong) {
+                if matches!(error, FlowError::Source(_) | FlowError::TooLong) {
                     // What has come is passed on, so that the end is seen for what it is: on a connection that was used before,
                     // an end without a byte would look like one of an idle connection, and the request would be sent again.
                     let _ = poll_fn(|cx| self.down.poll_flush(cx)).await;

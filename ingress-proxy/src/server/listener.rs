@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::closing::Closing;
 use super::tls::{Alpn, Established, HandshakeError, TlsAcceptor};
 use super::{Client, h1, h2, proxy_protocol, relay};
 use crate::io::Io;
@@ -23,6 +24,11 @@ use crate::worker::Worker;
 const BACKLOG: i32 = 4_096;
 /// How long nothing is accepted when the process has no file descriptors left.
 const OUT_OF_FILES: Duration = Duration::from_millis(50);
+
+/// How much the system holds for a client beyond what is on its way, which clients inherit from their listener: without a bound
+/// it would be megabytes for each client that asks for much and reads nothing.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
 
 /// A socket of one worker.
 #[derive(Debug)]
@@ -44,6 +50,8 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     if address.is_ipv6() {
         // The IPv4 side has a socket of its own.
         socket.set_only_v6(true)?;
@@ -64,6 +72,7 @@ pub(crate) async fn accept(
     let name = format!("listener {}", socket.local_addr()?);
     let mut number = 0_u64;
     let mut has_failed = false;
+    let mut closing = None;
     loop {
         let now = *phase.borrow();
         let accepted = match now {
@@ -73,10 +82,12 @@ pub(crate) async fn accept(
                 _ = phase.changed() => continue,
             },
             Phase::Draining(until) if Instant::now() < until => {
+                let closing = closing.get_or_insert_with(|| Closing::begin(&socket));
                 // However many come now, those that are there are served too.
                 tokio::task::yield_now().await;
                 match accepted_already(&socket).transpose() {
                     Some(accepted) => accepted,
+                    None if closing.wait().await => continue,
                     None => return Ok(()),
                 }
             }
@@ -243,5 +254,18 @@ async fn proxied(tcp: &TcpStream) -> io::Result<proxy_protocol::Header> {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         before = length;
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_inherit_how_much_is_held_for_them() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = SockRef::from(&listener).accept().unwrap().0;
+        assert_eq!(accepted.tcp_notsent_lowat().unwrap(), UNSENT);
     }
 }
