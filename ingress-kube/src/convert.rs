@@ -183,18 +183,21 @@ fn addresses(status: Option<&RawValue>) -> Vec<Address> {
     status.and_then(|status| status.load_balancer?.ingress).unwrap_or_default()
 }
 
-/// A whole ConfigMap.
-pub(crate) fn config_map(text: &str) -> Result<(Revision, ConfigMap), Undecodable> {
+/// The ConfigMap that was asked for.
+pub(crate) fn config_map(name: &ObjectRef, text: &str) -> Result<(Revision, ConfigMap), Undecodable> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| not_json(Kind::ConfigMap, &error))?;
     let Item { revision, content, .. } = item(Form::Whole(WireKind::ConfigMap), raw);
-    match content {
+    let mut map = match content {
         Content::Object(object) => match *object {
-            Object::ConfigMap(map) => Ok((revision, map)),
-            _ => Ok((revision, ConfigMap::default())),
+            Object::ConfigMap(map) => map,
+            _ => ConfigMap::default(),
         },
-        Content::Undecodable(why) => Err(*why),
-        Content::Ingress(_) | Content::Metadata => Ok((revision, ConfigMap::default())),
-    }
+        Content::Undecodable(why) => return Err(*why),
+        Content::Ingress(_) | Content::Metadata => ConfigMap::default(),
+    };
+    map.metadata.namespace = (*name.namespace).into();
+    map.metadata.name = (*name.name).into();
+    Ok((revision, map))
 }
 
 fn not_json(kind: Kind, error: &serde_json::Error) -> Undecodable {

@@ -40,15 +40,16 @@ mod client;
 pub mod controller;
 mod convert;
 pub mod debounce;
+mod fetch;
 mod references;
 mod resource;
 mod store;
 mod watch;
 
+pub use self::api::{Failure, Reason};
 pub use self::client::{ClientOptions, ConnectError, connect};
-pub use self::controller::{Controller, Handle, Settings, Sink, State, View};
+pub use self::controller::{Controller, Handle, SecretAccess, Settings, Sink, State, View};
 pub use self::convert::{Address, IngressRecord, SecretData};
 pub use self::resource::{Resource, Scope};
 pub use self::store::ResourceStatus;
-pub use self::api::{Failure, Reason};
 pub use self::watch::Timing;

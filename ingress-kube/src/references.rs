@@ -65,9 +65,15 @@ enum Known {
 enum Fetch {
     Idle,
     /// It is in a queue for then.
-    Queued { at: Instant, is_retry: bool },
+    Queued {
+        at: Instant,
+        is_retry: bool,
+    },
     /// It is being read; it may have changed since.
-    Running { ticket: Ticket, again: bool },
+    Running {
+        ticket: Ticket,
+        again: bool,
+    },
 }
 
 /// Tells one attempt to read an object from every other.
@@ -147,7 +153,13 @@ impl References {
     }
 
     /// Takes the answer for an object.
-    pub(crate) fn answer<T>(&mut self, name: &ObjectRef, ticket: Ticket, answer: Answer<T>, now: Instant) -> Outcome<T> {
+    pub(crate) fn answer<T>(
+        &mut self,
+        name: &ObjectRef,
+        ticket: Ticket,
+        answer: Answer<T>,
+        now: Instant,
+    ) -> Outcome<T> {
         self.fetching -= 1;
         // Nobody needs it any more.
         let Some(wanted) = self.wanted.get_mut(name) else { return Outcome::Same };
@@ -213,6 +225,13 @@ impl References {
         names.map(|name| Box::from(&*name.namespace)).collect()
     }
 
+    /// How many objects in a scope have been read.
+    pub(crate) fn count(&self, resource: Resource, scope: &Scope) -> usize {
+        let kinds = resource.kinds();
+        let inside = self.wanted.iter().filter(|(name, _)| kinds.contains(&name.kind) && is_inside(name, scope));
+        inside.filter(|(_, wanted)| matches!(wanted.known, Known::Present(_))).count()
+    }
+
     /// Takes what a watch of metadata says. Returned are those that are gone.
     pub(crate) fn take(&mut self, resource: Resource, scope: &Scope, event: &Event, now: Instant) -> Vec<ObjectRef> {
         let Some(kind) = resource.kinds().first().copied() else { return Vec::new() };
@@ -246,12 +265,7 @@ impl References {
     }
 
     fn in_scope(&self, kind: Kind, scope: &Scope) -> Vec<ObjectRef> {
-        let names = self.wanted.keys().filter(|name| name.kind == kind);
-        let is_inside = |name: &ObjectRef| match scope {
-            Scope::Cluster => true,
-            Scope::Namespace(namespace) => *name.namespace == **namespace,
-        };
-        names.filter(|name| is_inside(name)).cloned().collect()
+        self.wanted.keys().filter(|name| name.kind == kind && is_inside(name, scope)).cloned().collect()
     }
 
     fn seen(&mut self, kind: Kind, item: &Item, now: Instant) {
@@ -310,6 +324,13 @@ impl References {
             let queue = if is_retry { &mut self.retries } else { &mut self.queue };
             queue.remove(&(at, name.clone()));
         }
+    }
+}
+
+fn is_inside(name: &ObjectRef, scope: &Scope) -> bool {
+    match scope {
+        Scope::Cluster => true,
+        Scope::Namespace(namespace) => *name.namespace == **namespace,
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) struct Store {
     hidden: BTreeMap<Key, Hidden>,
     /// The namespaces that are selected; none if all are.
     selected: Option<BTreeSet<Arc<str>>>,
+    no_external_names: bool,
     is_changed: bool,
 }
 
@@ -76,8 +77,8 @@ struct Hidden {
 }
 
 impl Store {
-    /// A store that waits for these subjects.
-    pub(crate) fn new<'s>(subjects: impl IntoIterator<Item = &'s Subject>) -> Self {
+    /// A store that waits for these subjects, in which Services of type ExternalName may have to lead nowhere.
+    pub(crate) fn new<'s>(subjects: impl IntoIterator<Item = &'s Subject>, no_external_names: bool) -> Self {
         let watched = |subject: &Subject| Watched {
             scope: subject.scope.clone(),
             status: ResourceStatus::default(),
@@ -92,6 +93,7 @@ impl Store {
             resources,
             ingresses: Arc::default(),
             hidden: BTreeMap::new(),
+            no_external_names,
             is_changed: false,
         }
     }
@@ -175,10 +177,9 @@ impl Store {
             watched.status.objects = watched.objects.len();
             &watched.status
         });
-        let is_different =
-            |status: &ResourceStatus, before: &ResourceStatus| {
-                status.is_complete != before.is_complete || status.failure != before.failure
-            };
+        let is_different = |status: &ResourceStatus, before: &ResourceStatus| {
+            status.is_complete != before.is_complete || status.failure != before.failure
+        };
         status.zip(before).is_some_and(|(status, before)| is_different(status, &before))
     }
 
@@ -211,9 +212,7 @@ impl Store {
 
     fn apply(&mut self, resource: Resource, item: Item) {
         let known = self.known(resource, &item.key);
-        if known.is_none_or(|known| {
-            known.revision != item.revision && !item.revision.is_before(&known.revision)
-        }) {
+        if known.is_none_or(|known| known.revision != item.revision && !item.revision.is_before(&known.revision)) {
             self.insert(resource, item);
         }
     }
@@ -230,7 +229,13 @@ impl Store {
                 self.give_ingress(&key, object, addresses, &revision);
                 KnownContent::Given(Kind::Ingress)
             }
-            Content::Object(object) => {
+            Content::Object(mut object) => {
+                if let Object::Service(service) = &mut *object
+                    && self.no_external_names
+                    && service.is_external_name()
+                {
+                    service.spec.external_name = Box::default();
+                }
                 let kind = object.kind();
                 self.inputs.insert(*object);
                 self.is_changed = true;

@@ -15,11 +15,11 @@ use kube::Client;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-pub use self::reach::Reach;
 use self::pause::Pause;
+pub(crate) use self::reach::Reach;
 use self::wire::{Frame, Lines, Page};
 use crate::api::{self, METADATA, METADATA_LIST, WHOLE};
-pub use crate::api::{Failure, Reason};
+use crate::api::{Failure, Reason};
 use crate::convert::Item;
 use crate::resource::{Form, Resource, Scope, Version, escaped};
 

@@ -6,6 +6,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ingress_core::model::{CertificateState, CloudCertificate, Metadata, Secret};
+use ingress_core::object::ObjectRef;
 use serde::Deserialize;
 
 use super::Revision;
@@ -56,26 +57,24 @@ pub(crate) struct WireSecret {
 #[derive(Deserialize)]
 struct Wire {
     #[serde(default)]
-    metadata: Option<Metadata>,
-    #[serde(default)]
     data: Option<BTreeMap<Box<str>, Option<Box<str>>>>,
 }
 
 impl WireSecret {
-    /// Reads a Secret. What is not base64 is left out: the server stores no such thing.
+    /// Reads the Secret that was asked for. What is not base64 is left out: the server stores no such thing.
     ///
     /// # Errors
     ///
     /// The decoder's; its message may quote a value, so it is for nobody to see.
-    pub(crate) fn read(text: &str) -> Result<Self, serde_json::Error> {
-        let Wire { metadata, data } = serde_json::from_str(text)?;
+    pub(crate) fn read(name: &ObjectRef, text: &str) -> Result<Self, serde_json::Error> {
+        let Wire { data } = serde_json::from_str(text)?;
         let raw: &serde_json::value::RawValue = serde_json::from_str(text)?;
         let revision = super::item(crate::resource::Form::Metadata, raw).revision;
         let bytes = data.unwrap_or_default().into_iter();
         let bytes = bytes.filter_map(|(key, text)| Some((key, STANDARD.decode(&*text.unwrap_or_default()).ok()?)));
-        // Annotations may have a copy of the data; labels are of no use.
-        let Metadata { name, namespace, uid, .. } = metadata.unwrap_or_default();
-        let metadata = Metadata { name, namespace, uid, ..Metadata::default() };
+        // Annotations may have a copy of the data, and routing asks for none of them.
+        let (namespace, name) = ((*name.namespace).into(), (*name.name).into());
+        let metadata = Metadata { name, namespace, uid: revision.uid.clone(), ..Metadata::default() };
         Ok(Self { revision, metadata, data: bytes.collect() })
     }
 

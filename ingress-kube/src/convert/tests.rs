@@ -6,6 +6,10 @@ fn read(form: Form, text: &str) -> Item {
     item(form, serde_json::from_str(text).unwrap())
 }
 
+fn name(kind: Kind) -> ObjectRef {
+    ObjectRef::new(kind, "shop", "a")
+}
+
 fn ingress(text: &str) -> Item {
     read(Form::Whole(WireKind::Ingress), text)
 }
@@ -51,7 +55,7 @@ fn nonsense_in_one_part_does_not_hide_another() {
         let Content::Ingress(content) = item.content else { panic!("{status}") };
         assert_eq!(content.1, []);
     }
-    for text in ["[]", "3", "null", r#"{"metadata": 3}"#, r#"{"metadata": {"name": 3}}"#] {
+    for text in ["3", "null", r#"{"metadata": 3}"#, r#"{"metadata": {"name": 3}}"#] {
         let item = ingress(text);
         assert_eq!(&*item.key.name, "");
         assert!(matches!(item.content, Content::Undecodable(_)), "{text}");
@@ -85,7 +89,7 @@ fn a_secret_gives_its_bytes_once() {
         "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "private"}, "labels": {"a": "b"}},
         "data": {"tls.crt": "eHk=", "tls.key": "***", "none": null,
         "qcloud_cert_id": "cnNhMSwgZWNjMiw="}, "type": "kubernetes.io/tls"}"#;
-    let secret = WireSecret::read(text).unwrap();
+    let secret = WireSecret::read(&name(Kind::Secret), text).unwrap();
     assert_eq!(&*secret.revision.version, "3");
     assert_eq!((secret.data.get("tls.crt"), secret.data.get("tls.key")), (Some(&b"xy"[..]), None));
     assert_eq!(format!("{:?}", secret.data), r#"{"none", "qcloud_cert_id", "tls.crt"}"#);
@@ -94,15 +98,18 @@ fn a_secret_gives_its_bytes_once() {
     assert_eq!(record.keys.len(), 3);
     let certificates: Vec<&str> = record.cloud.as_ref().unwrap().certificates.iter().map(|id| &**id).collect();
     assert_eq!(certificates, ["rsa1", "ecc2"]);
-    assert!(WireSecret::read("[]").is_err());
+    assert!(WireSecret::read(&name(Kind::Secret), "[3]").is_err());
 }
 
 #[test]
 fn a_config_map_is_texts() {
-    let (revision, map) =
-        config_map(r#"{"metadata": {"name": "a", "resourceVersion": "4"}, "data": {"k": "v"}}"#).unwrap();
+    let (revision, map) = config_map(
+        &name(Kind::ConfigMap),
+        r#"{"metadata": {"name": "a", "resourceVersion": "4"}, "data": {"k": "v"}}"#,
+    )
+    .unwrap();
     assert_eq!((&*revision.version, map.data.len()), ("4", 1));
-    let error = config_map(r#"{"data": {"k": 3}}"#).unwrap_err();
+    let error = config_map(&name(Kind::ConfigMap), r#"{"data": {"k": 3}}"#).unwrap_err();
     assert_eq!((error.kind, error.field.to_string()), (Kind::ConfigMap, "data.k".to_owned()));
-    assert!(config_map("{").is_err());
+    assert!(config_map(&name(Kind::ConfigMap), "{").is_err());
 }

@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 /// Shared by everybody who talks to one API server.
 #[derive(Clone, Debug)]
-pub struct Reach {
+pub(crate) struct Reach {
     answers: watch::Sender<u64>,
     seen: watch::Receiver<u64>,
 }

@@ -72,8 +72,7 @@ struct WireEvent<'a> {
 
 impl Frame {
     pub(crate) fn read(line: &[u8], form: Form) -> Result<Self, Failure> {
-        let event: WireEvent<'_> =
-            serde_json::from_slice(line).map_err(|error| not_understood("an event", &error))?;
+        let event: WireEvent<'_> = serde_json::from_slice(line).map_err(|error| not_understood("an event", &error))?;
         let item = |form| {
             let item = convert::item(form, event.object);
             if item.revision.version.is_empty() {
