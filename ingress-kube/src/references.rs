@@ -272,6 +272,10 @@ impl References {
         let name = item.key.reference(kind);
         let Some(wanted) = self.wanted.get_mut(&name) else { return };
         wanted.seen = Some(item.revision.clone());
+        if let Fetch::Running { .. } = wanted.fetch {
+            // The answer may be this very state.
+            return;
+        }
         let is_known = match &wanted.known {
             Known::Present(known) => *known == item.revision || item.revision.is_before(known),
             Known::Unanswered | Known::Absent | Known::Unreadable => false,
