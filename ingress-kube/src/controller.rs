@@ -16,6 +16,8 @@ use ingress_core::compiler::Compiler;
 use ingress_core::diagnostic::Diagnostics;
 use ingress_core::model::{CertificateState, Metadata, Object, Secret};
 use ingress_core::object::{Kind, ObjectRef};
+use ingress_core::path::PathPolicy;
+use ingress_core::policy::{DefaultBackend, RouteTable, Target};
 use ingress_core::publish::{Publisher, Reader};
 use ingress_core::snapshot::Snapshot;
 use kube::Client;
@@ -117,6 +119,8 @@ impl<S: Sink> Controller<S> {
         // Of these everything that is needed is read before it counts.
         store.inputs_mut().set_complete(Kind::Secret);
         store.inputs_mut().set_complete(Kind::ConfigMap);
+        let mut publisher = Publisher::default();
+        publisher.publish(Arc::new(Snapshot::new(nothing_known())));
         Self {
             client,
             compiler: Compiler::new(settings.engine.clone()),
@@ -128,7 +132,7 @@ impl<S: Sink> Controller<S> {
             references,
             by_reference: BTreeMap::new(),
             claimed: Arc::default(),
-            publisher: Publisher::default(),
+            publisher,
             held: None,
             in_force: None,
             findings: Arc::default(),
@@ -140,7 +144,7 @@ impl<S: Sink> Controller<S> {
         }
     }
 
-    /// A reader of the snapshots; every request gets 404 before the first.
+    /// A reader of the snapshots; every request gets 503 before the first.
     #[must_use]
     pub fn reader(&self) -> Reader {
         self.publisher.reader()
@@ -386,6 +390,13 @@ impl<S: Sink> Controller<S> {
         self.sink.in_force(State { snapshot: view.snapshot.as_ref(), findings: &view.findings, failing });
         self.views.send_replace(Arc::new(view));
     }
+}
+
+/// What is decided before anything is known.
+fn nothing_known() -> RouteTable {
+    let target = Target::respond(503, "starting");
+    let default = DefaultBackend { target, origin: None, path_policy: PathPolicy::default() };
+    RouteTable { default_backend: Some(Arc::new(default)), ..RouteTable::default() }
 }
 
 /// What is watched all the time.
