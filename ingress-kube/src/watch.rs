@@ -27,7 +27,7 @@ use crate::resource::{Form, Resource, Scope, Version, escaped};
 const MOST_EXPIRED_LISTS: u32 = 3;
 
 /// How often a watch may fail at one place before everything is listed again.
-const MOST_FAILED_WATCHES: u32 = 5;
+const MOST_STUCK_WATCHES: u32 = 5;
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,10 +95,21 @@ pub(crate) struct Watch {
     reach: Reach,
     events: mpsc::Sender<(Subject, Event)>,
     pause: Pause,
+    /// Whether it has been told that the server cannot be asked.
+    is_failing: bool,
 }
 
 /// Nobody wants to know any more.
 struct Unwanted;
+
+/// What came of a watch.
+struct Watched {
+    end: End,
+    /// Whether the server let it in.
+    was_open: bool,
+    /// Whether anything came.
+    has_events: bool,
+}
 
 /// How a watch ended.
 enum End {
@@ -106,8 +117,14 @@ enum End {
     Expired,
     /// Some other failure.
     Failed(Failure),
-    /// In order, or after some events: to be resumed at once.
+    /// In order.
     Closed,
+}
+
+impl End {
+    fn of(failure: Failure) -> Self {
+        if failure.reason == Reason::Expired { Self::Expired } else { Self::Failed(failure) }
+    }
 }
 
 impl Watch {
@@ -118,7 +135,7 @@ impl Watch {
         reach: Reach,
         events: mpsc::Sender<(Subject, Event)>,
     ) -> Self {
-        Self { client, subject, timing, reach, events, pause: Pause::new(timing) }
+        Self { client, subject, timing, reach, events, pause: Pause::new(timing), is_failing: false }
     }
 
     /// Until nobody receives the events any more.
@@ -144,6 +161,7 @@ impl Watch {
             match self.list_once(page).await {
                 Ok((version, items, place)) => {
                     self.reach.reached();
+                    self.is_failing = false;
                     self.tell(Event::Replaced(items)).await?;
                     return Ok((version, place));
                 }
@@ -194,13 +212,14 @@ impl Watch {
 
     /// Watches until the server has forgotten the place.
     async fn watch(&mut self, version: Version, mut place: Box<str>) -> Result<(), Unwanted> {
-        let mut failed = 0;
+        // Attempts in a row that were not even let in, and those that led no further.
+        let (mut shut_out, mut stuck) = (0, 0);
         loop {
             let began = Instant::now();
-            let (end, has_events) = self.watch_once(version, &mut place, failed > 0).await?;
-            if has_events || began.elapsed() >= self.timing.tolerance {
+            let Watched { end, was_open, has_events } = self.watch_once(version, &mut place).await?;
+            if has_events || (was_open && began.elapsed() >= self.timing.tolerance) {
                 self.pause.reset();
-                failed = 0;
+                stuck = 0;
             }
             let failure = match end {
                 End::Expired => return Ok(()),
@@ -213,25 +232,22 @@ impl Watch {
                 }
                 End::Failed(failure) => failure,
             };
-            failed += 1;
-            // A connection may break at any time; only what does not work at once again is worth a word.
-            if failed > 1 || failure.reason != Reason::Unreachable {
+            shut_out = if was_open { 0 } else { shut_out + 1 };
+            stuck += 1;
+            // A connection may break at any time; what can be opened again at once is not worth a word.
+            if shut_out > 1 || failure.reason != Reason::Unreachable {
+                self.is_failing = true;
                 self.tell(Event::Failed(failure.clone())).await?;
             }
             self.pause.wait(Some(&failure), &mut self.reach).await;
-            if failed > MOST_FAILED_WATCHES && failure.reason != Reason::Unreachable {
+            if stuck > MOST_STUCK_WATCHES && failure.reason != Reason::Unreachable {
                 return Ok(());
             }
         }
     }
 
-    /// Watches until the stream ends. Also returned is whether anything came of it.
-    async fn watch_once(
-        &mut self,
-        version: Version,
-        place: &mut Box<str>,
-        had_failed: bool,
-    ) -> Result<(End, bool), Unwanted> {
+    /// Watches until the stream ends.
+    async fn watch_once(&mut self, version: Version, place: &mut Box<str>) -> Result<Watched, Unwanted> {
         let limit = self.timing.watch + self.timing.tolerance;
         let deadline = Instant::now() + limit;
         let mut query = self.query();
@@ -246,44 +262,41 @@ impl Watch {
         let target = self.target(version, &query);
         let answer = match api::open(&self.client, &target, accept, self.timing.answer).await {
             Ok(answer) => answer,
-            Err(failure) if failure.reason == Reason::Expired => return Ok((End::Expired, false)),
-            Err(failure) => return Ok((End::Failed(failure), false)),
+            Err(failure) => return Ok(Watched { end: End::of(failure), was_open: false, has_events: false }),
         };
         self.reach.reached();
-        if had_failed {
+        if std::mem::take(&mut self.is_failing) {
             self.tell(Event::Watching).await?;
         }
-        let (mut body, mut lines, mut has_events) = (answer.into_body(), Lines::default(), false);
-        loop {
+        let mut has_events = false;
+        let mut body = answer.into_body();
+        let mut lines = Lines::default();
+        let end = 'stream: loop {
             let frame = match timeout_at(deadline, body.frame()).await {
-                Err(_) => return Ok((End::Failed(Failure::late(limit)), has_events)),
-                Ok(None) => return Ok((End::Closed, has_events)),
-                Ok(Some(Err(error))) => return Ok((End::Failed(Failure::unreachable(&error)), has_events)),
+                Err(_) => break End::Failed(Failure::late(limit)),
+                Ok(None) => break End::Closed,
+                Ok(Some(Err(error))) => break End::Failed(Failure::unreachable(&error)),
                 Ok(Some(Ok(frame))) => frame,
             };
             let Some(data) = frame.data_ref() else { continue };
             if let Err(failure) = lines.push(data) {
-                return Ok((End::Failed(failure), has_events));
+                break End::Failed(failure);
             }
             while let Some(line) = lines.next() {
-                match Frame::read(&line, version.form) {
-                    Ok(Frame::Applied(item)) => {
-                        place.clone_from(&item.revision.version);
-                        self.tell(Event::Applied(item)).await?;
-                    }
-                    Ok(Frame::Deleted(item)) => {
-                        place.clone_from(&item.revision.version);
-                        self.tell(Event::Deleted(item)).await?;
-                    }
-                    Ok(Frame::Bookmark(version)) => *place = version,
-                    Ok(Frame::Failed(failure)) if failure.reason == Reason::Expired => {
-                        return Ok((End::Expired, has_events));
-                    }
-                    Ok(Frame::Failed(failure)) | Err(failure) => return Ok((End::Failed(failure), has_events)),
-                }
+                let (version, event) = match Frame::read(&line, version.form) {
+                    Ok(Frame::Applied(item)) => (item.revision.version.clone(), Some(Event::Applied(item))),
+                    Ok(Frame::Deleted(item)) => (item.revision.version.clone(), Some(Event::Deleted(item))),
+                    Ok(Frame::Bookmark(version)) => (version, None),
+                    Ok(Frame::Failed(failure)) | Err(failure) => break 'stream End::of(failure),
+                };
+                *place = version;
                 has_events = true;
+                if let Some(event) = event {
+                    self.tell(event).await?;
+                }
             }
-        }
+        };
+        Ok(Watched { end, was_open: true, has_events })
     }
 
     fn query(&self) -> Vec<String> {
