@@ -39,7 +39,7 @@ fn one_change(criterion: &mut Criterion) {
             let host = workload.host(change * 7_919 % ROUTES);
             let path = format!("/changed-{change}");
             let changed = host.routes().skip(1).map(|(_, id)| (path.as_str(), id)).take(1);
-            inputs.insert(Object::Ingress(ingress(host, "", changed, Services::PerPath)));
+            inputs.insert(Object::Ingress(ingress(host, "", changed, Services::PerPath).into()));
             publisher.publish(compiler.compile(&inputs).snapshot);
         });
     });

@@ -117,16 +117,16 @@ pub fn inputs(routes: usize, shape: Shape, services: Services) -> Inputs {
         match shape {
             Shape::OnePath => {
                 let one = host.routes().skip(number % PREFIXES_PER_HOST).take(1);
-                inputs.insert(Object::Ingress(ingress(host, "", one, services)));
+                inputs.insert(Object::Ingress(ingress(host, "", one, services).into()));
             }
             Shape::OnePathMerged => {
                 for (place, route) in host.routes().enumerate() {
                     let one = std::iter::once(route);
-                    inputs.insert(Object::Ingress(ingress(host, &format!("-{place}"), one, services)));
+                    inputs.insert(Object::Ingress(ingress(host, &format!("-{place}"), one, services).into()));
                 }
             }
             Shape::TenPaths => {
-                inputs.insert(Object::Ingress(ingress(host, "", host.routes(), services)));
+                inputs.insert(Object::Ingress(ingress(host, "", host.routes(), services).into()));
             }
         }
     }

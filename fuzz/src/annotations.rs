@@ -94,7 +94,7 @@ impl Script {
     /// The objects, with this Ingress or without it.
     fn inputs(&self, is_alone: bool) -> Inputs {
         let config_map = |namespace, name, data: &Pairs| {
-            Object::ConfigMap(ConfigMap { metadata: metadata(namespace, name), data: data.clone() })
+            Object::ConfigMap(ConfigMap { metadata: metadata(namespace, name), data: data.clone() }.into())
         };
         let keys = ["auth", "ca.crt"].map(Into::into).into();
         let certificate = CertificateState::Usable { dns_names: vec!["a.example".into()] };
@@ -106,14 +106,14 @@ impl Script {
         let mut objects = vec![
             config_map("n", "extra", &self.extra),
             config_map("n", "settings", &self.settings),
-            Object::Secret(secret),
-            Object::Ingress(neighbour),
+            Object::Secret(secret.into()),
+            Object::Ingress(neighbour.into()),
         ];
         if !is_alone {
             let paths = self.paths.iter().map(|(kind, path)| (path.clone(), *kind)).collect();
             let mut ingress = ingress("n", "a.example", paths);
             ingress.metadata.annotations = self.annotations.clone();
-            objects.push(Object::Ingress(ingress));
+            objects.push(Object::Ingress(ingress.into()));
         }
         objects.into_iter().collect()
     }

@@ -36,28 +36,30 @@ pub use secret::{CertificateState, CloudCertificate, Secret};
 pub use service::{Service, ServicePort, ServiceSpec, TargetPort};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 
+use std::sync::Arc;
+
 use crate::object::{Kind, ObjectRef};
 
-/// One decoded object.
+/// One decoded object, which is cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Object {
     /// An Ingress of any API version.
-    Ingress(Ingress),
+    Ingress(Arc<Ingress>),
     /// An IngressClass.
-    IngressClass(IngressClass),
+    IngressClass(Arc<IngressClass>),
     /// A Service.
-    Service(Service),
+    Service(Arc<Service>),
     /// An EndpointSlice.
-    EndpointSlice(EndpointSlice),
+    EndpointSlice(Arc<EndpointSlice>),
     /// An Endpoints object.
-    Endpoints(Endpoints),
+    Endpoints(Arc<Endpoints>),
     /// A Secret without its key bytes.
-    Secret(Secret),
+    Secret(Arc<Secret>),
     /// A ConfigMap.
-    ConfigMap(ConfigMap),
+    ConfigMap(Arc<ConfigMap>),
     /// A Node.
-    Node(Node),
+    Node(Arc<Node>),
 }
 
 impl Object {
@@ -94,14 +96,14 @@ impl Object {
     /// The object's metadata, to fill in a namespace.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         match self {
-            Self::Ingress(object) => &mut object.metadata,
-            Self::IngressClass(object) => &mut object.metadata,
-            Self::Service(object) => &mut object.metadata,
-            Self::EndpointSlice(object) => &mut object.metadata,
-            Self::Endpoints(object) => &mut object.metadata,
-            Self::Secret(object) => &mut object.metadata,
-            Self::ConfigMap(object) => &mut object.metadata,
-            Self::Node(object) => &mut object.metadata,
+            Self::Ingress(object) => &mut Arc::make_mut(object).metadata,
+            Self::IngressClass(object) => &mut Arc::make_mut(object).metadata,
+            Self::Service(object) => &mut Arc::make_mut(object).metadata,
+            Self::EndpointSlice(object) => &mut Arc::make_mut(object).metadata,
+            Self::Endpoints(object) => &mut Arc::make_mut(object).metadata,
+            Self::Secret(object) => &mut Arc::make_mut(object).metadata,
+            Self::ConfigMap(object) => &mut Arc::make_mut(object).metadata,
+            Self::Node(object) => &mut Arc::make_mut(object).metadata,
         }
     }
 

@@ -4,6 +4,7 @@ mod buffers;
 mod clock;
 mod current;
 mod random;
+mod routes;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -15,8 +16,10 @@ use ingress_core::publish::CachedReader;
 
 pub use self::buffers::{Buffer, Buffers};
 pub use self::clock::{Clock, Timer};
-pub use self::current::{Current, RouteState};
+pub use self::current::Current;
 pub use self::random::Random;
+pub use self::routes::RouteState;
+use self::routes::Routes;
 use crate::config::Config;
 use crate::h2::client::ClientSettings;
 use crate::observe::access_log::Logger;
@@ -48,6 +51,7 @@ pub struct Worker {
     http2_tls: Rc<ClientSettings>,
     reader: RefCell<CachedReader>,
     current: RefCell<Rc<Current>>,
+    routes: Routes,
     groups: RefCell<HashMap<Arc<BackendRef>, Held, ahash::RandomState>>,
     /// Endpoints that this worker has told to be down.
     down: RefCell<Vec<Rc<Endpoint>>>,
@@ -105,6 +109,7 @@ impl Worker {
             own,
             reader: RefCell::new(reader),
             current: RefCell::new(current),
+            routes: Routes::default(),
             groups: RefCell::default(),
             down: RefCell::default(),
             errors,
@@ -154,10 +159,11 @@ impl Worker {
         group
     }
 
-    /// Forgets backends that no snapshot in use has asked for lately, and closes idle connections that are over.
+    /// Forgets routes that no snapshot has and backends that none in use has asked for lately, and closes idle connections that are over.
     pub fn sweep(&self) {
         // A snapshot that is no longer in force goes with its last request.
         drop(self.current());
+        self.routes.sweep();
         let now = self.clock.now();
         self.down.borrow_mut().retain(|endpoint| !endpoint.is_gone());
         self.groups.borrow_mut().retain(|_, held| {

@@ -163,7 +163,9 @@ fn decode_node(wire: WireKind, node: &Node) -> Result<(Object, Option<SecretData
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(&json, &mut track);
     let decoded = match wire {
-        WireKind::Secret => secret::decode(deserializer).map(|(secret, data)| (Object::Secret(secret), Some(data))),
+        WireKind::Secret => {
+            secret::decode(deserializer).map(|(secret, data)| (Object::Secret(Arc::new(secret)), Some(data)))
+        }
         wire => decode(wire, deserializer).map(|object| (object, None)),
     };
     decoded.map_err(|error| {

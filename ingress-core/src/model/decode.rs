@@ -1,5 +1,7 @@
 //! From `apiVersion` and `kind` to a record.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer};
 
 use super::legacy::LegacyIngress;
@@ -111,14 +113,14 @@ pub fn recognise(api_version: &str, kind: &str) -> Recognition {
 /// decode because it must not see key bytes.
 pub fn decode<'de, D: Deserializer<'de>>(wire: WireKind, deserializer: D) -> Result<Object, D::Error> {
     Ok(match wire {
-        WireKind::Ingress => Object::Ingress(Ingress::deserialize(deserializer)?),
-        WireKind::LegacyIngress => Object::Ingress(LegacyIngress::deserialize(deserializer)?.into()),
-        WireKind::IngressClass => Object::IngressClass(IngressClass::deserialize(deserializer)?),
-        WireKind::Service => Object::Service(Service::deserialize(deserializer)?),
-        WireKind::EndpointSlice => Object::EndpointSlice(EndpointSlice::deserialize(deserializer)?),
-        WireKind::Endpoints => Object::Endpoints(Endpoints::deserialize(deserializer)?),
-        WireKind::ConfigMap => Object::ConfigMap(ConfigMap::deserialize(deserializer)?),
-        WireKind::Node => Object::Node(Node::deserialize(deserializer)?),
+        WireKind::Ingress => Object::Ingress(Arc::new(Ingress::deserialize(deserializer)?)),
+        WireKind::LegacyIngress => Object::Ingress(Arc::new(LegacyIngress::deserialize(deserializer)?.into())),
+        WireKind::IngressClass => Object::IngressClass(Arc::new(IngressClass::deserialize(deserializer)?)),
+        WireKind::Service => Object::Service(Arc::new(Service::deserialize(deserializer)?)),
+        WireKind::EndpointSlice => Object::EndpointSlice(Arc::new(EndpointSlice::deserialize(deserializer)?)),
+        WireKind::Endpoints => Object::Endpoints(Arc::new(Endpoints::deserialize(deserializer)?)),
+        WireKind::ConfigMap => Object::ConfigMap(Arc::new(ConfigMap::deserialize(deserializer)?)),
+        WireKind::Node => Object::Node(Arc::new(Node::deserialize(deserializer)?)),
         WireKind::Secret => {
             return Err(serde::de::Error::custom("a Secret is decoded by the adapter that holds its key"));
         }

@@ -67,7 +67,7 @@ impl Inputs {
                     let service = ObjectRef::new(Kind::Service, Arc::clone(&reference.namespace), service);
                     self.slices_of.entry(service).or_default().insert(Arc::clone(&reference));
                 }
-                self.slices.insert(Arc::clone(&reference), Arc::new(object));
+                self.slices.insert(Arc::clone(&reference), object);
                 existed
             }
         };
@@ -246,8 +246,8 @@ impl Inputs {
     }
 }
 
-fn replace<T>(map: &mut BTreeMap<Arc<ObjectRef>, Arc<T>>, reference: &Arc<ObjectRef>, object: T) -> bool {
-    map.insert(Arc::clone(reference), Arc::new(object)).is_some()
+fn replace<T>(map: &mut BTreeMap<Arc<ObjectRef>, Arc<T>>, reference: &Arc<ObjectRef>, object: Arc<T>) -> bool {
+    map.insert(Arc::clone(reference), object).is_some()
 }
 
 impl Extend<Object> for Inputs {

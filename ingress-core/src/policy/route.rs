@@ -233,6 +233,11 @@ impl VirtualHost {
         self.path_policy
     }
 
+    /// The routes, to put equal parts of them in one place of memory.
+    pub(crate) fn routes_mut(&mut self) -> &mut [Route] {
+        &mut self.routes
+    }
+
     /// The routes, most preferred first: the first that matches is the one that answers.
     #[must_use]
     pub fn routes(&self) -> &[Route] {

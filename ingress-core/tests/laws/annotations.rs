@@ -78,13 +78,13 @@ fn attacker(name: &'static str) -> impl Strategy<Value = Ingress> {
 }
 
 fn config_map(namespace: &str, name: &str, data: BTreeMap<Box<str>, Box<str>>) -> Object {
-    Object::ConfigMap(ConfigMap { metadata: metadata(namespace, name), data })
+    Object::ConfigMap(ConfigMap { metadata: metadata(namespace, name), data }.into())
 }
 
 fn secret(namespace: &str) -> Object {
     let certificate = CertificateState::Usable { dns_names: vec!["hostile.test".into()] };
     let keys = ["auth", "ca.crt", "tls.crt"].map(Into::into).into();
-    Object::Secret(Secret { metadata: metadata(namespace, "users"), certificate, keys, cloud: None })
+    Object::Secret(Secret { metadata: metadata(namespace, "users"), certificate, keys, cloud: None }.into())
 }
 
 fn options(dialects: Dialects) -> Options {
@@ -214,7 +214,7 @@ fn a_canary_of_what_everybody_shares_gets_nothing() {
     let of = |namespace: &str, host: &str, path: &str, annotations: &[(&str, &str)]| {
         let name = path.trim_start_matches('/');
         let metadata = Metadata { annotations: pairs(PREFIX, annotations), ..metadata(namespace, &format!("i{name}")) };
-        Object::Ingress(ingress(metadata, host, vec![(path.into(), "Prefix")]))
+        Object::Ingress(ingress(metadata, host, vec![(path.into(), "Prefix")]).into())
     };
     let canary = [("canary", "true"), ("canary-weight", "100")];
     let objects = [
@@ -240,7 +240,7 @@ proptest! {
         settings in btree_map(select(&SETTINGS[..]).prop_map(Box::from), value(), 0..6),
         extra in btree_map("[A-Za-z-]{1,8}".prop_map(String::into_boxed_str), value(), 0..3),
     ) {
-        let objects = [Object::Ingress(attackers.0), Object::Ingress(attackers.1), secret("hostile")];
+        let objects = [Object::Ingress(attackers.0.into()), Object::Ingress(attackers.1.into()), secret("hostile")];
         let maps = [config_map("hostile", "extra", extra), config_map("control", "settings", settings)];
         let inputs: Inputs = objects.into_iter().chain(maps).collect();
         for dialects in every_dialect() {
@@ -273,8 +273,8 @@ proptest! {
         options.default_backend = default.then(|| BackendRef::new("ns1".into(), "s1".into(), PortRef::Number(80)));
         let alone: Inputs = world.into_iter().collect();
         let mut together = alone.clone();
-        together.insert(Object::Ingress(attackers.0));
-        together.insert(Object::Ingress(attackers.1));
+        together.insert(Object::Ingress(attackers.0.into()));
+        together.insert(Object::Ingress(attackers.1.into()));
         let (before, after) = (Snapshot::new(lower(&alone, &options).0), Snapshot::new(lower(&together, &options).0));
         let table = before.table();
         for seed in &seeds {

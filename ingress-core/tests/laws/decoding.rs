@@ -58,14 +58,14 @@ proptest! {
         config_map in config_map(),
         node in node(),
     ) {
-        prop_assert_eq!(decoded(WireKind::Ingress, &printed(&ingress)), Object::Ingress(ingress.clone()));
-        prop_assert_eq!(decoded(WireKind::LegacyIngress, &legacy(&ingress).to_string()), Object::Ingress(ingress));
-        prop_assert_eq!(decoded(WireKind::IngressClass, &printed(&class)), Object::IngressClass(class));
-        prop_assert_eq!(decoded(WireKind::Service, &printed(&service)), Object::Service(service));
-        prop_assert_eq!(decoded(WireKind::EndpointSlice, &printed(&slice)), Object::EndpointSlice(slice));
-        prop_assert_eq!(decoded(WireKind::Endpoints, &printed(&endpoints)), Object::Endpoints(endpoints));
-        prop_assert_eq!(decoded(WireKind::ConfigMap, &printed(&config_map)), Object::ConfigMap(config_map));
-        prop_assert_eq!(decoded(WireKind::Node, &printed(&node)), Object::Node(node));
+        prop_assert_eq!(decoded(WireKind::Ingress, &printed(&ingress)), Object::Ingress(ingress.clone().into()));
+        prop_assert_eq!(decoded(WireKind::LegacyIngress, &legacy(&ingress).to_string()), Object::Ingress(ingress.into()));
+        prop_assert_eq!(decoded(WireKind::IngressClass, &printed(&class)), Object::IngressClass(class.into()));
+        prop_assert_eq!(decoded(WireKind::Service, &printed(&service)), Object::Service(service.into()));
+        prop_assert_eq!(decoded(WireKind::EndpointSlice, &printed(&slice)), Object::EndpointSlice(slice.into()));
+        prop_assert_eq!(decoded(WireKind::Endpoints, &printed(&endpoints)), Object::Endpoints(endpoints.into()));
+        prop_assert_eq!(decoded(WireKind::ConfigMap, &printed(&config_map)), Object::ConfigMap(config_map.into()));
+        prop_assert_eq!(decoded(WireKind::Node, &printed(&node)), Object::Node(node.into()));
     }
 
     /// The years that RFC 3339 can write.

@@ -132,7 +132,7 @@ proptest! {
         let brings_default = hostile.spec.default_backend.is_some();
         let alone: Inputs = world.into_iter().collect();
         let mut together = alone.clone();
-        together.insert(Object::Ingress(hostile));
+        together.insert(Object::Ingress(hostile.into()));
         let (before, said_before) = lower(&alone, &options);
         let (after, said_after) = lower(&together, &options);
         let (before, after) = (Snapshot::new(before), Snapshot::new(after));
@@ -163,7 +163,7 @@ proptest! {
 
     #[test]
     fn a_finding_is_about_the_object_and_has_a_page(hostile in ingress()) {
-        let inputs: Inputs = [Object::Ingress(hostile)].into_iter().collect();
+        let inputs: Inputs = [Object::Ingress(hostile.into())].into_iter().collect();
         let (table, findings) = lower(&inputs, &Options::default());
         let _ = table.to_string();
         for finding in findings.iter() {
@@ -176,7 +176,7 @@ proptest! {
     /// [`Diagnostic::message`](ingress_core::diagnostic::Diagnostic) promises one line.
     #[test]
     fn a_message_is_one_line(hostile in ingress()) {
-        let inputs: Inputs = [Object::Ingress(hostile)].into_iter().collect();
+        let inputs: Inputs = [Object::Ingress(hostile.into())].into_iter().collect();
         for finding in &lower(&inputs, &Options::default()).1 {
             prop_assert!(!finding.message.contains(char::is_control), "{:?}", finding.message);
         }

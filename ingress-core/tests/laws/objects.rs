@@ -245,14 +245,14 @@ pub(super) fn node() -> impl Strategy<Value = Node> {
 /// Any object.
 pub(super) fn object() -> impl Strategy<Value = Object> {
     prop_oneof![
-        10 => ingress().prop_map(Object::Ingress),
-        2 => class().prop_map(Object::IngressClass),
-        4 => service().prop_map(Object::Service),
-        3 => slice().prop_map(Object::EndpointSlice),
-        1 => endpoints().prop_map(Object::Endpoints),
-        2 => secret().prop_map(Object::Secret),
-        1 => config_map().prop_map(Object::ConfigMap),
-        1 => node().prop_map(Object::Node),
+        10 => ingress().prop_map(|it| Object::Ingress(it.into())),
+        2 => class().prop_map(|it| Object::IngressClass(it.into())),
+        4 => service().prop_map(|it| Object::Service(it.into())),
+        3 => slice().prop_map(|it| Object::EndpointSlice(it.into())),
+        1 => endpoints().prop_map(|it| Object::Endpoints(it.into())),
+        2 => secret().prop_map(|it| Object::Secret(it.into())),
+        1 => config_map().prop_map(|it| Object::ConfigMap(it.into())),
+        1 => node().prop_map(|it| Object::Node(it.into())),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ingress_core::host::HostName;
 use ingress_core::model::{
@@ -149,8 +150,10 @@ impl Pinned {
     pub(crate) fn strip(&self, mut object: Object) -> Object {
         let keep = |port: &EndpointPort| !self.ports.contains(&port.name);
         match &mut object {
-            Object::EndpointSlice(slice) => slice.ports.retain(keep),
-            Object::Endpoints(endpoints) => endpoints.subsets.iter_mut().for_each(|subset| subset.ports.retain(keep)),
+            Object::EndpointSlice(slice) => Arc::make_mut(slice).ports.retain(keep),
+            Object::Endpoints(endpoints) => {
+                Arc::make_mut(endpoints).subsets.iter_mut().for_each(|subset| subset.ports.retain(keep))
+            }
             _ => {}
         }
         object

@@ -377,7 +377,7 @@ impl<S: Sink> FileSource<S> {
                     pinned.extend(self.pins.service_of(&given.object).cloned());
                     let mut object = self.as_allowed(given.object.clone());
                     if let (Object::Secret(secret), Some(names)) = (&mut object, kept.get(reference)) {
-                        secret.certificate = CertificateState::Usable { dns_names: names.clone() };
+                        Arc::make_mut(secret).certificate = CertificateState::Usable { dns_names: names.clone() };
                     }
                     self.inputs.insert(object);
                 }
@@ -395,7 +395,7 @@ impl<S: Sink> FileSource<S> {
     /// Puts the endpoints of the command line in place of those of the manifests.
     fn pin(&mut self, service: &ObjectRef) {
         let written = match self.store.get(service).map(|given| &given.object) {
-            Some(Object::Service(service)) => Some(service),
+            Some(Object::Service(service)) => Some(&**service),
             _ => None,
         };
         let pinned = self.pins.apply(service, written);
@@ -407,8 +407,8 @@ impl<S: Sink> FileSource<S> {
                 self.inputs.insert(pinned.strip(given.object.clone()));
             }
         }
-        self.inputs.extend(pinned.slices.into_iter().map(Object::EndpointSlice));
-        self.inputs.insert(Object::Service(pinned.service));
+        self.inputs.extend(pinned.slices.into_iter().map(|slice| Object::EndpointSlice(Arc::new(slice))));
+        self.inputs.insert(Object::Service(Arc::new(pinned.service)));
     }
 
     fn as_allowed(&self, mut object: Object) -> Object {
@@ -416,7 +416,7 @@ impl<S: Sink> FileSource<S> {
             && self.no_external_names
             && service.is_external_name()
         {
-            service.spec.external_name = Box::default();
+            Arc::make_mut(service).spec.external_name = Box::default();
         }
         object
     }

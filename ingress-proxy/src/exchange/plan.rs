@@ -124,6 +124,10 @@ fn decided(
 
 /// A restriction that the proxy cannot enforce yet: its route stays closed.
 fn unenforced(forward: &Forward<'_>, request: &RequestView<'_>) -> Option<&'static str> {
+    if forward.via == Via::Passthrough {
+        // Such a connection is handed on before its requests can be seen; this one was not.
+        return Some("passthrough-without-tls-handshake");
+    }
     forward.policy?;
     // Addresses have been looked at; what is left is for somebody else to say.
     if let Some(Access { client: _, blocked: _, deny: _, allow: _, basic, external: _, satisfy: _ }) =
@@ -139,14 +143,7 @@ fn unenforced(forward: &Forward<'_>, request: &RequestView<'_>) -> Option<&'stat
     {
         return Some("limits-not-enforced");
     }
-    if forward.protocol() == Protocol::Fcgi {
-        return Some("fastcgi-not-spoken");
-    }
-    if forward.via == Via::Passthrough {
-        // Such a connection is handed on before its requests can be seen; this one was not.
-        return Some("passthrough-without-tls-handshake");
-    }
-    None
+    (forward.protocol() == Protocol::Fcgi).then_some("fastcgi-not-spoken")
 }
 
 fn redirect(redirected: &Redirected<'_>, request: &RequestView<'_>) -> Answer {

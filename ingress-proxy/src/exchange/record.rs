@@ -164,10 +164,10 @@ impl Record {
             body_bytes_sent: self.body_bytes,
             duration_us,
             request_id: &scratch.request_id,
-            namespace: &route.namespace,
-            ingress: &route.ingress,
+            namespace: route.ingress.as_ref().map(|ingress| &*ingress.namespace).unwrap_or_default(),
+            ingress: route.ingress.as_ref().map(|ingress| &*ingress.name).unwrap_or_default(),
             rule_path: &route.rule_path,
-            backend: route.backend.as_ref(),
+            backend: route.backend.as_deref(),
             canary: route.canary.as_deref(),
             attempts: attempt.as_slice(),
             tls: client.tls.map(|(protocol, cipher)| Tls {

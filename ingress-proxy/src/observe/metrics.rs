@@ -22,7 +22,7 @@ use self::control::Control;
 pub use self::control::Reload;
 pub use self::labels::{Method, RouteLabels};
 pub use self::number::{Counter, Gauge, Reasons};
-pub use self::route::{RouteCache, RouteMetrics, Sample};
+pub use self::route::{RouteMetrics, Sample};
 pub use self::worker::WorkerMetrics;
 
 /// What the figures are labelled with, and how many there may be.

@@ -61,7 +61,7 @@ pub(crate) fn one_change(routes: usize, shape: Shape, report: &dyn Fn(&Row)) -> 
         let paths = if shape == Shape::OnePath { 1 } else { PREFIXES_PER_HOST };
         let replaced = |(place, (prefix, id))| (if place == 0 { path.as_str() } else { prefix }, id);
         let changed = host.routes().enumerate().map(replaced).take(paths);
-        inputs.insert(Object::Ingress(ingress(host, "", changed, Services::PerPath)));
+        inputs.insert(Object::Ingress(ingress(host, "", changed, Services::PerPath).into()));
         let (changed, time) = timed(|| {
             let compiled = compiler.compile(&inputs);
             publisher.publish(compiled.snapshot);

@@ -25,8 +25,8 @@ const MANY: usize = 1_000;
 pub(crate) fn many(report: &dyn Fn(&Row)) -> Result<(), Error> {
     let (few, many) = ("few.example.com", "many.example.com");
     let mut inputs = Inputs::default();
-    inputs.insert(Object::Ingress(ingress("few", few, FEW)));
-    inputs.insert(Object::Ingress(ingress("many", many, MANY)));
+    inputs.insert(Object::Ingress(ingress("few", few, FEW).into()));
+    inputs.insert(Object::Ingress(ingress("many", many, MANY).into()));
     let mut options = Options::default();
     options.dialects = Dialects::only(Arc::new(Nginx::default()));
     let snapshot = Compiler::new(options).compile(&inputs).snapshot;

@@ -107,18 +107,18 @@ pub(super) mod probe {
     }
 
     pub(in super::super) fn config_map(namespace: &str, name: &str, data: Pairs<'_>) -> Object {
-        Object::ConfigMap(ConfigMap { metadata: metadata(namespace, name), data: map(data, "") })
+        Object::ConfigMap(ConfigMap { metadata: metadata(namespace, name), data: map(data, "") }.into())
     }
 
     pub(in super::super) fn service(name: &str) -> Object {
-        Object::Service(Service { metadata: metadata("shop", name), ..Service::default() })
+        Object::Service(Service { metadata: metadata("shop", name), ..Service::default() }.into())
     }
 
     /// A Secret `shop/name` with some keys, and without a certificate of its own.
     pub(in super::super) fn secret(name: &str, keys: &[&str]) -> Object {
         let certificate = CertificateState::Unusable { reason: "has no `tls.crt`".into() };
         let keys = keys.iter().map(|key| Box::from(*key)).collect();
-        Object::Secret(Secret { metadata: metadata("shop", name), certificate, keys, cloud: None })
+        Object::Secret(Secret { metadata: metadata("shop", name), certificate, keys, cloud: None }.into())
     }
 
     fn metadata(namespace: &str, name: &str) -> Metadata {

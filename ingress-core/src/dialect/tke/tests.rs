@@ -256,15 +256,18 @@ fn certificates_come_from_the_source() {
     let names = |ids: &[&str], keys: &[&str], is_usable: bool| {
         let reason = "has no `tls.crt`".into();
         let mut inputs = Inputs::default();
-        inputs.insert(Object::Secret(Secret {
-            metadata: serde_json::from_value(json!({"namespace": "default", "name": "ssl"})).expect("metadata"),
-            certificate: match is_usable {
-                true => CertificateState::Usable { dns_names: Vec::new() },
-                false => CertificateState::Unusable { reason },
-            },
-            keys: keys.iter().map(|key| (*key).into()).collect(),
-            cloud: Some(CloudCertificate { certificates: ids.iter().map(|id| (*id).into()).collect(), ca: None }),
-        }));
+        inputs.insert(Object::Secret(
+            Secret {
+                metadata: serde_json::from_value(json!({"namespace": "default", "name": "ssl"})).expect("metadata"),
+                certificate: match is_usable {
+                    true => CertificateState::Usable { dns_names: Vec::new() },
+                    false => CertificateState::Unusable { reason },
+                },
+                keys: keys.iter().map(|key| (*key).into()).collect(),
+                cloud: Some(CloudCertificate { certificates: ids.iter().map(|id| (*id).into()).collect(), ca: None }),
+            }
+            .into(),
+        ));
         let tke = Tke::new(Some(Arc::new(OneCertificate)));
         let (intent, findings) = interpret(&tke, &inputs, &ingress(&json!({}), true, &[("a.example", "/")]));
         assert_eq!(findings.len(), intent.certificates.len());

@@ -165,8 +165,20 @@ impl Backends {
     }
 
     /// Notes that a host's routes changed.
-    pub(super) fn replace_host(&mut self, pattern: &HostPattern, before: Option<&Merged>, after: Option<&Merged>) {
-        for reference in after.into_iter().flat_map(references) {
+    pub(super) fn replace_host(
+        &mut self,
+        pattern: &HostPattern,
+        before: Option<&Merged>,
+        mut after: Option<&mut Merged>,
+    ) {
+        // The routes share what names their backend with all others that do.
+        for route in after.iter_mut().flat_map(|merged| Arc::make_mut(&mut merged.host).routes_mut()) {
+            if let Target::Backend(reference) = &mut route.target {
+                *reference = self.name(reference, |entry| entry.hosts.insert(pattern));
+            }
+        }
+        let after = after.as_deref();
+        for reference in after.into_iter().flat_map(side_references) {
             self.name(reference, |entry| entry.hosts.insert(pattern));
         }
         for reference in after.into_iter().flat_map(side_references) {
@@ -269,10 +281,10 @@ impl Backends {
         findings
     }
 
-    /// Notes that something names a backend, and how.
-    fn name(&mut self, reference: &Arc<BackendRef>, by: impl FnOnce(&mut Entry)) {
-        let entry = match self.entries.entry(Arc::clone(reference)) {
-            hash_map::Entry::Occupied(entry) => entry.into_mut(),
+    /// Notes that something names a backend, and how. Returned is the name as it was first used.
+    fn name(&mut self, reference: &Arc<BackendRef>, by: impl FnOnce(&mut Entry)) -> Arc<BackendRef> {
+        let (shared, entry) = match self.entries.entry(Arc::clone(reference)) {
+            hash_map::Entry::Occupied(entry) => (Arc::clone(entry.key()), entry.into_mut()),
             hash_map::Entry::Vacant(place) => {
                 self.of_service.entry(backend::service_of(reference)).or_default().push(Arc::clone(reference));
                 // Numbers are given again only after the index has heard that they are gone.
@@ -281,18 +293,20 @@ impl Backends {
                     self.next += 1;
                     id
                 });
-                place.insert(Entry {
+                let entry = place.insert(Entry {
                     id,
                     resolved: None,
                     hosts: Users::None,
                     is_default: false,
                     is_dirty: false,
                     claims: None,
-                })
+                });
+                (Arc::clone(reference), entry)
             }
         };
         by(entry);
-        entry.queue(reference, &mut self.dirty);
+        entry.queue(&shared, &mut self.dirty);
+        shared
     }
 
     fn drop_unused(&mut self, reference: &Arc<BackendRef>) {

@@ -30,7 +30,7 @@ impl State {
                 derived.extend(self.hosts.contains_key(&alias).then_some(alias));
             }
             match merged {
-                Some(merged) => self.set_host(&pattern, Some(&merged), changes),
+                Some(merged) => self.set_host(&pattern, Some(merged), changes),
                 None => {
                     derived.insert(pattern);
                 }
@@ -42,7 +42,7 @@ impl State {
                 self.report(Source::Derived(pattern), Vec::new());
             } else {
                 let merged = self.derive_host(&pattern);
-                self.set_host(&pattern, merged.as_ref(), changes);
+                self.set_host(&pattern, merged, changes);
             }
         }
     }
@@ -149,15 +149,15 @@ impl State {
     }
 
     /// Puts a merged host in force, or takes one away.
-    fn set_host(&mut self, pattern: &HostPattern, merged: Option<&Merged>, changes: &mut Changes) {
+    fn set_host(&mut self, pattern: &HostPattern, mut merged: Option<Merged>, changes: &mut Changes) {
         let Some(state) = self.hosts.get_mut(pattern) else { return };
         let before = state.merged.take();
-        if before.as_ref() == merged {
+        if before == merged {
             state.merged = before;
         } else {
-            state.merged = merged.cloned();
-            self.backends.replace_host(pattern, before.as_ref(), merged);
-            let host = merged.map(|merged| Arc::clone(&merged.host));
+            self.backends.replace_host(pattern, before.as_ref(), merged.as_mut());
+            let host = merged.as_ref().map(|merged| Arc::clone(&merged.host));
+            state.merged = merged;
             if before.map(|before| before.host) != host {
                 changes.hosts.push((pattern.clone(), host));
             }

@@ -118,7 +118,7 @@ fn header_doors() -> [Door; 2] {
 fn is_shut(door: &Door, annotations: Pairs, settings: Pairs) -> bool {
     let metadata = Metadata { annotations, ..metadata("shop", "i") };
     let shop = ingress(metadata, "a.example", vec![("/".into(), "Prefix")]);
-    let objects = [Object::Ingress(shop), secret("shop"), config_map("shop", "extra", Pairs::new())];
+    let objects = [Object::Ingress(shop.into()), secret("shop"), config_map("shop", "extra", Pairs::new())];
     let inputs: Inputs = objects.into_iter().chain([config_map("control", "settings", settings)]).collect();
     let (table, _) = lower(&inputs, &options(Dialects::only(Arc::new(Nginx::new(false)))));
     let snapshot = Snapshot::new(table);

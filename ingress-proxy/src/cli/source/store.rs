@@ -41,10 +41,13 @@ pub(super) struct Contest {
     pub(super) winner: (Arc<FileKey>, u32),
 }
 
+/// The objects of one file in order; of most files one.
+type Objects = Box<[(ObjectRef, Given)]>;
+
 /// What all files give.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    files: BTreeMap<Arc<FileKey>, BTreeMap<ObjectRef, Given>>,
+    files: BTreeMap<Arc<FileKey>, Objects>,
     givers: HashMap<ObjectRef, BTreeSet<Arc<FileKey>>>,
     /// The objects that more than one file gives.
     contested: BTreeSet<ObjectRef>,
@@ -57,15 +60,16 @@ impl Store {
             let line = given.place("metadata.name").line;
             (reference, Given { object: given.object, secret: given.secret, line })
         });
-        let new: BTreeMap<ObjectRef, Given> = given.collect();
+        let new: Objects = given.collect::<BTreeMap<_, _>>().into_iter().collect();
         let mut changed = BTreeSet::new();
         let old = self.files.remove(key).unwrap_or_default();
         for (reference, given) in &new {
-            if old.get(reference).is_none_or(|before| !before.is_same(given)) {
+            if find(&old, reference).is_none_or(|before| !before.is_same(given)) {
                 changed.insert(reference.clone());
             }
         }
-        let gone: Vec<&ObjectRef> = old.keys().filter(|reference| !new.contains_key(*reference)).collect();
+        let gone: Vec<&ObjectRef> =
+            old.iter().map(|(reference, _)| reference).filter(|reference| find(&new, reference).is_none()).collect();
         self.take_over(key, &changed, &gone);
         changed.extend(gone.into_iter().cloned());
         changed.retain(|reference| !self.is_beaten(key, reference));
@@ -82,7 +86,7 @@ impl Store {
 
     /// The object as it counts.
     pub(super) fn get(&self, reference: &ObjectRef) -> Option<&Given> {
-        self.files.get(self.giver(reference)?)?.get(reference)
+        find(self.files.get(self.giver(reference)?)?, reference)
     }
 
     /// The file whose version of an object counts.
@@ -92,7 +96,7 @@ impl Store {
 
     /// How many objects a file gives.
     pub(super) fn count_of(&self, key: &FileKey) -> usize {
-        self.files.get(key).map_or(0, BTreeMap::len)
+        self.files.get(key).map_or(0, |given| given.len())
     }
 
     /// The files that give anything, or gave it and can still be read.
@@ -109,7 +113,7 @@ impl Store {
     pub(super) fn contests(&self) -> impl Iterator<Item = Contest> {
         self.contested.iter().flat_map(|reference| {
             let place = |key: &Arc<FileKey>| {
-                let line = self.files.get(key).and_then(|given| given.get(reference)).map_or(1, |given| given.line);
+                let line = self.files.get(key).and_then(|given| find(given, reference)).map_or(1, |given| given.line);
                 (Arc::clone(key), line)
             };
             let mut places = self.givers.get(reference).into_iter().flatten().rev().map(place);
@@ -145,6 +149,11 @@ impl Store {
         let later = (Bound::Excluded(Arc::clone(key)), Bound::Unbounded);
         self.givers.get(reference).is_some_and(|givers| givers.range(later).next().is_some())
     }
+}
+
+fn find<'a>(objects: &'a [(ObjectRef, Given)], reference: &ObjectRef) -> Option<&'a Given> {
+    let place = objects.binary_search_by(|(other, _)| other.cmp(reference)).ok()?;
+    objects.get(place).map(|(_, given)| given)
 }
 
 #[cfg(test)]

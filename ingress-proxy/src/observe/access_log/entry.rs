@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use ingress_core::policy::{Backend, BackendRef};
+use ingress_core::policy::BackendRef;
 
 use crate::message::{EachField, Fields, Version};
 
@@ -56,7 +56,7 @@ pub struct Entry<'a> {
     /// The path of the rule.
     pub rule_path: &'a str,
     /// The backend of the rule.
-    pub backend: Option<&'a Backend>,
+    pub backend: Option<&'a BackendRef>,
     /// The backend of the canary that took the request.
     pub canary: Option<&'a BackendRef>,
     /// The endpoints that were asked, in turn.

@@ -79,7 +79,7 @@ fn rule(line: &mut Line<'_>, entry: &Entry<'_>) {
     line.text(key!("namespace"), entry.namespace.as_bytes());
     line.text(key!("ingress"), entry.ingress.as_bytes());
     line.text(key!("path"), entry.rule_path.as_bytes());
-    let service = entry.backend.map(|backend| backend.reference.service.as_bytes());
+    let service = entry.backend.map(|backend| backend.service.as_bytes());
     line.text(key!("service"), service.unwrap_or_default());
     line.quoted(key!("service_port"), entry.backend, |out, backend| port(out, &backend.port));
     line.quoted(key!("canary"), entry.canary, |out, canary| {

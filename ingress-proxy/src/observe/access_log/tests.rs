@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 
-use ingress_core::policy::{Backend, BackendRef, PortRef};
+use ingress_core::policy::{BackendRef, PortRef};
 use serde_json::Value;
 
 use super::*;
@@ -26,11 +26,11 @@ fn line(format: &Format, entry: &Entry<'_>) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn backend(service: &str) -> Backend {
-    Backend::assumed(Arc::new(BackendRef::new("shop".into(), service.into(), PortRef::Number(80))))
+fn backend(service: &str) -> BackendRef {
+    BackendRef::new("shop".into(), service.into(), PortRef::Number(80))
 }
 
-fn entry<'a>(fields: &'a Fields, backend: &'a Backend, attempts: &'a [Attempt]) -> Entry<'a> {
+fn entry<'a>(fields: &'a Fields, backend: &'a BackendRef, attempts: &'a [Attempt]) -> Entry<'a> {
     Entry {
         unix_millis: 1_795_863_946_123,
         remote_addr: Some("192.0.2.7".parse().unwrap()),

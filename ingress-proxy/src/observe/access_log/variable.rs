@@ -1,6 +1,6 @@
 //! nginx's variables, as far as a log line may have them.
 
-use ingress_core::policy::{BackendRef, PortRef};
+use ingress_core::policy::BackendRef;
 
 use super::entry::{Attempt, Entry};
 use super::number::{Dates, decimal, ip, millis, port, seconds, socket};
@@ -168,8 +168,8 @@ impl Variable {
             Self::BytesSent => line.number(entry.bytes_sent),
             Self::RequestLength => line.number(entry.request_length),
             Self::RequestTime => line.written(|out| seconds(out, entry.duration_us)),
-            Self::UpstreamName => entry.backend.is_some_and(|it| line.upstream(&it.reference, &it.port)),
-            Self::AlternativeUpstreamName => entry.canary.is_some_and(|it| line.upstream(it, &it.port)),
+            Self::UpstreamName => entry.backend.is_some_and(|it| line.upstream(it)),
+            Self::AlternativeUpstreamName => entry.canary.is_some_and(|it| line.upstream(it)),
             Self::UpstreamAddr => line.attempts(entry, |out, it| it.addr.map(|addr| socket(out, addr)).is_some()),
             Self::UpstreamStatus => line.attempts(entry, |out, it| {
                 decimal(out, it.status.into());
@@ -201,7 +201,7 @@ impl Variable {
             }
             Self::Namespace => line.text(entry.namespace.as_bytes()),
             Self::IngressName => line.text(entry.ingress.as_bytes()),
-            Self::ServiceName => entry.backend.is_some_and(|backend| line.text(backend.reference.service.as_bytes())),
+            Self::ServiceName => entry.backend.is_some_and(|backend| line.text(backend.service.as_bytes())),
             Self::ServicePort => entry.backend.map(|backend| port(line.out, &backend.port)).is_some(),
             Self::LocationPath => line.text(entry.rule_path.as_bytes()),
             Self::Field(known, name) => {
@@ -273,12 +273,12 @@ impl Line<'_> {
     }
 
     /// A backend as ingress-nginx names its upstreams. Names of objects have been checked and need no escaping.
-    fn upstream(&mut self, backend: &BackendRef, of_service: &PortRef) -> bool {
+    fn upstream(&mut self, backend: &BackendRef) -> bool {
         self.raw(backend.namespace.as_bytes());
         self.raw(b"-");
         self.raw(backend.service.as_bytes());
         self.raw(b"-");
-        port(self.out, of_service);
+        port(self.out, &backend.port);
         true
     }
 

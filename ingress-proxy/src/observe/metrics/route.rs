@@ -1,16 +1,10 @@
 //! What is counted for each request of a route, on one worker.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
-
-use ingress_core::decision::{Decision, Matched, Via};
-use ingress_core::policy::VirtualHost;
 
 use super::histogram::{Sizes, Times};
-use super::labels::{Method, Outcome, RouteLabels};
+use super::labels::{Method, Outcome};
 use super::number::Chain;
-use super::worker::WorkerMetrics;
 
 /// One request that is done.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,6 +49,12 @@ pub(super) struct Series {
 }
 
 impl RouteMetrics {
+    /// Whether nobody reads these figures any more, because no table has had the route for a while.
+    #[inline]
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Relaxed)
+    }
+
     /// Says that these figures are not read any more.
     pub(super) fn retire(&self) {
         self.is_gone.store(true, Ordering::Relaxed);
@@ -92,73 +92,5 @@ impl Series {
         }
         self.requests.observe(sample.request_bytes);
         self.responses.observe(sample.response_bytes);
-    }
-}
-
-/// The routes that a worker has met, by their place in memory. Each worker has one of its own.
-#[derive(Debug)]
-pub struct RouteCache {
-    worker: Arc<WorkerMetrics>,
-    unmatched: Arc<RouteMetrics>,
-    known: HashMap<Key, Known, ahash::RandomState>,
-    /// Misses until the hosts that are no longer in force are looked for.
-    until_swept: usize,
-}
-
-/// The host, the place of the rule in it, and whether the rule's canary took the request.
-type Key = (usize, usize, bool);
-
-#[derive(Debug)]
-struct Known {
-    /// Keeps the host's address from being given to another, not the host.
-    host: Weak<VirtualHost>,
-    metrics: Arc<RouteMetrics>,
-}
-
-const SWEEP_AFTER: usize = 256;
-
-impl RouteCache {
-    /// An empty one.
-    #[must_use]
-    pub fn new(worker: Arc<WorkerMetrics>) -> Self {
-        let unmatched = worker.route(&RouteLabels::unmatched());
-        Self { worker, unmatched, known: HashMap::default(), until_swept: SWEEP_AFTER }
-    }
-
-    /// The figures of requests that no route took.
-    #[must_use]
-    pub fn unmatched(&self) -> &Arc<RouteMetrics> {
-        &self.unmatched
-    }
-
-    /// The figures of what a decision matched.
-    pub fn get(&mut self, decision: &Decision<'_>) -> Arc<RouteMetrics> {
-        let (host, rule) = match decision.matched() {
-            None => return Arc::clone(&self.unmatched),
-            Some(Matched::Route { host, route }) => (host, std::ptr::from_ref(route).addr()),
-            Some(Matched::Host { host, origin }) => (host, std::ptr::from_ref(origin).addr()),
-            // Rare, and there is only one.
-            Some(Matched::Default(_)) => return self.worker.route(&RouteLabels::new(decision)),
-        };
-        let is_canary = matches!(decision, Decision::Forward(forward) if matches!(forward.via, Via::Canary(..)));
-        let key = (Arc::as_ptr(host).addr(), rule.wrapping_sub(host.routes().as_ptr().addr()), is_canary);
-        if let Some(known) = self.known.get(&key)
-            && !known.metrics.is_gone.load(Ordering::Relaxed)
-        {
-            return Arc::clone(&known.metrics);
-        }
-        self.meet(key, host, decision)
-    }
-
-    #[cold]
-    fn meet(&mut self, key: Key, host: &Arc<VirtualHost>, decision: &Decision<'_>) -> Arc<RouteMetrics> {
-        self.until_swept = self.until_swept.saturating_sub(1);
-        if self.until_swept == 0 {
-            self.known.retain(|_, known| known.host.strong_count() > 0);
-            self.until_swept = SWEEP_AFTER.max(self.known.len());
-        }
-        let metrics = self.worker.route(&RouteLabels::new(decision));
-        self.known.insert(key, Known { host: Arc::downgrade(host), metrics: Arc::clone(&metrics) });
-        metrics
     }
 }

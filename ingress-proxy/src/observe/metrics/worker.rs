@@ -1,6 +1,6 @@
 //! What one worker counts.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::labels::RouteLabels;
@@ -58,7 +58,7 @@ pub struct WorkerMetrics {
     pub http2_floods: Reasons,
     /// Lines of the access log.
     pub access_log_lines: Counter,
-    routes: Mutex<BTreeMap<Arc<RouteLabels>, Arc<RouteMetrics>>>,
+    routes: Mutex<HashMap<Arc<RouteLabels>, Arc<RouteMetrics>, ahash::RandomState>>,
     max_routes: usize,
 }
 
@@ -93,19 +93,18 @@ impl WorkerMetrics {
         }
     }
 
-    /// The figures for these labels: those that there are, or new ones. Not for each request; see
-    /// [`RouteCache`](super::RouteCache).
+    /// The figures for these labels: those that there are, or new ones. Not for each request: whoever counts keeps them.
     #[must_use]
-    pub fn route(&self, labels: &RouteLabels) -> Arc<RouteMetrics> {
+    pub fn route(&self, labels: RouteLabels) -> Arc<RouteMetrics> {
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(metrics) = routes.get(labels) {
+        if let Some(metrics) = routes.get(&labels) {
             return Arc::clone(metrics);
         }
-        let labels = if routes.len() < self.max_routes { labels.clone() } else { RouteLabels::other() };
+        let labels = if routes.len() < self.max_routes { labels } else { RouteLabels::other() };
         Arc::clone(routes.entry(Arc::new(labels)).or_default())
     }
 
-    /// All routes that were met.
+    /// All routes that were met, in no order.
     pub(super) fn routes(&self) -> Vec<(Arc<RouteLabels>, Arc<RouteMetrics>)> {
         let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         routes.iter().map(|(labels, metrics)| (Arc::clone(labels), Arc::clone(metrics))).collect()

@@ -24,12 +24,15 @@ fn named(name: &str) -> Metadata {
 
 /// A Secret with these keys.
 pub(in super::super) fn secret(name: &str, keys: &[&str]) -> Object {
-    Object::Secret(Secret {
-        metadata: named(name),
-        certificate: CertificateState::Unusable { reason: "is not read".into() },
-        keys: keys.iter().map(|key| (*key).into()).collect(),
-        cloud: None,
-    })
+    Object::Secret(
+        Secret {
+            metadata: named(name),
+            certificate: CertificateState::Unusable { reason: "is not read".into() },
+            keys: keys.iter().map(|key| (*key).into()).collect(),
+            cloud: None,
+        }
+        .into(),
+    )
 }
 
 /// A ConfigMap with this data.

@@ -138,7 +138,7 @@ fn an_empty_url_is_told() {
 
 #[test]
 fn wrong_settings_of_another_service() {
-    let bad_map = || Object::ConfigMap(config_map("shop/bad", &[("X: Y", "z")]));
+    let bad_map = || Object::ConfigMap(config_map("shop/bad", &[("X: Y", "z")]).into());
     for (key, value, codes) in [
         ("auth-method", "get", &[Refuses][..]),
         ("auth-response-headers", "X-User: a", &[Refuses]),
@@ -179,7 +179,7 @@ fn connections_are_kept_to_a_fixed_host_only() {
 
 #[test]
 fn headers_of_the_question() {
-    let map = Object::ConfigMap(config_map("shop/headers", &[("X-A", "b"), ("X_C", "")]));
+    let map = Object::ConfigMap(config_map("shop/headers", &[("X-A", "b"), ("X_C", "")]).into());
     let (intent, out) = read_with(&[], &[CHECK, (REQUEST_HEADERS, "headers")], [map]);
     assert_eq!((intent.refused, out), (None, vec![]));
     let external = access(&intent).external.as_ref().expect("a service is asked");
