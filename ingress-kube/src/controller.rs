@@ -225,18 +225,18 @@ impl<S: Sink> Controller<S> {
         let object = match self.references.answer(name, ticket, answer, now()) {
             Outcome::Same => return,
             Outcome::Gone => return self.gone(name.clone()),
-            Outcome::Changed(Fetched::ConfigMap(map)) => Object::ConfigMap(map),
+            Outcome::Changed(Fetched::ConfigMap(map)) => Object::ConfigMap(Arc::new(map)),
             Outcome::Changed(Fetched::Secret(secret)) => {
                 let certificate = self.sink.secret(name, &secret.data);
                 self.leaving.remove(name);
-                Object::Secret(secret.into_record(certificate))
+                Object::Secret(Arc::new(secret.into_record(certificate)))
             }
             Outcome::Unreadable(why) if name.kind == Kind::Secret => {
                 let reason = format!("cannot be read: {why}").into();
                 let metadata =
                     Metadata { namespace: (*name.namespace).into(), name: (*name.name).into(), ..Metadata::default() };
                 let certificate = CertificateState::Unusable { reason };
-                Object::Secret(Secret { metadata, certificate, keys: BTreeSet::new(), cloud: None })
+                Object::Secret(Arc::new(Secret { metadata, certificate, keys: BTreeSet::new(), cloud: None }))
             }
             Outcome::Unreadable(why) => return self.sink.say(&format!("warning: {name} cannot be read: {why}")),
         };

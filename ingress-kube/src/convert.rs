@@ -49,9 +49,9 @@ pub(crate) struct Revision {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     /// An Ingress, with what only its status needs.
-    Ingress(Box<(Object, Vec<Address>)>),
+    Ingress(Object, Vec<Address>),
     /// Another object.
-    Object(Box<Object>),
+    Object(Object),
     /// That it is there.
     Metadata,
     /// It is there and cannot be read.
@@ -147,8 +147,8 @@ fn content(wire: WireKind, raw: &RawValue, status: Option<&RawValue>) -> Content
         Ok(mut object) => {
             lighten(&mut object);
             match object {
-                Object::Ingress(_) => Content::Ingress(Box::new((object, addresses(status)))),
-                object => Content::Object(Box::new(object)),
+                Object::Ingress(_) => Content::Ingress(object, addresses(status)),
+                object => Content::Object(object),
             }
         }
         Err(_) => Content::Undecodable(Box::new(complaint(wire, raw))),
@@ -186,18 +186,10 @@ fn addresses(status: Option<&RawValue>) -> Vec<Address> {
 /// The ConfigMap that was asked for.
 pub(crate) fn config_map(name: &ObjectRef, text: &str) -> Result<(Revision, ConfigMap), Undecodable> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| not_json(Kind::ConfigMap, &error))?;
-    let Item { revision, content, .. } = item(Form::Whole(WireKind::ConfigMap), raw);
-    let mut map = match content {
-        Content::Object(object) => match *object {
-            Object::ConfigMap(map) => map,
-            _ => ConfigMap::default(),
-        },
-        Content::Undecodable(why) => return Err(*why),
-        Content::Ingress(_) | Content::Metadata => ConfigMap::default(),
-    };
+    let mut map: ConfigMap = serde_json::from_str(text).map_err(|_| complaint(WireKind::ConfigMap, raw))?;
     map.metadata.namespace = (*name.namespace).into();
     map.metadata.name = (*name.name).into();
-    Ok((revision, map))
+    Ok((item(Form::Metadata, raw).revision, map))
 }
 
 fn not_json(kind: Kind, error: &serde_json::Error) -> Undecodable {

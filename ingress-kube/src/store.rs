@@ -224,20 +224,19 @@ impl Store {
     fn insert(&mut self, resource: Resource, item: Item) {
         let Item { key, revision, content } = item;
         let content = match content {
-            Content::Ingress(ingress) => {
-                let (object, addresses) = *ingress;
+            Content::Ingress(object, addresses) => {
                 self.give_ingress(&key, object, addresses, &revision);
                 KnownContent::Given(Kind::Ingress)
             }
             Content::Object(mut object) => {
-                if let Object::Service(service) = &mut *object
+                if let Object::Service(service) = &mut object
                     && self.no_external_names
                     && service.is_external_name()
                 {
-                    service.spec.external_name = Box::default();
+                    Arc::make_mut(service).spec.external_name = Box::default();
                 }
                 let kind = object.kind();
-                self.inputs.insert(*object);
+                self.inputs.insert(object);
                 self.is_changed = true;
                 KnownContent::Given(kind)
             }
@@ -306,7 +305,7 @@ impl Store {
         let reference = Arc::new(key.reference(Kind::Ingress));
         // Whoever writes its status changes the object, and nothing that routing reads.
         let is_same = match (&object, self.inputs.ingress(&reference)) {
-            (Object::Ingress(new), Some(old)) => *new == **old,
+            (Object::Ingress(new), Some(old)) => new == old,
             _ => false,
         };
         if !is_same {
@@ -340,7 +339,7 @@ impl Store {
         let shown: Vec<_> = shown.map(|(reference, record)| (Arc::clone(reference), Arc::clone(record))).collect();
         for (reference, record) in shown {
             if let Some(ingress) = self.inputs.ingress(&reference) {
-                let object = Object::Ingress((**ingress).clone());
+                let object = Object::Ingress(Arc::clone(ingress));
                 let key = Key { namespace: Arc::clone(&reference.namespace), name: Arc::clone(&reference.name) };
                 self.hidden.insert(key, Hidden { object, record: (*record).clone() });
             }

@@ -1,6 +1,8 @@
 //! What goes wrong between the controller and the API server: what is in force stays in force, and what changed meanwhile is
 //! seen as soon as that is possible.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::sync::Arc;
@@ -22,7 +24,7 @@ fn failure(view: &View, resource: Resource) -> Option<Reason> {
 /// Looks all the time whether a host leads where it should.
 struct Probe {
     is_over: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<u64>>,
+    thread: std::thread::JoinHandle<u64>,
 }
 
 impl Probe {
@@ -37,13 +39,13 @@ impl Probe {
             }
             misses
         });
-        Self { is_over, thread: Some(thread) }
+        Self { is_over, thread }
     }
 
     /// How often it did not.
-    fn misses(mut self) -> u64 {
+    fn misses(self) -> u64 {
         self.is_over.store(true, Ordering::Relaxed);
-        self.thread.take().unwrap().join().unwrap()
+        self.thread.join().unwrap()
     }
 }
 

@@ -34,8 +34,8 @@ impl Bench {
         self.references.next_fetch(self.now)
     }
 
-    fn watch(&mut self, event: Event) -> Vec<ObjectRef> {
-        self.references.take(Resource::Secrets, &Scope::Cluster, &event, self.now)
+    fn watch(&mut self, event: &Event) -> Vec<ObjectRef> {
+        self.references.take(Resource::Secrets, &Scope::Cluster, event, self.now)
     }
 
     fn present(&mut self, (name, ticket): &(ObjectRef, Ticket), version: u64) -> Outcome<u64> {
@@ -62,11 +62,11 @@ fn what_is_wanted_is_read_once() {
     assert!(!bench.references.is_waiting());
     assert_eq!((bench.next(), bench.references.due()), (None, None));
     // The watch sees what has been read, and what nobody wants.
-    assert_eq!(bench.watch(Event::Replaced(vec![item(&a, 5), item(&name("x", "b"), 6)])), []);
+    assert_eq!(bench.watch(&Event::Replaced(vec![item(&a, 5), item(&name("x", "b"), 6)])), []);
     assert_eq!(bench.next(), None);
     assert_eq!(bench.references.count(Resource::Secrets, &Scope::Cluster), 1);
     assert_eq!(bench.references.want(&set(&[]), bench.now), std::slice::from_ref(&a));
-    assert_eq!(bench.watch(Event::Applied(item(&a, 7))), []);
+    assert_eq!(bench.watch(&Event::Applied(item(&a, 7))), []);
     assert_eq!(bench.next(), None);
 }
 
@@ -75,16 +75,16 @@ fn a_change_is_read_even_if_it_comes_while_reading() {
     let a = name("x", "a");
     let mut bench = Bench::new(&[&a]);
     let first = bench.next().unwrap();
-    bench.watch(Event::Applied(item(&a, 6)));
+    bench.watch(&Event::Applied(item(&a, 6)));
     assert_eq!(bench.next(), None, "it is being read");
     assert_eq!(bench.present(&first, 5), Outcome::Changed(5));
     assert_eq!(bench.read(6), Outcome::Changed(6), "the watch was ahead");
-    bench.watch(Event::Applied(item(&a, 7)));
-    bench.watch(Event::Applied(item(&a, 8)));
+    bench.watch(&Event::Applied(item(&a, 7)));
+    bench.watch(&Event::Applied(item(&a, 8)));
     assert_eq!(bench.read(8), Outcome::Changed(8));
     assert_eq!(bench.next(), None);
-    bench.watch(Event::Applied(item(&a, 8)));
-    bench.watch(Event::Applied(item(&a, 7)));
+    bench.watch(&Event::Applied(item(&a, 8)));
+    bench.watch(&Event::Applied(item(&a, 7)));
     assert_eq!(bench.next(), None, "that is known");
 }
 
@@ -97,12 +97,12 @@ fn what_goes_is_gone_and_comes_back() {
     let absent = bench.references.answer(&missing.0, missing.1, Answer::<u64>::Absent, bench.now);
     assert_eq!(absent, Outcome::Gone);
     assert!(!bench.references.is_waiting());
-    assert_eq!(bench.watch(Event::Deleted(item(&a, 4))), [], "that was another one of its name");
-    assert_eq!(bench.watch(Event::Deleted(item(&a, 6))), std::slice::from_ref(&a));
-    assert_eq!(bench.watch(Event::Deleted(item(&a, 6))), []);
-    bench.watch(Event::Applied(item(&b, 9)));
+    assert_eq!(bench.watch(&Event::Deleted(item(&a, 4))), [], "that was another one of its name");
+    assert_eq!(bench.watch(&Event::Deleted(item(&a, 6))), std::slice::from_ref(&a));
+    assert_eq!(bench.watch(&Event::Deleted(item(&a, 6))), []);
+    bench.watch(&Event::Applied(item(&b, 9)));
     assert_eq!(bench.read(9), Outcome::Changed(9));
-    assert_eq!(bench.watch(Event::Replaced(vec![item(&a, 10)])), [b], "it is not in the list");
+    assert_eq!(bench.watch(&Event::Replaced(vec![item(&a, 10)])), [b], "it is not in the list");
     assert_eq!(bench.read(10), Outcome::Changed(10));
 }
 
@@ -111,7 +111,7 @@ fn what_is_deleted_while_it_is_read_is_looked_at_again() {
     let a = name("x", "a");
     let mut bench = Bench::new(&[&a]);
     let first = bench.next().unwrap();
-    assert_eq!(bench.watch(Event::Deleted(item(&a, 6))), []);
+    assert_eq!(bench.watch(&Event::Deleted(item(&a, 6))), []);
     assert_eq!(bench.present(&first, 5), Outcome::Changed(5));
     let (again, ticket) = bench.next().unwrap();
     assert_eq!(bench.references.answer(&again, ticket, Answer::<u64>::Absent, bench.now), Outcome::Gone);
@@ -136,7 +136,7 @@ fn a_failure_keeps_what_was_read_and_is_tried_again() {
     assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
     bench.now = bench.references.due().unwrap();
     assert_eq!(bench.read(3), Outcome::Changed(3));
-    bench.watch(Event::Applied(item(&a, 4)));
+    bench.watch(&Event::Applied(item(&a, 4)));
     let change = bench.next().unwrap();
     assert_eq!(bench.failed(&change), Outcome::Same, "what was read still counts");
     bench.now = bench.references.due().unwrap();
@@ -155,7 +155,7 @@ fn a_rule_that_is_missing_for_thousands_is_no_storm() {
             fetches += 1;
         }
         // The watch is refused too, again and again.
-        bench.watch(Event::Failed(Failure::new(Reason::Forbidden, "no")));
+        bench.watch(&Event::Failed(Failure::new(Reason::Forbidden, "no")));
         bench.now += Duration::from_millis(10);
     }
     assert!((1_000..=1_610).contains(&fetches), "{fetches}: each once, and then ten in a second");

@@ -29,7 +29,7 @@ fn ingress(key: &Key, host: &str, address: &str) -> Content {
     ingress.metadata.name = (*key.name).into();
     ingress.spec.rules.push(IngressRule { host: host.into(), http: None });
     let address = Address { ip: address.into(), hostname: Box::default() };
-    Content::Ingress(Box::new((Object::Ingress(ingress), vec![address])))
+    Content::Ingress(Object::Ingress(ingress.into()), vec![address])
 }
 
 fn service(key: &Key, port: i32) -> Content {
@@ -37,7 +37,7 @@ fn service(key: &Key, port: i32) -> Content {
     service.metadata.namespace = (*key.namespace).into();
     service.metadata.name = (*key.name).into();
     service.spec.ports.push(ServicePort { port, ..ServicePort::default() });
-    Content::Object(Box::new(Object::Service(service)))
+    Content::Object(Object::Service(service.into()))
 }
 
 fn undecodable(kind: Kind) -> Content {
@@ -161,12 +161,12 @@ fn a_slice_may_follow_an_endpoints_of_its_name() {
     let a = key("x", "a");
     let mut endpoints = ingress_core::model::Endpoints::default();
     (endpoints.metadata.namespace, endpoints.metadata.name) = ("x".into(), "a".into());
-    let endpoints = Content::Object(Box::new(Object::Endpoints(endpoints)));
+    let endpoints = Content::Object(Object::Endpoints(endpoints.into()));
     store.take(Resource::EndpointSlices, Event::Replaced(vec![item(&a, 1, 1, endpoints)]), now);
     assert!(store.inputs().endpoints_of(&a.reference(Kind::Service)).is_some());
     let mut slice = ingress_core::model::EndpointSlice::default();
     (slice.metadata.namespace, slice.metadata.name) = ("x".into(), "a".into());
-    let slice = Content::Object(Box::new(Object::EndpointSlice(slice)));
+    let slice = Content::Object(Object::EndpointSlice(slice.into()));
     store.take(Resource::EndpointSlices, Event::Replaced(vec![item(&a, 2, 2, slice)]), now);
     assert!(store.inputs().endpoints_of(&a.reference(Kind::Service)).is_none());
     assert_eq!(store.inputs().len(), 1);

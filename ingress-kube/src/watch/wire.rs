@@ -170,7 +170,7 @@ mod tests {
         );
         let page = page.unwrap();
         assert_eq!((&*page.place, &*page.token), ("5", "x"));
-        let read: Vec<_> = page.items.iter().map(|item| matches!(item.content, Content::Ingress(_))).collect();
+        let read: Vec<_> = page.items.iter().map(|item| matches!(item.content, Content::Ingress(..))).collect();
         assert_eq!(read, [false, false, true]);
         for text in ["", "[]", r#"{"items": []}"#, r#"{"metadata": {"resourceVersion": "1"}, "items": 3}"#] {
             assert_eq!(Page::read(text, FORM).unwrap_err().reason, Reason::Malformed, "{text}");

@@ -63,7 +63,7 @@ impl Server {
         };
         let uid = before.as_ref().map_or(self.version, |(uid, ..)| *uid);
         match thing {
-            None if before.is_none() => return,
+            None if before.is_none() => {}
             None => self.events.push((self.version, resource, key, uid, None)),
             Some(thing) => {
                 self.objects.insert(place, (uid, self.version, thing.clone()));
