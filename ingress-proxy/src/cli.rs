@@ -1,8 +1,12 @@
 //! The command line and the source of the configuration: what the binary adds to the library.
 
+pub(crate) mod check;
+pub(crate) mod console;
+pub(crate) mod descriptors;
 pub(crate) mod flags;
 mod foreign;
 mod pin;
+mod plane;
 pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod source;

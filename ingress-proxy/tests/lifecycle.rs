@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use support::origin::Origin;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ingress-proxy");
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
 
@@ -32,8 +33,18 @@ fn free_port() -> SocketAddr {
 
 impl Program {
     fn start(files: &Path, http: SocketAddr, more: &[&str]) -> Self {
+        Self::start_as(Command::new(PROGRAM), files, http, more)
+    }
+
+    fn start_as(command: Command, files: &Path, http: SocketAddr, more: &[&str]) -> Self {
+        let program = Self::spawn(command, files, http, more);
+        program.wait_for("/readyz", "200");
+        program
+    }
+
+    fn spawn(mut command: Command, files: &Path, http: SocketAddr, more: &[&str]) -> Self {
         let admin = free_port();
-        let child = Command::new(env!("CARGO_BIN_EXE_ingress-proxy"))
+        let child = command
             .arg("--file")
             .arg(files)
             .args(["--bind-address", "127.0.0.1", "--access-log", "off", "--workers", "2"])
@@ -43,9 +54,7 @@ impl Program {
             .stderr(Stdio::null())
             .spawn()
             .expect("the program");
-        let program = Self { child, http, admin };
-        program.wait_for("/readyz", "200");
-        program
+        Self { child, http, admin }
     }
 
     fn page(&self, path: &str) -> String {
@@ -57,8 +66,17 @@ impl Program {
     }
 
     fn wait_for(&self, path: &str, what: &str) {
+        self.wait_until(path, what, |page| page.contains(what));
+    }
+
+    fn wait_for_figure(&self, name: &str, value: &str) {
+        let is_it = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.ends_with(&format!(" {value}")));
+        self.wait_until("/metrics", name, |page| page.lines().any(is_it));
+    }
+
+    fn wait_until(&self, path: &str, what: &str, is_so: impl Fn(&str) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !self.page(path).contains(what) {
+        while !is_so(&self.page(path)) {
             assert!(Instant::now() < deadline, "{path} never said {what}");
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -255,6 +273,165 @@ fn a_request_under_way_is_finished_and_a_second_signal_does_not_wait_for_it() {
             assert!(client.join().expect("a client").is_err());
         }
         assert!(program.wait().success());
+    }
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+#[test]
+fn the_end_does_not_wait_for_descriptors() {
+    let files = folder("descriptors");
+    write(&files, "site.yaml", &support::site::manifest("a.example", free_port()));
+    for (timeout, has_second_signal) in [("1s", false), ("240s", true)] {
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -n 60 && exec \"$0\" \"$@\"", PROGRAM]);
+        let more = ["--max-worker-connections", "1000", "--client-header-timeout", "1h", "--workers", "1"];
+        let more = [&more[..], &["--worker-shutdown-timeout", timeout]].concat();
+        let mut program = Program::start_as(command, &files, free_port(), &more);
+        // More than it has descriptors for, and none of them comes to an end.
+        let clients: Vec<TcpStream> = (0..100)
+            .map(|_| {
+                let mut client = TcpStream::connect(program.http).expect("a connection");
+                client.write_all(b"GET / HTTP/1.1\r\n").expect("to be heard");
+                client
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(300));
+        program.signal("TERM");
+        if has_second_signal {
+            std::thread::sleep(Duration::from_millis(300));
+            program.signal("TERM");
+        }
+        assert!(program.wait().success());
+        drop(clients);
+    }
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+#[test]
+fn more_connections_than_descriptors_are_turned_away() {
+    let files = folder("limit");
+    write(&files, "site.yaml", &support::site::manifest("a.example", free_port()));
+    let mut command = Command::new("sh");
+    // The soft limit is raised to the hard one: 164 allow for 46 connections of one worker.
+    command.args(["-c", "ulimit -Sn 64 && ulimit -Hn 164 && exec \"$0\" \"$@\"", PROGRAM]);
+    let program = Program::start_as(command, &files, free_port(), &["--workers", "1"]);
+    let clients: Vec<TcpStream> = (0..60).map(|_| TcpStream::connect(program.http).expect("a connection")).collect();
+    program.wait_for_figure("ingress_proxy_connections_rejected_total", "14");
+    drop(clients);
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+#[test]
+fn whoever_is_connected_at_the_end_is_served() {
+    let origin = Origin::constant(OK);
+    let files = folder("backlog");
+    write(&files, "site.yaml", &support::site::manifest("a.example", origin.address));
+    let mut program = Program::start(&files, free_port(), &["--workers", "1"]);
+    // The system takes connections while the program stands still.
+    program.signal("STOP");
+    let clients: Vec<TcpStream> = (0..400)
+        .map(|_| {
+            let mut client = TcpStream::connect(program.http).expect("a connection");
+            client.write_all(REQUEST).expect("to be heard");
+            client
+        })
+        .collect();
+    program.signal("TERM");
+    program.signal("CONT");
+    for (number, mut client) in clients.into_iter().enumerate() {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap_or_else(|error| panic!("client {number}: {error}"));
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "client {number}: {answer}");
+    }
+    assert!(program.wait().success());
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+#[test]
+fn probes_are_answered_while_manifests_are_read() {
+    let files = folder("slow");
+    let service = |number| {
+        format!("apiVersion: v1\nkind: Service\nmetadata: {{name: s{number}}}\nspec: {{ports: [{{port: 80}}]}}\n")
+    };
+    let services: Vec<String> = (0..20_000).map(service).collect();
+    for (number, services) in services.chunks(200).enumerate() {
+        write(&files, &format!("{number}.yaml"), &services.join("---\n"));
+    }
+    let program = Program::spawn(Command::new(PROGRAM), &files, free_port(), &[]);
+    program.wait_for("/healthz", "200");
+    let ready = program.page("/readyz");
+    assert!(ready.contains("503") && ready.contains("starting"), "{ready}");
+    program.wait_for("/readyz", "200");
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+#[test]
+fn nobody_to_talk_to_is_no_reason_to_end() {
+    let files = folder("stderr");
+    write(&files, "site.yaml", &support::site::manifest("a.example", free_port()));
+    let mut command = Command::new("sh");
+    // Nothing can be written there.
+    command.args(["-c", "exec \"$0\" \"$@\" 2>/dev/full", PROGRAM]);
+    let mut program = Program::start_as(command, &files, free_port(), &["--kubeconfig", "x"]);
+    write(&files, "site.yaml", "kind: [");
+    program.wait_for_figure("nginx_ingress_controller_errors{", "1");
+    program.signal("TERM");
+    assert!(program.wait().success());
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+#[test]
+fn the_access_log_is_opened_anew_while_the_proxy_ends() {
+    let origin = Origin::constant(OK);
+    let files = folder("reopen");
+    write(&files, "site.yaml", &support::site::manifest("a.example", origin.address));
+    let log = files.join("log.txt");
+    let more = ["--access-log", &log.to_string_lossy(), "--shutdown-grace-period", "1h"];
+    let mut program = Program::start(&files, free_port(), &more);
+    program.signal("TERM");
+    program.wait_for("/readyz", "503");
+    std::fs::rename(&log, files.join("old.txt")).expect("a log");
+    program.signal("USR1");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("\"GET / HTTP/1.1\" 200")) {
+        assert!(Instant::now() < deadline, "nothing is written");
+        let mut client = TcpStream::connect(program.http).expect("a connection");
+        assert!(ask(&mut client).expect("an answer").starts_with("HTTP/1.1 200"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    program.signal("TERM");
+    assert!(program.wait().success());
+    std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+#[test]
+fn what_is_no_request_is_in_the_access_log() {
+    let files = folder("refused");
+    write(&files, "site.yaml", &support::site::manifest("a.example", free_port()));
+    let log = files.join("log.txt");
+    let more = ["--access-log", &log.to_string_lossy(), "--client-header-timeout", "1s", "--max-header-size", "1k"];
+    let program = Program::start(&files, free_port(), &more);
+    let long = format!("GET /long HTTP/1.1\r\nHost: a.example\r\nX: {}\r\n\r\n", "x".repeat(2_000));
+    for (sent, status, request) in [
+        ("\x16\x03\x01 x\r\n\r\n", 400, "\\x16\\x03\\x01 x"),
+        ("GET /slow HTTP/1.1\r\nHost: a.", 408, "GET /slow HTTP/1.1"),
+        ("GET /sl", 408, "GET /sl"),
+        ("GET /a b HTTP/1.1\r\n\r\n", 400, "GET /a b HTTP/1.1"),
+        ("GET /old HTTP/3.0\r\n\r\n", 505, "GET /old HTTP/3.0"),
+        ("GET /nohost HTTP/1.1\r\n\r\n", 400, "GET /nohost HTTP/1.1"),
+        (&*long, 431, "GET /long HTTP/1.1"),
+    ] {
+        let mut client = TcpStream::connect(program.http).expect("a connection");
+        client.write_all(sent.as_bytes()).expect("to be heard");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{sent}: {answer}");
+        let line = format!(" \"{request}\" {status} ");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains(&line)) {
+            assert!(Instant::now() < deadline, "no {line} in {:?}", std::fs::read_to_string(&log));
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
     std::fs::remove_dir_all(&files).expect("to clean up");
 }

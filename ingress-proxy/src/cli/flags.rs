@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use ingress_cli::commands::simulate::EngineArgs;
 use ingress_core::policy::AddressRange;
+use ingress_proxy::certs::{Suites, Versions};
 
 use super::foreign;
 use super::pin::{self, Pin};
@@ -36,6 +37,8 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(super) listen: ListenArgs,
     #[command(flatten)]
+    pub(super) tls: TlsArgs,
+    #[command(flatten)]
     pub(super) trust: TrustArgs,
     #[command(flatten)]
     pub(super) client: ClientArgs,
@@ -61,6 +64,9 @@ pub(super) struct ManifestArgs {
     /// Send what is for a Service port to this address instead of where the manifests say; repeatable, also for one port
     #[arg(long = "endpoint", value_name = "NS/SVC:PORT=ADDR:PORT", value_parser = pin::parse)]
     pub(super) pins: Vec<Pin>,
+    /// Leave out what is of another namespace, but for the ConfigMap of --configmap [default: all namespaces]
+    #[arg(long, value_name = "NS")]
+    pub(super) watch_namespace: Option<String>,
     /// Do not connect to what Services of type ExternalName name
     #[arg(long)]
     pub(super) disable_svc_external_name: bool,
@@ -88,6 +94,32 @@ pub(super) struct ListenArgs {
     /// Threads that serve requests [default: one for each core]
     #[arg(long, value_name = "N", value_parser = values::count, alias = "worker-processes")]
     pub(super) workers: Option<usize>,
+}
+
+/// How TLS is spoken with clients.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+pub(super) struct TlsArgs {
+    /// Versions that are offered [default: TLSv1.2 TLSv1.3]
+    #[arg(long, value_name = "LIST", value_parser = values::protocols)]
+    pub(super) ssl_protocols: Option<Versions>,
+    /// Cipher suites of TLS 1.2 that are offered, in the language of OpenSSL [default: all that are good]
+    #[arg(long, value_name = "LIST", value_parser = values::ciphers, allow_hyphen_values = true)]
+    pub(super) ssl_ciphers: Option<Suites>,
+    /// Refuse handshakes for names that no host has
+    #[arg(long)]
+    pub(super) ssl_reject_handshake: bool,
+    /// Offer HTTP/2
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
+    pub(super) use_http2: bool,
 }
 
 /// Whom to believe.
@@ -137,9 +169,12 @@ pub(super) struct ClientArgs {
     /// The most HTTP/2 requests of a connection at one time [default: 100]
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(super) http2_max_concurrent_streams: Option<usize>,
-    /// The most connections of one worker [default: 16384]
+    /// The most connections of one worker [default: 16384, or fewer where the process may not have two descriptors for each]
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(super) max_worker_connections: Option<usize>,
+    /// The most TLS handshakes of one worker at one time; others wait for as long as a handshake may take [default: 2048]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(super) max_worker_handshakes: Option<usize>,
     /// Keep headers whose names have an underscore
     #[arg(long)]
     pub(super) enable_underscores_in_headers: bool,

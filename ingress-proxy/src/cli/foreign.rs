@@ -35,7 +35,6 @@ const FLAGS: &[(&str, bool, Why)] = &[
     ("validating-webhook", true, Why::Cluster),
     ("validating-webhook-certificate", true, Why::Cluster),
     ("validating-webhook-key", true, Why::Cluster),
-    ("watch-namespace", true, Why::Cluster),
     ("watch-namespace-selector", true, Why::Cluster),
     ("alsologtostderr", false, Why::Inside),
     ("deep-inspect", false, Why::Inside),
@@ -83,7 +82,7 @@ pub(super) fn notes(matches: &ArgMatches) -> Vec<String> {
     let note = |(name, _, why): &(&str, bool, Why)| {
         let flag = if *name == "v" { "-v".to_owned() } else { format!("--{name}") };
         match why {
-            Why::Cluster => format!("`{flag}` has no effect without `--kubernetes`"),
+            Why::Cluster => format!("`{flag}` has no effect: it needs a cluster as the source of manifests"),
             Why::Inside => format!("`{flag}` has no effect: it is about the inside of ingress-nginx"),
             Why::Missing => format!("`{flag}` has no effect: what it asks for is not there yet"),
         }

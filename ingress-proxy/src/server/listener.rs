@@ -3,16 +3,15 @@
 //! Every worker has a socket of its own for each address (`SO_REUSEPORT`): the system shares connections among them, and
 //! a new process can bind the same addresses while the old one finishes.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::tls::{Alpn, Established, HandshakeError, TlsAcceptor};
 use super::{Client, h1, h2, proxy_protocol, relay};
@@ -62,20 +61,26 @@ pub(crate) async fn accept(
     mut phase: watch::Receiver<Phase>,
 ) -> io::Result<()> {
     let socket = TcpListener::from_std(listener.socket)?;
+    let name = format!("listener {}", socket.local_addr()?);
     let mut number = 0_u64;
+    let mut has_failed = false;
     loop {
-        let accepted = if *phase.borrow() == Phase::Serving {
-            tokio::select! {
+        let now = *phase.borrow();
+        let accepted = match now {
+            Phase::Serving => tokio::select! {
                 biased;
                 accepted = socket.accept() => accepted,
                 _ = phase.changed() => continue,
+            },
+            Phase::Draining(until) if Instant::now() < until => {
+                // However many come now, those that are there are served too.
+                tokio::task::yield_now().await;
+                match accepted_already(&socket).transpose() {
+                    Some(accepted) => accepted,
+                    None => return Ok(()),
+                }
             }
-        } else {
-            // What the system has taken by now is served; whoever comes later finds another process, or nobody.
-            match poll_fn(|cx| Poll::Ready(socket.poll_accept(cx))).await {
-                Poll::Ready(accepted) => accepted,
-                Poll::Pending => return Ok(()),
-            }
+            Phase::Draining(_) | Phase::Stopped => return Ok(()),
         };
         let (tcp, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -86,12 +91,16 @@ pub(crate) async fn accept(
                     io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
                 );
                 if !is_of_connection {
-                    worker.errors.state("accepting", "fails", "works again", Some(&error));
+                    has_failed = true;
+                    worker.errors.state(&name, "accepts nothing", "accepts again", Some(&error));
                     tokio::time::sleep(OUT_OF_FILES).await;
                 }
                 continue;
             }
         };
+        if std::mem::take(&mut has_failed) {
+            worker.errors.state(&name, "accepts nothing", "accepts again", None);
+        }
         worker.metrics.accepted.increment();
         if worker.connections() >= worker.config.downstream.max_connections {
             worker.metrics.rejected.increment();
@@ -106,6 +115,20 @@ pub(crate) async fn accept(
             // A client that cannot finish is nobody's error but its own.
             let _ended = begin(worker, tcp, peer, number, acceptor).await;
         });
+    }
+}
+
+/// A connection that the system has taken already; whoever comes later finds another process, or nobody. The runtime may not
+/// have heard of it, or find that the task has had its share, so that it is not asked.
+fn accepted_already(socket: &TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+    match SockRef::from(socket).accept() {
+        Ok((tcp, peer)) => {
+            tcp.set_nonblocking(true)?;
+            let peer = peer.as_socket().ok_or(io::ErrorKind::ConnectionAborted)?;
+            Ok(Some((TcpStream::from_std(tcp.into())?, peer)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -137,9 +160,15 @@ async fn begin(
         }
         return Ok(());
     };
-    let handshake = tokio::time::timeout(config.header_timeout, acceptor.accept(tcp, Vec::new())).await;
-    let Ok(handshake) = handshake else {
-        worker.metrics.tls_failures.count("timeout");
+    let mut is_waiting = true;
+    let handshake = tokio::time::timeout(config.header_timeout, async {
+        // It is never closed.
+        let _turn = worker.handshakes.acquire().await;
+        is_waiting = false;
+        acceptor.accept(tcp, Vec::new()).await
+    });
+    let Ok(handshake) = handshake.await else {
+        worker.metrics.tls_failures.count(if is_waiting { "too-many" } else { "timeout" });
         return Ok(());
     };
     match handshake {
