@@ -61,6 +61,7 @@ pub struct Controller<S> {
     report: Report,
     views: watch::Sender<Arc<View>>,
     is_view_old: bool,
+    is_snapshot_new: bool,
     began: Instant,
 }
 
@@ -140,6 +141,7 @@ impl<S: Sink> Controller<S> {
             report: Report::default(),
             views: watch::Sender::default(),
             is_view_old: false,
+            is_snapshot_new: false,
             began: now,
         }
     }
@@ -331,6 +333,7 @@ impl<S: Sink> Controller<S> {
             let (hosts, took) = (snapshot.host_count(), now().saturating_duration_since(self.began).as_millis());
             self.sink.say(&format!("{ingresses} Ingresses, {claimed} of them ours, {hosts} hosts, after {took} ms"));
         }
+        self.is_snapshot_new |= is_other;
         self.is_view_old |= is_other || is_otherwise_found;
     }
 
@@ -387,7 +390,8 @@ impl<S: Sink> Controller<S> {
             claimed: Arc::clone(&self.claimed),
             resources: Arc::new(resources),
         };
-        self.sink.in_force(State { snapshot: view.snapshot.as_ref(), findings: &view.findings, failing });
+        let is_new = std::mem::take(&mut self.is_snapshot_new);
+        self.sink.in_force(State { snapshot: view.snapshot.as_ref(), is_new, findings: &view.findings, failing });
         self.views.send_replace(Arc::new(view));
     }
 }

@@ -36,6 +36,8 @@ pub trait Sink: Send {
 pub struct State<'a> {
     /// The snapshot, which readers have already; none before the first.
     pub snapshot: Option<&'a Arc<Snapshot>>,
+    /// Whether it is another one than before.
+    pub is_new: bool,
     /// All that is wrong with the objects.
     pub findings: &'a Diagnostics,
     /// How many watches fail; what they gave before is in force.

@@ -14,7 +14,7 @@ use ingress_kube::{ClientOptions, Controller, SecretData, Settings, Sink, State,
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{ApiServer, class, ingress, service, slice};
+use super::api::{ApiServer, class, ingress, service, slice};
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
