@@ -150,7 +150,7 @@ fn a_server_that_is_away_costs_no_request() {
     let program = Program::on(&api);
     program.until("answers", |program| program.ask("cafe.example").starts_with("HTTP/1.1 503"));
     assert!(program.page("/readyz").starts_with("HTTP/1.1 503"));
-    assert!(program.page("/livez").starts_with("HTTP/1.1 200"), "it is alive");
+    assert!(program.page("/healthz").starts_with("HTTP/1.1 200"), "it is alive");
     api.come_back();
     program.until_ready();
     assert!(program.ask("cafe.example").ends_with("green"));

@@ -151,7 +151,7 @@ impl Service {
             own_addresses: Vec::new(),
         });
         let running = running.map_err(|error| error.to_string())?;
-        if let Follower::Files(_) = follower {
+        if matches!(follower, Follower::Files(_)) {
             // They have been read; a cluster is ready when it has been.
             health.ready();
         }
