@@ -61,8 +61,17 @@ pub struct Controller<S> {
     report: Report,
     views: watch::Sender<Arc<View>>,
     is_view_old: bool,
-    is_snapshot_new: bool,
+    /// What the sink has not been told of.
+    news: News,
     began: Instant,
+}
+
+/// What is different since the sink was told last.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    snapshot: bool,
+    findings: bool,
+    watches: bool,
 }
 
 /// A snapshot that is not in force yet.
@@ -141,7 +150,7 @@ impl<S: Sink> Controller<S> {
             report: Report::default(),
             views: watch::Sender::default(),
             is_view_old: false,
-            is_snapshot_new: false,
+            news: News::default(),
             began: now,
         }
     }
@@ -204,7 +213,7 @@ impl<S: Sink> Controller<S> {
         };
         if let Some(watch) = self.by_reference.get_mut(&place) {
             if let Some(failure) = &failure {
-                self.is_view_old |= watch.status.failure != *failure;
+                self.news.watches |= watch.status.failure != *failure;
                 watch.status.is_complete |= matches!(event, Event::Replaced(_));
                 watch.status.failure.clone_from(failure);
             }
@@ -215,7 +224,7 @@ impl<S: Sink> Controller<S> {
             // It has been stopped, and these were its last words.
             return;
         } else {
-            self.is_view_old |= self.store.take(*resource, event, now());
+            self.news.watches |= self.store.take(*resource, event, now());
         }
         if let Some(failure) = failure {
             self.report.watch(place, failure.as_ref(), &mut |line| self.sink.say(line));
@@ -259,10 +268,10 @@ impl<S: Sink> Controller<S> {
     fn advance(&mut self, channels: &Channels) -> Option<Instant> {
         if self.store.take_changed() {
             self.debounce.ask(now());
-            // Addresses in the status of an Ingress are in the view too.
-            self.is_view_old = true;
         }
-        let is_settled = self.store.is_settled(now());
+        self.is_view_old |= self.store.take_records_changed();
+        // What has once been enough stays so.
+        let is_settled = self.in_force.is_some() || self.store.is_settled(now());
         if is_settled && self.in_force.is_none() && self.held.is_none() {
             // An empty cluster is complete too.
             self.debounce.ask(now());
@@ -275,8 +284,13 @@ impl<S: Sink> Controller<S> {
         }
         self.release();
         self.read_references(channels);
-        if std::mem::take(&mut self.is_view_old) {
-            self.publish_view();
+        let News { snapshot, findings, watches } = std::mem::take(&mut self.news);
+        if std::mem::take(&mut self.is_view_old) || snapshot || findings || watches {
+            let view = self.view();
+            if snapshot || findings || watches {
+                self.tell(&view, snapshot);
+            }
+            self.views.send_replace(Arc::new(view));
         }
         let held_until = self.held.as_ref().map(|held| held.since + self.patience());
         let compile = if is_settled { self.debounce.due() } else { self.store.settles_at(now()) };
@@ -333,8 +347,8 @@ impl<S: Sink> Controller<S> {
             let (hosts, took) = (snapshot.host_count(), now().saturating_duration_since(self.began).as_millis());
             self.sink.say(&format!("{ingresses} Ingresses, {claimed} of them ours, {hosts} hosts, after {took} ms"));
         }
-        self.is_snapshot_new |= is_other;
-        self.is_view_old |= is_other || is_otherwise_found;
+        self.news.snapshot |= is_other;
+        self.news.findings |= is_otherwise_found;
     }
 
     /// Reads what is referred to, and follows it.
@@ -376,23 +390,24 @@ impl<S: Sink> Controller<S> {
         watches
     }
 
-    fn publish_view(&mut self) {
+    fn tell(&mut self, view: &View, is_new: bool) {
+        let failing = view.resources.values().filter(|status| status.failure.is_some()).count();
+        self.sink.in_force(State { snapshot: view.snapshot.as_ref(), is_new, findings: &view.findings, failing });
+    }
+
+    fn view(&self) -> View {
         let by_reference = self.by_reference.iter().map(|((resource, scope), watch)| {
             let objects = self.references.count(*resource, scope);
             ((*resource, scope.clone()), ResourceStatus { objects, ..watch.status.clone() })
         });
         let resources: BTreeMap<_, _> = self.store.statuses().chain(by_reference).collect();
-        let failing = resources.values().filter(|status| status.failure.is_some()).count();
-        let view = View {
+        View {
             snapshot: self.in_force.clone(),
             findings: Arc::clone(&self.findings),
             ingresses: Arc::clone(self.store.ingresses()),
             claimed: Arc::clone(&self.claimed),
             resources: Arc::new(resources),
-        };
-        let is_new = std::mem::take(&mut self.is_snapshot_new);
-        self.sink.in_force(State { snapshot: view.snapshot.as_ref(), is_new, findings: &view.findings, failing });
-        self.views.send_replace(Arc::new(view));
+        }
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) struct Store {
     selected: Option<BTreeSet<Arc<str>>>,
     no_external_names: bool,
     is_changed: bool,
+    are_records_changed: bool,
 }
 
 #[derive(Debug)]
@@ -95,6 +96,7 @@ impl Store {
             hidden: BTreeMap::new(),
             no_external_names,
             is_changed: false,
+            are_records_changed: false,
         }
     }
 
@@ -121,6 +123,11 @@ impl Store {
     /// Whether the inputs have changed since this was asked last.
     pub(crate) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.is_changed)
+    }
+
+    /// Whether an Ingress, or what only its status needs, has changed since this was asked last.
+    pub(crate) fn take_records_changed(&mut self) -> bool {
+        std::mem::take(&mut self.are_records_changed)
     }
 
     /// What is wrong with objects that the engine does not get to see.
@@ -287,7 +294,7 @@ impl Store {
         let reference = key.reference(kind);
         self.is_changed |= self.inputs.remove(&reference);
         if kind == Kind::Ingress {
-            Arc::make_mut(&mut self.ingresses).remove(&reference);
+            self.forget_record(&reference);
         }
     }
 
@@ -313,6 +320,11 @@ impl Store {
             self.is_changed = true;
         }
         Arc::make_mut(&mut self.ingresses).insert(reference, Arc::new(record));
+        self.are_records_changed = true;
+    }
+
+    fn forget_record(&mut self, reference: &ObjectRef) {
+        self.are_records_changed |= Arc::make_mut(&mut self.ingresses).remove(reference).is_some();
     }
 
     fn select(&mut self, namespace: &Arc<str>) {
@@ -344,7 +356,7 @@ impl Store {
                 self.hidden.insert(key, Hidden { object, record: (*record).clone() });
             }
             self.is_changed |= self.inputs.remove(&reference);
-            Arc::make_mut(&mut self.ingresses).remove(&reference);
+            self.forget_record(&reference);
         }
     }
 }

@@ -84,6 +84,36 @@ async fn a_watch_goes_on_where_it_was_broken_off() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_silently_dead_is_noticed() {
+    let mut settings = settings();
+    (settings.timing.watch, settings.timing.tolerance) = (Duration::from_secs(1), Duration::from_secs(1));
+    let cluster = Cluster::ready(shop(), settings).await;
+    cluster.api.stall();
+    cluster.api.take_requests();
+    cluster.api.apply(slice("shop", "tea", &["10.0.0.2"], 8080));
+    cluster.until_leads("cafe.example", &["10.0.0.2:8080"]).await;
+    let requests = cluster.api.take_requests();
+    assert!(requests.iter().all(|request| request.verb == "watch"), "nothing is listed again: {requests:?}");
+    // Watches end in order too, every second, and nobody has to know.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    cluster.api.apply(slice("shop", "tea", &["10.0.0.3"], 8080));
+    cluster.until_leads("cafe.example", &["10.0.0.3:8080"]).await;
+    assert_eq!(cluster.lines().len(), 1, "{:?}", cluster.lines());
+}
+
+#[tokio::test]
+async fn what_is_written_into_a_status_is_known_and_changes_nothing() {
+    let mut cluster = Cluster::ready(shop(), settings()).await;
+    let mut object = cluster.api.object("Ingress", "shop", "cafe").unwrap();
+    object["status"] = json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}});
+    cluster.api.apply(object);
+    let address =
+        |view: &View| view.ingresses.values().any(|record| record.addresses.iter().any(|a| &*a.ip == "192.0.2.1"));
+    cluster.until("written", address).await;
+    assert_eq!(cluster.snapshots(), 1);
+}
+
+#[tokio::test]
 async fn a_bookmark_is_where_to_go_on() {
     let cluster = Cluster::ready(shop(), settings()).await;
     // Ingresses have not changed for long, while the server has forgotten what was before.

@@ -1,7 +1,7 @@
 //! Many objects: how long it takes until they are served, and until a change is. `OBJECTS=10000 cargo test --release -p
 //! ingress-kube --test scale -- --nocapture` prints the figures of the full size.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

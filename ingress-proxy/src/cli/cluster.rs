@@ -133,10 +133,7 @@ impl Cluster {
         settings.secrets = secrets;
         settings.no_external_names = source.no_external_names;
         let sink = Sink { plane, health: Arc::clone(&health), failing: 0 };
-        let _inside = runtime.enter();
-        let controller = Controller::new(client, settings, sink);
-        drop(_inside);
-        Ok(Self { controller, runtime, health })
+        Ok(Self { controller: Controller::new(client, settings, sink), runtime, health })
     }
 
     /// A reader of the snapshots.

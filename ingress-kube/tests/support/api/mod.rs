@@ -54,6 +54,8 @@ struct Cluster {
     epoch: u64,
     not_served: BTreeSet<String>,
     bookmarks: u64,
+    /// Watches that began before as many changes of this say nothing any more.
+    stalls: u64,
     delay: Duration,
 }
 
@@ -182,6 +184,11 @@ impl ApiServer {
 
     pub fn come_back(&self) {
         self.cluster().is_down = false;
+    }
+
+    /// Lets every watch that is open fall silent, with its connection open.
+    pub fn stall(&self) {
+        self.cluster().stalls += 1;
     }
 
     /// Sends a bookmark to every watch.

@@ -249,20 +249,25 @@ fn merged(mut object: Value, patch: &Value) -> Value {
 
 fn watch(shared: Arc<Shared>, question: Question) -> Response<Body> {
     let (sender, body) = Channel::<Bytes, std::io::Error>::new(64);
-    let seconds = question.query.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok()).unwrap_or(300);
-    tokio::spawn(async move {
-        let _ = tokio::time::timeout(Duration::from_secs(seconds), stream(sender, shared, question)).await;
-    });
+    tokio::spawn(stream(sender, shared, question));
     Response::new(body.boxed())
 }
 
 async fn stream(mut sender: Sender<Bytes, std::io::Error>, shared: Arc<Shared>, question: Question) -> Option<()> {
     let mut from: u64 = question.query.get("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(0);
+    let seconds = question.query.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok()).unwrap_or(300);
+    let end = tokio::time::Instant::now() + Duration::from_secs(seconds);
     let mut changed = shared.changed.subscribe();
-    let mut bookmarks = shared.cluster.lock().unwrap().bookmarks;
+    let (mut bookmarks, stalls) = {
+        let cluster = shared.cluster.lock().unwrap();
+        (cluster.bookmarks, cluster.stalls)
+    };
     loop {
         let mut lines = Vec::new();
         let mut is_over = false;
+        if shared.cluster.lock().unwrap().stalls != stalls {
+            std::future::pending::<()>().await;
+        }
         {
             let cluster = shared.cluster.lock().unwrap();
             if from < cluster.oldest {
@@ -290,7 +295,7 @@ async fn stream(mut sender: Sender<Bytes, std::io::Error>, shared: Arc<Shared>, 
         if is_over {
             return None;
         }
-        changed.changed().await.ok()?;
+        tokio::time::timeout_at(end, changed.changed()).await.ok()?.ok()?;
     }
 }
 
