@@ -77,6 +77,18 @@ impl Compiler {
         self.state.take_claims().map(|(ingresses, references)| Claims { ingresses, references })
     }
 
+    /// Whether an Ingress is claimed, as of the last [`compile`](Self::compile).
+    #[must_use]
+    pub fn is_claimed(&self, ingress: &ObjectRef) -> bool {
+        self.state.is_claimed(ingress)
+    }
+
+    /// The Secrets and ConfigMaps that an Ingress refers to, there or not, as of the last [`compile`](Self::compile).
+    #[must_use]
+    pub fn references_of(&self, ingress: &ObjectRef) -> BTreeSet<ObjectRef> {
+        self.state.references_of(ingress)
+    }
+
     /// Brings the snapshot up to date with the inputs. The cost is that of what changed in the same `inputs` since the last
     /// call; other inputs, a clone included, are compared as a whole.
     pub fn compile(&mut self, inputs: &Inputs) -> Compiled {

@@ -5,6 +5,7 @@
 mod report;
 mod settings;
 mod sink;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,7 +28,9 @@ use tokio::time::sleep_until;
 
 use self::report::Report;
 pub use self::settings::{SecretAccess, Settings};
+use self::sink::Question;
 pub use self::sink::{Handle, Sink, State, View};
+pub use self::trial::Trial;
 use crate::debounce::Debounce;
 use crate::fetch::{Fetched, fetch};
 use crate::references::{Answer, Outcome, References, Ticket};
@@ -37,6 +40,9 @@ use crate::watch::{Event, Reach, Subject, Watch};
 
 /// How many events may wait for the task; the watches then wait too.
 const EVENTS: usize = 1_024;
+
+/// How many Ingresses may wait to be tried.
+const TRIALS: usize = 64;
 
 /// Watches a cluster and keeps a snapshot of it in force.
 pub struct Controller<S> {
@@ -60,6 +66,7 @@ pub struct Controller<S> {
     leaving: BTreeSet<ObjectRef>,
     report: Report,
     views: watch::Sender<Arc<View>>,
+    trials: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
     is_view_old: bool,
     /// What the sink has not been told of.
     news: News,
@@ -78,6 +85,8 @@ struct News {
 #[derive(Debug)]
 struct Held {
     snapshot: Arc<Snapshot>,
+    /// Whether it is another one than what is in force.
+    is_new: bool,
     findings: Diagnostics,
     since: Instant,
 }
@@ -149,6 +158,7 @@ impl<S: Sink> Controller<S> {
             leaving: BTreeSet::new(),
             report: Report::default(),
             views: watch::Sender::default(),
+            trials: mpsc::channel(TRIALS),
             is_view_old: false,
             news: News::default(),
             began: now,
@@ -164,7 +174,7 @@ impl<S: Sink> Controller<S> {
     /// For whoever follows what this controller knows.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle { views: self.views.subscribe() }
+        Handle { views: self.views.subscribe(), trials: self.trials.0.clone() }
     }
 
     /// Watches, compiles and publishes, for ever. Dropping the future ends it.
@@ -190,6 +200,10 @@ impl<S: Sink> Controller<S> {
                     while let Ok((name, ticket, answer)) = next_answer.try_recv() {
                         self.answered(&name, ticket, answer);
                     }
+                }
+                Some((ingress, answer)) = self.trials.1.recv() => {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(self.try_ingress(ingress));
                 }
                 () = wait(due) => {}
             }
@@ -316,8 +330,8 @@ impl<S: Sink> Controller<S> {
             }
         }
         let findings = self.store.findings().chain(compiled.diagnostics.iter().cloned()).collect();
-        let since = self.held.take().map_or_else(now, |held| held.since);
-        self.held = Some(Held { snapshot: compiled.snapshot, findings, since });
+        let (is_new, since) = self.held.take().map_or_else(|| (false, now()), |held| (held.is_new, held.since));
+        self.held = Some(Held { snapshot: compiled.snapshot, is_new: is_new || compiled.is_new, findings, since });
     }
 
     /// Puts in force what has been compiled, unless it had better wait a moment for what it refers to.
@@ -326,10 +340,9 @@ impl<S: Sink> Controller<S> {
         if self.references.is_waiting() && held.since + self.patience() > now() {
             return;
         }
-        // What was read in the meantime is compiled first.
-        let Some(Held { snapshot, findings, .. }) = self.held.take() else { return };
-        let is_other = self.in_force.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &snapshot));
+        let Some(Held { snapshot, is_new, findings, .. }) = self.held.take() else { return };
         let is_first = self.in_force.is_none();
+        let is_other = is_new || is_first;
         if is_other {
             self.publisher.publish(Arc::clone(&snapshot));
             self.in_force = Some(Arc::clone(&snapshot));

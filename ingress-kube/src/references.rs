@@ -214,6 +214,11 @@ impl References {
         outcome
     }
 
+    /// Whether an object is one of them.
+    pub(crate) fn is_wanted(&self, name: &ObjectRef) -> bool {
+        self.wanted.contains_key(name)
+    }
+
     /// Whether something that is wanted has never been answered for.
     pub(crate) fn is_waiting(&self) -> bool {
         self.unanswered > 0

@@ -5,7 +5,10 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use ingress_core::model::{Object, WireKind, decode};
 
 use support::cluster::{Cluster, settings};
 use support::{ApiServer, class, ingress, secret, service, slice, tls_ingress};
@@ -61,6 +64,17 @@ async fn a_cold_start_is_one_snapshot_and_a_change_is_quick() {
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
     changes.sort();
+    let mut trials = Vec::new();
+    for n in 0..100 {
+        let object = ingress("shop", &format!("t{n}"), &format!("h{n}.example"), "s1");
+        let Ok(Object::Ingress(object)) = decode(WireKind::Ingress, object) else { unreachable!() };
+        let began = Instant::now();
+        let trial = cluster.handle.try_ingress(Arc::unwrap_or_clone(object)).await.unwrap();
+        trials.push(began.elapsed());
+        assert!(trial.is_claimed && trial.changed.len() == 1);
+    }
+    trials.sort();
+    println!("{objects} Ingresses: a trial takes {:?} in the median, {:?} at most", trials[50], trials[99]);
     println!(
         "{objects} Ingresses: ready after {ready:?}; changes: median {:?}, slowest {:?}",
         changes[25], changes[49]

@@ -35,15 +35,8 @@ impl Report {
 
     /// Says what is wrong with objects and was not before. Notes are left to those who ask.
     pub(crate) fn findings(&self, before: &Diagnostics, now: &Diagnostics, say: &mut dyn FnMut(&str)) {
-        // Both are in order.
-        let mut before = before.iter().peekable();
-        let mut new: Vec<&Diagnostic> = Vec::new();
-        for finding in now {
-            while before.next_if(|earlier| *earlier < finding).is_some() {}
-            if before.peek() != Some(&finding) && finding.severity != Severity::Note {
-                new.push(finding);
-            }
-        }
+        let new = new_findings(before, now).filter(|finding| finding.severity != Severity::Note);
+        let mut new: Vec<&Diagnostic> = new.collect();
         new.sort_by_key(|finding| finding.severity);
         for finding in new.iter().take(MOST_FINDINGS) {
             say(&line(finding));
@@ -52,6 +45,16 @@ impl Report {
             say(&format!("{} more findings", new.len() - MOST_FINDINGS));
         }
     }
+}
+
+/// What is found now and was not before.
+pub(super) fn new_findings<'d>(before: &'d Diagnostics, now: &'d Diagnostics) -> impl Iterator<Item = &'d Diagnostic> {
+    // Both are in order.
+    let mut before = before.iter().peekable();
+    now.iter().filter(move |finding| {
+        while before.next_if(|earlier| earlier < finding).is_some() {}
+        before.peek() != Some(finding)
+    })
 }
 
 /// A finding on one line.

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ingress_core::diagnostic::Diagnostics;
-use ingress_core::model::CertificateState;
+use ingress_core::model::{CertificateState, Ingress};
 use ingress_core::object::ObjectRef;
 use ingress_core::snapshot::Snapshot;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::trial::Trial;
 use crate::convert::{IngressRecord, SecretData};
 use crate::resource::{Resource, Scope};
 use crate::store::ResourceStatus;
@@ -72,12 +73,24 @@ impl View {
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(super) views: watch::Receiver<Arc<View>>,
+    pub(super) trials: mpsc::Sender<Question>,
 }
+
+/// An Ingress to try, and where the answer goes.
+pub(super) type Question = (Ingress, oneshot::Sender<Option<Trial>>);
 
 impl Handle {
     /// What the controller knows; whoever waits for changes sees the newest, not each.
     #[must_use]
     pub fn views(&self) -> watch::Receiver<Arc<View>> {
         self.views.clone()
+    }
+
+    /// What would come of an Ingress if it were created, or were changed to this. Nothing in force is touched. None before
+    /// anything is in force, and when the controller has ended.
+    pub async fn try_ingress(&self, ingress: Ingress) -> Option<Trial> {
+        let (answer, answered) = oneshot::channel();
+        self.trials.send((ingress, answer)).await.ok()?;
+        answered.await.ok().flatten()
     }
 }

@@ -10,7 +10,7 @@ use ingress_core::model::CertificateState;
 use ingress_core::object::ObjectRef;
 use ingress_core::publish::Reader;
 use ingress_core::request::{ConnInfo, RequestView};
-use ingress_kube::{ClientOptions, Controller, SecretData, Settings, Sink, State, Timing, View, connect};
+use ingress_kube::{ClientOptions, Controller, Handle, SecretData, Settings, Sink, State, Timing, View, connect};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -67,6 +67,7 @@ pub struct Cluster {
     pub api: ApiServer,
     pub told: Arc<Mutex<Told>>,
     pub reader: Reader,
+    pub handle: Handle,
     pub views: watch::Receiver<Arc<View>>,
     task: JoinHandle<()>,
 }
@@ -111,8 +112,9 @@ impl Cluster {
         let client = connect(&options).await.unwrap();
         let told = Arc::new(Mutex::new(Told::default()));
         let controller = Controller::new(client, settings, Recorder(Arc::clone(&told)));
-        let (reader, views) = (controller.reader(), controller.handle().views());
-        Self { api, told, reader, views, task: tokio::spawn(controller.run()) }
+        let (reader, handle) = (controller.reader(), controller.handle());
+        let views = handle.views();
+        Self { api, told, reader, handle, views, task: tokio::spawn(controller.run()) }
     }
 
     /// The same, once it is ready.

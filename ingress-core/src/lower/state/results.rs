@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Backends, State};
+use super::{Backends, Reading, State};
 use crate::diagnostic::Diagnostics;
 use crate::object::{Kind, ObjectRef};
 use crate::path::PathPolicy;
@@ -50,6 +50,18 @@ impl State {
 
     pub(crate) fn backends(&self) -> &Backends {
         &self.backends
+    }
+
+    /// Whether an Ingress is claimed.
+    pub(crate) fn is_claimed(&self, ingress: &ObjectRef) -> bool {
+        self.readings.get(ingress).is_some_and(|reading| reading.contribution.dialect.is_some())
+    }
+
+    /// The Secrets and ConfigMaps that an Ingress refers to, there or not.
+    pub(crate) fn references_of(&self, ingress: &ObjectRef) -> BTreeSet<ObjectRef> {
+        let Some(Reading { contribution, .. }) = self.readings.get(ingress) else { return BTreeSet::new() };
+        let asked = contribution.asked.iter().filter(|object| matches!(object.kind, Kind::Secret | Kind::ConfigMap));
+        contribution.secrets.iter().map(|(secret, _)| secret).chain(asked).cloned().collect()
     }
 
     /// The Ingresses that are claimed and the Secrets and ConfigMaps that they refer to, there or not; none if no Ingress has
