@@ -404,8 +404,8 @@ impl<S: Sink> Controller<S> {
     }
 
     fn tell(&mut self, view: &View, is_new: bool) {
-        let failing = view.resources.values().filter(|status| status.failure.is_some()).count();
-        self.sink.in_force(State { snapshot: view.snapshot.as_ref(), is_new, findings: &view.findings, failing });
+        let View { snapshot, findings, resources, .. } = view;
+        self.sink.in_force(State { snapshot: snapshot.as_ref(), is_new, findings, resources });
     }
 
     fn view(&self) -> View {

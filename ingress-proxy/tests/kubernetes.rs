@@ -149,6 +149,7 @@ fn a_server_that_is_away_costs_no_request() {
     api.go_down();
     let program = Program::on(&api);
     program.until("answers", |program| program.ask("cafe.example").starts_with("HTTP/1.1 503"));
+    program.until("says why", |program| program.page("/readyz").contains("cannot read ingresses: unreachable: "));
     assert!(program.page("/readyz").starts_with("HTTP/1.1 503"));
     assert!(program.page("/healthz").starts_with("HTTP/1.1 200"), "it is alive");
     api.come_back();

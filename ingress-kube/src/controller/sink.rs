@@ -10,6 +10,7 @@ use ingress_core::snapshot::Snapshot;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::trial::Trial;
+use crate::api::Failure;
 use crate::convert::{IngressRecord, SecretData};
 use crate::resource::{Resource, Scope};
 use crate::store::ResourceStatus;
@@ -41,8 +42,15 @@ pub struct State<'a> {
     pub is_new: bool,
     /// All that is wrong with the objects.
     pub findings: &'a Diagnostics,
-    /// How many watches fail; what they gave before is in force.
-    pub failing: usize,
+    /// How it stands with everything that is watched.
+    pub resources: &'a BTreeMap<(Resource, Scope), ResourceStatus>,
+}
+
+impl<'a> State<'a> {
+    /// What cannot be read now; what it gave before is in force.
+    pub fn failing(&self) -> impl Iterator<Item = (Resource, &'a Failure)> {
+        self.resources.iter().filter_map(|((resource, _), status)| Some((*resource, status.failure.as_ref()?)))
+    }
 }
 
 /// What a controller knows, for whoever follows it: the status writer, the Events, pages for people.

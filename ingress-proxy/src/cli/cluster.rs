@@ -31,13 +31,13 @@ pub(super) struct ClusterArgs {
     pub(super) kubernetes: bool,
     /// File with the address of the API server and credentials for it
     #[arg(long, id = "kubeconfig", value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
+    kubeconfig: Option<String>,
     /// Address of the API server, in place of the one found elsewhere
     #[arg(long, id = "apiserver-host", value_name = "URL")]
     apiserver_host: Option<String>,
     /// File with the authorities that the API server's certificate may come from
     #[arg(long, id = "certificate-authority", value_name = "FILE")]
-    certificate_authority: Option<PathBuf>,
+    certificate_authority: Option<String>,
     /// Only Ingresses in namespaces with these labels, such as 'public=yes'
     #[arg(long, id = "watch-namespace-selector", value_name = "LABELS", conflicts_with = "watch_namespace")]
     watch_namespace_selector: Option<String>,
@@ -67,7 +67,7 @@ impl ClusterArgs {
         } = self;
         // ingress-nginx's defaults are empty texts.
         let text = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let path = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
+        let path = |path| text(path).map(PathBuf::from);
         kubernetes.then(|| ClusterSettings {
             client: ClientOptions {
                 kubeconfig: path(kubeconfig),
@@ -190,10 +190,18 @@ impl ingress_kube::Sink for Sink {
     }
 
     fn in_force(&mut self, state: State<'_>) {
-        let State { snapshot, is_new, findings, failing, .. } = state;
+        let failing = state.failing().count();
         let newly_stale = failing.saturating_sub(self.failing);
         self.failing = failing;
-        let Some(snapshot) = snapshot else { return };
+        let State { snapshot, is_new, findings, .. } = state;
+        let Some(snapshot) = snapshot else {
+            let obstacles: Vec<String> =
+                state.failing().map(|(resource, failure)| format!("cannot read {resource}: {failure}")).collect();
+            if !obstacles.is_empty() {
+                self.health.not_ready(obstacles.join("\n"));
+            }
+            return;
+        };
         let state = source::State { snapshot, is_new, findings, stale_files: failing, newly_stale };
         source::Sink::in_force(&mut self.plane, state);
         self.health.ready();

@@ -256,6 +256,7 @@ fn watch(shared: Arc<Shared>, question: Question) -> Response<Body> {
 async fn stream(mut sender: Sender<Bytes, std::io::Error>, shared: Arc<Shared>, question: Question) -> Option<()> {
     let mut from: u64 = question.query.get("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(0);
     let seconds = question.query.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok()).unwrap_or(300);
+    let mut is_open = false;
     let end = tokio::time::Instant::now() + Duration::from_secs(seconds);
     let mut changed = shared.changed.subscribe();
     let (mut bookmarks, stalls) = {
@@ -270,7 +271,8 @@ async fn stream(mut sender: Sender<Bytes, std::io::Error>, shared: Arc<Shared>, 
         }
         {
             let cluster = shared.cluster.lock().unwrap();
-            if from < cluster.oldest {
+            // A watch that is open loses nothing when the past is forgotten.
+            if !std::mem::replace(&mut is_open, true) && from < cluster.oldest {
                 let object =
                     json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"});
                 lines.push(json!({"type": "ERROR", "object": object}));
