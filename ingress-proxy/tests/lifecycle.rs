@@ -6,13 +6,14 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
 use support::origin::Origin;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ingress-proxy");
@@ -26,9 +27,20 @@ struct Program {
     admin: SocketAddr,
 }
 
-/// A port that is free now. Listeners share ports, so the program may bind it although somebody else just had it.
+/// A port for programs of this test alone: it stays bound, so that the system gives it to nobody else, and listeners of the
+/// program share it.
 fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
+    static BOUND: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
+    let bind = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        // Not before it is bound: with this the system may choose a port that is shared already.
+        socket.set_reuse_port(true)?;
+        let address = socket.local_addr()?.as_socket();
+        BOUND.lock().expect("the sockets").push(socket);
+        address.ok_or_else(|| std::io::Error::other("no address"))
+    };
+    bind().expect("a port")
 }
 
 impl Program {
@@ -410,6 +422,7 @@ fn what_is_no_request_is_in_the_access_log() {
     write(&files, "site.yaml", &support::site::manifest("a.example", free_port()));
     let log = files.join("log.txt");
     let more = ["--access-log", &log.to_string_lossy(), "--client-header-timeout", "1s", "--max-header-size", "1k"];
+    let more = [&more[..], &["--max-target-size", "100", "--http2-cleartext"]].concat();
     let program = Program::start(&files, free_port(), &more);
     let long = format!("GET /long HTTP/1.1\r\nHost: a.example\r\nX: {}\r\n\r\n", "x".repeat(2_000));
     for (sent, status, request) in [
@@ -426,12 +439,21 @@ fn what_is_no_request_is_in_the_access_log() {
         let mut answer = String::new();
         client.read_to_string(&mut answer).expect("an answer");
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{sent}: {answer}");
-        let line = format!(" \"{request}\" {status} ");
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains(&line)) {
-            assert!(Instant::now() < deadline, "no {line} in {:?}", std::fs::read_to_string(&log));
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for_line(&log, &format!(" \"{request}\" {status} "));
     }
+    let path = format!("/{}", "x".repeat(200));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let answer =
+        runtime.block_on(async { support::http2::Client::plain(program.http).await.get("a.example", &path).await });
+    assert_eq!(answer.status, 414);
+    wait_for_line(&log, &format!(" \"GET {path} HTTP/2.0\" 414 "));
     std::fs::remove_dir_all(&files).expect("to clean up");
+}
+
+fn wait_for_line(log: &Path, part: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !std::fs::read_to_string(log).is_ok_and(|text| text.contains(part)) {
+        assert!(Instant::now() < deadline, "no {part} in {:?}", std::fs::read_to_string(log));
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

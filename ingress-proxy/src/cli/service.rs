@@ -1,6 +1,6 @@
 //! Everything together: the source, the proxy, its own pages, and the end of it all.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,7 +148,7 @@ impl Service {
             access_log,
             errors: errors.clone(),
             own,
-            own_addresses: Vec::new(),
+            own_addresses: own_addresses(),
         });
         let running = running.map_err(|error| error.to_string())?;
         if matches!(follower, Follower::Files(_)) {
@@ -242,4 +242,17 @@ fn destination(access_log: settings::AccessLog) -> Option<Destination> {
         settings::AccessLog::Stderr => Some(Destination::Stderr),
         settings::AccessLog::File(path) => Some(Destination::File(path)),
     }
+}
+
+/// The addresses of this host that packets would leave from. The system is asked for others when it matters, but where
+/// sockets may be bound to any address it cannot tell.
+fn own_addresses() -> Vec<IpAddr> {
+    let routes = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    let local = routes.iter().filter_map(|(from, to)| {
+        // Nothing is sent: connecting a datagram socket only chooses a route.
+        let socket = std::net::UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        socket.local_addr().ok().map(|address| address.ip())
+    });
+    local.collect()
 }
