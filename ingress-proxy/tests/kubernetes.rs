@@ -5,11 +5,17 @@
 
 #[path = "../../ingress-kube/tests/support/api/mod.rs"]
 mod api;
+mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use rustls::pki_types::CertificateDer;
+use socket2::{Domain, Socket, Type};
+use support::tls::trusting_anybody;
 
 use api::{ApiServer, class, ingress, service, slice, tls_ingress};
 
@@ -45,21 +51,30 @@ fn answer(mut stream: TcpStream, name: &str) {
 struct Program {
     child: Child,
     http: SocketAddr,
+    https: SocketAddr,
     admin: SocketAddr,
 }
 
-/// A port that is free now. Listeners share ports, so the program may bind it although somebody else just had it.
+/// A port for the program alone: it stays bound, so that the system gives it to nobody else, and listeners of the program
+/// share it.
 fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
+    static BOUND: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+    // Not before it is bound: with this the system may choose a port that is shared already.
+    socket.set_reuse_port(true).expect("an option");
+    let address = socket.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
+    BOUND.lock().expect("the sockets").push(socket);
+    address
 }
 
 impl Program {
     fn start(first: &[&str], more: &[&str], environment: &[(&str, &str)]) -> Self {
-        let (http, admin) = (free_port(), free_port());
+        let [http, https, admin] = [(); 3].map(|()| free_port());
         let child = Command::new(env!("CARGO_BIN_EXE_ingress-proxy"))
             .args(first)
             .args(["--bind-address", "127.0.0.1", "--access-log", "off", "--workers", "1"])
-            .args(["--http-port", &http.port().to_string(), "--https-port", &free_port().port().to_string()])
+            .args(["--http-port", &http.port().to_string(), "--https-port", &https.port().to_string()])
             .args(["--healthz-port", &admin.port().to_string(), "--allow-endpoint-cidr", "127.0.0.0/8"])
             .args(more)
             .env_remove("KUBECONFIG")
@@ -67,7 +82,7 @@ impl Program {
             .stderr(Stdio::null())
             .spawn()
             .expect("the program");
-        Self { child, http, admin }
+        Self { child, http, https, admin }
     }
 
     fn on(api: &ApiServer) -> Self {
@@ -88,6 +103,17 @@ impl Program {
 
     fn ask(&self, host: &str) -> String {
         Self::get(self.http, host, "/")
+    }
+
+    /// The certificate that is served for a name; none if the handshake fails.
+    fn certificate(&self, name: &'static str) -> Option<CertificateDer<'static>> {
+        let name = name.try_into().ok()?;
+        let mut session = rustls::ClientConnection::new(Arc::new(trusting_anybody()), name).ok()?;
+        let mut stream = TcpStream::connect(self.https).ok()?;
+        while session.is_handshaking() {
+            session.complete_io(&mut stream).ok()?;
+        }
+        session.peer_certificates()?.first().cloned().map(CertificateDer::into_owned)
     }
 
     fn until(&self, what: &str, is_true: impl Fn(&Self) -> bool) {
@@ -185,6 +211,52 @@ fn certificates_come_from_the_secrets_that_are_named() {
     let requests = api.take_requests().into_iter();
     let read = requests.filter(|request| request.resource == "secrets" && !request.is_metadata);
     assert_eq!(read.map(|request| request.name).collect::<Vec<_>>(), ["cert"]);
+}
+
+fn half(text: &str) -> &str {
+    text.split_at(text.len() / 2).0
+}
+
+#[test]
+fn a_bad_pair_does_not_take_the_place_of_a_good_one() {
+    let api = shop(endpoint("green"));
+    let make = || rcgen::generate_simple_self_signed(["web.example".to_owned()]).expect("a certificate");
+    let (old, new) = (make(), make());
+    let encode = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+    let put = |certificate: &str, key: &str| {
+        api.apply(api::secret("shop", "cert", &[("tls.crt", &encode(certificate)), ("tls.key", &encode(key))]));
+    };
+    put(&old.cert.pem(), &old.signing_key.serialize_pem());
+    api.apply(tls_ingress("shop", "web", "web.example", "tea", "cert"));
+    let program = Program::on(&api);
+    program.until_ready();
+    assert_eq!(program.certificate("web.example").as_ref(), Some(old.cert.der()));
+
+    let (pem, key) = (new.cert.pem(), new.signing_key.serialize_pem());
+    let bad: [(&str, &str); 7] = [
+        (&pem, &old.signing_key.serialize_pem()),
+        (half(&pem), &key),
+        (&pem, half(&key)),
+        ("", ""),
+        ("", &key),
+        (&pem, "not a key"),
+        (&pem.repeat(1_000), &key),
+    ];
+    for (number, (certificate, key)) in bad.into_iter().enumerate() {
+        api.take_requests();
+        put(certificate, key);
+        let has_read = || api.take_requests().iter().any(|request| request.verb == "get" && request.name == "cert");
+        program.until("read", |_| has_read());
+        let end = Instant::now() + Duration::from_millis(200);
+        while Instant::now() < end {
+            let served = program.certificate("web.example");
+            assert_eq!(served.as_ref(), Some(old.cert.der()), "pair {number}");
+        }
+    }
+    put(&pem, &key);
+    program.until("served", |program| program.certificate("web.example").as_ref() == Some(new.cert.der()));
+    api.delete("Secret", "shop", "cert");
+    program.until("gone", |program| program.certificate("web.example").is_some_and(|served| served != *new.cert.der()));
 }
 
 #[test]
