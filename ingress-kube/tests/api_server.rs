@@ -1,7 +1,5 @@
 //! The API server of these tests does with writes what a real one does, as far as tests rely on it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod support;
 
 use ingress_kube::{ClientOptions, connect};
