@@ -52,6 +52,7 @@ pub struct Controller<S> {
     subjects: Vec<Subject>,
     store: Store,
     references: References,
+    are_references_new: bool,
     /// The watches that depend on what is referred to.
     by_reference: BTreeMap<(Resource, Scope), ByReference>,
     compiler: Compiler,
@@ -79,6 +80,14 @@ struct News {
     snapshot: bool,
     findings: bool,
     watches: bool,
+    secrets: bool,
+}
+
+impl News {
+    fn is_any(self) -> bool {
+        let Self { snapshot, findings, watches, secrets } = self;
+        snapshot || findings || watches || secrets
+    }
 }
 
 /// A snapshot that is not in force yet.
@@ -149,6 +158,7 @@ impl<S: Sink> Controller<S> {
             subjects,
             store,
             references,
+            are_references_new: true,
             by_reference: BTreeMap::new(),
             claimed: Arc::default(),
             publisher,
@@ -191,7 +201,8 @@ impl<S: Sink> Controller<S> {
                 Some((subject, event)) = next_event.recv() => {
                     self.take(&subject, event);
                     // A burst is one change.
-                    while let Ok((subject, event)) = next_event.try_recv() {
+                    for _ in 0..EVENTS {
+                        let Ok((subject, event)) = next_event.try_recv() else { break };
                         self.take(&subject, event);
                     }
                 }
@@ -254,6 +265,7 @@ impl<S: Sink> Controller<S> {
             Outcome::Changed(Fetched::Secret(secret)) => {
                 let certificate = self.sink.secret(name, &secret.data);
                 self.leaving.remove(name);
+                self.news.secrets = true;
                 Object::Secret(Arc::new(secret.into_record(certificate)))
             }
             Outcome::Unreadable(why) if name.kind == Kind::Secret => {
@@ -298,11 +310,11 @@ impl<S: Sink> Controller<S> {
         }
         self.release();
         self.read_references(channels);
-        let News { snapshot, findings, watches } = std::mem::take(&mut self.news);
-        if std::mem::take(&mut self.is_view_old) || snapshot || findings || watches {
+        let news = std::mem::take(&mut self.news);
+        if std::mem::take(&mut self.is_view_old) || news.is_any() {
             let view = self.view();
-            if snapshot || findings || watches {
-                self.tell(&view, snapshot);
+            if news.is_any() {
+                self.tell(&view, news.snapshot);
             }
             self.views.send_replace(Arc::new(view));
         }
@@ -320,6 +332,7 @@ impl<S: Sink> Controller<S> {
         self.debounce.done(now());
         if let Some(claims) = self.compiler.take_claims() {
             self.claimed = Arc::new(claims.ingresses);
+            self.are_references_new = true;
             let mut references = claims.references;
             references.extend(self.settings.always.iter().cloned());
             for name in self.references.want(&references, now()) {
@@ -349,6 +362,7 @@ impl<S: Sink> Controller<S> {
         }
         for name in std::mem::take(&mut self.leaving) {
             self.sink.secret_gone(&name);
+            self.news.secrets = true;
         }
         let is_otherwise_found = findings != *self.findings;
         if is_otherwise_found {
@@ -366,15 +380,17 @@ impl<S: Sink> Controller<S> {
 
     /// Reads what is referred to, and follows it.
     fn read_references(&mut self, channels: &Channels) {
-        let wanted = self.reference_watches();
-        self.by_reference.retain(|place, _| wanted.contains(place));
-        for place in wanted {
-            if !self.by_reference.contains_key(&place) {
-                let (resource, scope) = place.clone();
-                let task = self.start(Subject { resource, scope, selector: None }, channels);
-                self.by_reference.insert(place, ByReference { status: ResourceStatus::default(), _task: task });
-                self.is_view_old = true;
+        if std::mem::take(&mut self.are_references_new) {
+            let wanted = self.reference_watches();
+            self.by_reference.retain(|place, _| wanted.contains(place));
+            for place in wanted {
+                if !self.by_reference.contains_key(&place) {
+                    let (resource, scope) = place.clone();
+                    let task = self.start(Subject { resource, scope, selector: None }, channels);
+                    self.by_reference.insert(place, ByReference { status: ResourceStatus::default(), _task: task });
+                }
             }
+            self.is_view_old = true;
         }
         while let Some((name, ticket)) = self.references.next_fetch(now()) {
             let (client, answers) = (self.client.clone(), channels.answers.clone());

@@ -149,12 +149,15 @@ impl Store {
 
     /// When that may become true although nothing else happens.
     pub(crate) fn settles_at(&self, now: Instant) -> Option<Instant> {
-        let waiting = self.unsettled(now).map(|watched| watched.failing_since);
-        waiting.map(|since| Some(since? + PATIENCE)).collect::<Option<Vec<_>>>()?.into_iter().max()
+        let settles = self.unsettled(now).map(|(resource, watched)| watched.settles_at(resource));
+        settles.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
-    fn unsettled(&self, now: Instant) -> impl Iterator<Item = &Watched> {
-        self.resources.iter().filter(move |(resource, watched)| !watched.is_settled(**resource, now)).map(|(_, w)| w)
+    fn unsettled(&self, now: Instant) -> impl Iterator<Item = (Resource, &Watched)> {
+        let resources = self.resources.iter().map(|(resource, watched)| (*resource, watched));
+        resources.filter(move |(resource, watched)| {
+            !watched.status.is_complete && watched.settles_at(*resource).is_none_or(|at| at > now)
+        })
     }
 
     /// Takes what happened to a resource. Returned is whether its status is another one now.
@@ -362,13 +365,13 @@ impl Store {
 }
 
 impl Watched {
-    fn is_settled(&self, resource: Resource, now: Instant) -> bool {
+    /// When the server will have had enough time to mean it, if it says no.
+    fn settles_at(&self, resource: Resource) -> Option<Instant> {
         let is_refused = self.status.failure.as_ref().is_some_and(|failure| {
             matches!(failure.reason, Reason::Forbidden | Reason::Unauthorized | Reason::NotFound)
         });
         let is_needed = matches!(resource, Resource::Ingresses | Resource::Namespaces);
-        let is_refused = !is_needed && is_refused;
-        self.status.is_complete || (is_refused && self.failing_since.is_some_and(|since| since + PATIENCE <= now))
+        self.failing_since.filter(|_| is_refused && !is_needed).map(|since| since + PATIENCE)
     }
 }
 

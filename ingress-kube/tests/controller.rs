@@ -65,12 +65,16 @@ async fn only_the_secrets_of_accepted_objects_are_read() {
     assert!(!metadata.is_empty() && metadata.iter().all(|request| request.name.is_empty()));
 
     // Another state of it, and then nobody refers to it.
+    let states = |cluster: &Cluster| cluster.told.lock().unwrap().states;
+    let before = states(&cluster);
     cluster.api.apply(secret("shop", "web-cert", &[("tls.crt", "d2ViLmV4YW1wbGU="), ("tls.key", "bmV3")]));
     let key = |cluster: &Cluster| {
         let told = cluster.told.lock().unwrap();
         told.secrets.get("shop/web-cert").map(|data| String::from_utf8_lossy(&data["tls.key"]).into_owned())
     };
     cluster.until_true("the new key is there", || key(&cluster).as_deref() == Some("new")).await;
+    cluster.until_true("that is told", || states(&cluster) > before).await;
+    assert_eq!(cluster.snapshots(), 1, "no route is different");
     cluster.api.apply(ingress("shop", "web", "web.example", "tea"));
     cluster.until_true("the Secret is forgotten", || cluster.secrets().is_empty()).await;
 }

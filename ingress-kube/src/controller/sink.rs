@@ -25,7 +25,7 @@ pub trait Sink: Send {
     /// A Secret is gone, or nobody refers to it any more. Routes that needed it are out of force already.
     fn secret_gone(&mut self, name: &ObjectRef);
 
-    /// The snapshot, the findings or the state of the watches are others now.
+    /// The snapshot, the findings, the Secrets or the state of the watches are others now.
     fn in_force(&mut self, state: State<'_>);
 
     /// A line for the log.

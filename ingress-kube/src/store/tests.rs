@@ -149,6 +149,7 @@ fn other_failures_and_missing_ingresses_are_waited_for() {
         let mut store = store(&[Resource::Services]);
         store.take(Resource::Services, failure(reason), start);
         assert!(!store.is_settled(later), "{reason}");
+        assert_eq!(store.settles_at(later), None, "there is nothing to wake up for");
     }
     let mut store = store(&[Resource::Ingresses]);
     store.take(Resource::Ingresses, failure(Reason::Forbidden), start);

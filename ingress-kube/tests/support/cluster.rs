@@ -27,6 +27,8 @@ pub struct Told {
     pub lines: Vec<String>,
     /// How often a snapshot that differs was put in force.
     pub snapshots: usize,
+    /// How often it was told what is in force.
+    pub states: usize,
     last: usize,
 }
 
@@ -51,6 +53,7 @@ impl Sink for Recorder {
 
     fn in_force(&mut self, state: State<'_>) {
         let mut told = self.0.lock().unwrap();
+        told.states += 1;
         let snapshot = state.snapshot.map_or(0, |snapshot| Arc::as_ptr(snapshot) as usize);
         if snapshot != told.last {
             told.last = snapshot;
