@@ -26,7 +26,7 @@ Example:
 
 `ingress-cli simulate examples/manifests/cafe.yaml` shows where every host and path leads.";
 
-/// A reverse proxy that serves Kubernetes Ingress manifests from files.
+/// A reverse proxy that serves Kubernetes Ingress manifests from files, or the Ingresses of a cluster.
 ///
 /// Manifests may change at any time: what is changed counts within milliseconds, and connections stay open.
 #[derive(Debug, Parser)]
