@@ -52,11 +52,12 @@ pub(crate) struct ClusterSettings {
     client: ClientOptions,
     selector: Option<Box<str>>,
     secrets: SecretAccess,
+    default_certificate: CertificateId,
 }
 
 impl ClusterArgs {
     /// None if files are served.
-    pub(super) fn settings(self) -> Option<ClusterSettings> {
+    pub(super) fn settings(self, default_certificate: &CertificateId) -> Option<ClusterSettings> {
         let Self {
             kubernetes,
             kubeconfig,
@@ -76,6 +77,7 @@ impl ClusterArgs {
             },
             selector: text(watch_namespace_selector).map(Into::into),
             secrets: if secrets_per_namespace { SecretAccess::Namespaces } else { SecretAccess::Scope },
+            default_certificate: default_certificate.clone(),
         })
     }
 }
@@ -113,19 +115,18 @@ impl Cluster {
     pub(super) fn open(
         cluster: ClusterSettings,
         source: SourceSettings,
-        default_certificate: &CertificateId,
         plane: Plane,
         health: Arc<Health>,
     ) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
-        let ClusterSettings { client, selector, secrets } = cluster;
+        let ClusterSettings { client, selector, secrets, default_certificate } = cluster;
         // Without the runtime there is nobody who could carry out what a client leaves for later.
         let client = runtime.block_on(ingress_kube::connect(&client)).map_err(|error| error.to_string())?;
         let mut settings = ingress_kube::Settings::default();
         settings.always.extend(source.engine.config_map.clone());
         if let CertificateId::Secret { namespace, name } = default_certificate {
-            settings.always.push(ObjectRef::new(Kind::Secret, Arc::clone(namespace), Arc::clone(name)));
+            settings.always.push(ObjectRef::new(Kind::Secret, namespace, name));
         }
         settings.engine = source.engine;
         settings.scope = source.watched.map_or(Scope::Cluster, |namespace| Scope::Namespace(namespace.into()));

@@ -97,8 +97,8 @@ impl Service {
         let errors = ErrorLog::default();
         let metrics = Metrics::new(workers, labels);
         let health = Arc::new(Health::default());
-        let certs = CertStore::new(default_certificate.clone())
-            .map_err(|error| format!("cannot make a certificate: {error}"))?;
+        let certs =
+            CertStore::new(default_certificate).map_err(|error| format!("cannot make a certificate: {error}"))?;
         let certs = Arc::new(certs);
         let certificates = Certificates { store: Arc::clone(&certs), cloud: cloud_certificates };
         let sink = Plane::new(certificates, Arc::clone(&metrics), Arc::clone(&health), errors.clone());
@@ -106,7 +106,7 @@ impl Service {
         let source = match settings.cluster {
             Some(cluster) => {
                 let health = Arc::clone(&health);
-                let cluster = Cluster::open(cluster, settings.source, &default_certificate, sink, health)?;
+                let cluster = Cluster::open(cluster, settings.source, sink, health)?;
                 Source::Cluster(Box::new(cluster))
             }
             None => Source::files(settings.source, sink)?,

@@ -153,13 +153,19 @@ impl Flags {
     ///
     /// What contradicts itself or cannot be done, naming the flag and its value.
     pub(crate) fn resolve(self, machine: Machine) -> Result<Settings, String> {
-        #[cfg(feature = "kubernetes")]
-        let cluster = self.cluster.settings();
-        #[cfg(feature = "kubernetes")]
-        let is_cluster = cluster.is_some();
-        #[cfg(not(feature = "kubernetes"))]
-        let is_cluster = false;
-        let Self { manifests, engine, listen, tls, trust, client, endpoint, observe, shutdown, .. } = self;
+        let Self {
+            manifests,
+            #[cfg(feature = "kubernetes")]
+            cluster,
+            engine,
+            listen,
+            tls,
+            trust,
+            client,
+            endpoint,
+            observe,
+            shutdown,
+        } = self;
         for (flag, is_given) in [
             ("--use-forwarded-headers", trust.use_forwarded_headers),
             ("--use-proxy-protocol", listen.use_proxy_protocol),
@@ -175,6 +181,12 @@ impl Flags {
                 CertificateId::Secret { namespace: secret.namespace, name: secret.name }
             }
         };
+        #[cfg(feature = "kubernetes")]
+        let cluster = cluster.settings(&default_certificate);
+        #[cfg(feature = "kubernetes")]
+        let is_cluster = cluster.is_some();
+        #[cfg(not(feature = "kubernetes"))]
+        let is_cluster = false;
         let everywhere = everywhere(&machine);
         let addresses = if listen.bind_address.is_empty() { &everywhere } else { &listen.bind_address };
         let at = |port| addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
