@@ -126,7 +126,8 @@ async fn begin(
         if let proxy_protocol::Header::Handed { client: source, server } = header
             && client.is_trusted
         {
-            client = Client { is_trusted: true, ..Client::new(&worker, source, server, number) };
+            // The balancer is believed about the client, not the client about itself: it is trusted if it is one that is.
+            client = Client::new(&worker, source, server, number);
         }
     }
     let Some(acceptor) = acceptor else {
