@@ -68,7 +68,11 @@ pub(crate) async fn accept(
             tokio::select! {
                 biased;
                 accepted = socket.accept() => accepted,
-                _ = phase.changed() => continue,
+                changed = phase.changed() => match changed {
+                    Ok(()) => continue,
+                    // Nobody is left who could say that it ends.
+                    Err(_) => return Ok(()),
+                },
             }
         } else {
             // What the system has taken by now is served; whoever comes later finds another process, or nobody.
