@@ -24,6 +24,7 @@ const LINGER_TIME: std::time::Duration = std::time::Duration::from_secs(2);
 /// A client's connection.
 #[derive(Debug)]
 pub struct Connection {
+    worker: Rc<Worker>,
     wire: Wire,
     parser: HeadParser,
     limits: Limits,
@@ -55,6 +56,7 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
     let config = &worker.config.downstream;
     let wire = Wire::new(io, &worker.buffers, &worker.clock, config.idle_timeout, config.idle_timeout);
     let mut connection = Connection {
+        worker: Rc::clone(&worker),
         wire,
         parser: HeadParser::default(),
         limits: Limits::from(config),
@@ -82,7 +84,7 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
             }
         }
         served += 1;
-        if served >= config.keep_alive_requests || worker.is_draining() {
+        if served >= config.keep_alive_requests {
             connection.keep_alive = false;
         }
         let outcome = exchange::run(&worker, &client, &mut connection, &head, &mut scratch, served).await;
@@ -235,6 +237,9 @@ impl Downstream for Connection {
     fn start(&mut self, response: &OutgoingResponse<'_>) -> io::Result<()> {
         if self.owes_continue && !self.wire.body_is_done() {
             // Nobody has asked for the body, and whether the client sends it now is its own affair.
+            self.keep_alive = false;
+        }
+        if self.worker.is_draining() {
             self.keep_alive = false;
         }
         let (version, keep_alive) = (self.version, self.keep_alive);

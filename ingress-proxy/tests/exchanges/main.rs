@@ -6,6 +6,7 @@ mod bodies;
 mod clients;
 mod connections;
 mod endpoints;
+mod ends;
 mod retries;
 #[path = "../support/mod.rs"]
 mod support;
