@@ -229,9 +229,8 @@ async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, tls: TlsAcceptor, p
         let _ = accepting.await;
     }
     while worker.connections() > 0 && Instant::now() < until && *phase.borrow() != Phase::Stopped {
+        // Whoever came while the listeners closed has found out by itself.
         tokio::time::sleep(DRAIN_TICK).await;
-        // Connections that came while the listeners closed have to hear of it too.
-        worker.drain();
     }
     housekeeping.abort();
     worker.flush_log();
