@@ -1,5 +1,6 @@
 //! A connection, plain or with TLS.
 
+mod tcp;
 mod wire;
 
 use std::io;
@@ -7,9 +8,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+pub use self::tcp::Tcp;
 pub use self::wire::Wire;
 
 /// A connection to a client or to an endpoint.
@@ -17,18 +18,17 @@ pub use self::wire::Wire;
 #[expect(clippy::exhaustive_enums, reason = "there is no third kind")]
 pub enum Io {
     /// TCP.
-    Plain(TcpStream),
+    Plain(Tcp),
     /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Tcp>>),
 }
 
 impl Io {
-    /// The TCP connection below.
-    #[must_use]
-    pub fn tcp(&self) -> &TcpStream {
+    /// How many bytes the system has taken, which are more than those that were written if there is TLS, and later.
+    fn taken(&self) -> u64 {
         match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Plain(tcp) => tcp.taken(),
+            Self::Tls(tls) => tls.get_ref().0.taken(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod buffers;
 mod clock;
 mod current;
+mod deadline;
 mod random;
 mod routes;
 
@@ -17,6 +18,7 @@ use ingress_core::publish::CachedReader;
 pub use self::buffers::{Buffer, Buffers};
 pub use self::clock::{Clock, Timer};
 pub use self::current::Current;
+pub(crate) use self::deadline::{Deadline, Pace, Stall};
 pub use self::random::Random;
 pub use self::routes::RouteState;
 use self::routes::Routes;

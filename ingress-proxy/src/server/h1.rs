@@ -54,7 +54,8 @@ enum NoRequest {
 /// Serves a connection until it ends.
 pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
     let config = &worker.config.downstream;
-    let wire = Wire::new(io, &worker.buffers, &worker.clock, config.idle_timeout, config.idle_timeout);
+    let mut wire = Wire::new(io, &worker.buffers, &worker.clock, config.idle_timeout, config.stall_timeout);
+    wire.keep_pace();
     let mut connection = Connection {
         worker: Rc::clone(&worker),
         wire,

@@ -8,7 +8,7 @@ use ingress_core::policy::Timeouts;
 use super::passthrough::Passthrough;
 use crate::config::Balance;
 use crate::exchange::splice;
-use crate::io::{Io, Wire};
+use crate::io::{Io, Tcp, Wire};
 use crate::upstream::{Choice, Outcome, connect};
 use crate::worker::Worker;
 
@@ -33,7 +33,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, passthrough: Passthrough) {
     };
     in_flight.report(Outcome::Success, Duration::ZERO, worker.clock.now());
     let wire = |tcp| {
-        let mut wire = Wire::new(Io::Plain(tcp), &worker.buffers, &worker.clock, SILENCE, SILENCE);
+        let mut wire = Wire::new(Io::Plain(Tcp::from(tcp)), &worker.buffers, &worker.clock, SILENCE, SILENCE);
         wire.tunnel();
         wire
     };
