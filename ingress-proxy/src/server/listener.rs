@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ const BACKLOG: i32 = 4_096;
 const OUT_OF_FILES: Duration = Duration::from_millis(50);
 /// Room for what a connection begins with, if that has to be known first.
 const USUAL_BEGINNING: usize = 512;
+
+/// The number of the next connection, on whichever worker: a log is read by this.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
 
 /// A socket of one worker.
 #[derive(Debug)]
@@ -65,7 +69,6 @@ pub(crate) async fn accept(
     mut phase: watch::Receiver<Phase>,
 ) -> io::Result<()> {
     let socket = TcpListener::from_std(listener.socket)?;
-    let mut number = 0_u64;
     loop {
         let accepted = if *phase.borrow() == Phase::Serving {
             tokio::select! {
@@ -104,7 +107,7 @@ pub(crate) async fn accept(
             worker.metrics.rejected.increment();
             continue;
         }
-        number = number.wrapping_add(1);
+        let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
         let acceptor = listener.tls.then(|| Rc::clone(&tls));
         let admitted = worker.admit();
         let worker = Rc::clone(&worker);
@@ -132,11 +135,12 @@ async fn begin(
     let config = &worker.config.downstream;
     if config.proxy_protocol {
         let header = tokio::time::timeout(config.header_timeout, proxied(&mut tcp, &mut read)).await??;
-        if let proxy_protocol::Header::Handed { client: source, server } = header
-            && client.is_trusted
-        {
-            // The balancer is believed about the client, not the client about itself: it is trusted if it is one that is.
-            client = Client::new(&worker, source, server, number);
+        if let proxy_protocol::Header::Handed { client: source, server } = header {
+            if client.is_trusted {
+                // The balancer is believed about the client, not the client about itself: it is trusted if it is one that is.
+                client = Client::new(&worker, source, server, number);
+            }
+            client.proxied = Some(source.ip());
         }
     }
     let Some(acceptor) = acceptor else {
