@@ -74,7 +74,7 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
     loop {
         match connection.read_head(&worker, &mut head, served > 0).await {
             Ok(()) => {}
-            Err(NoRequest::Gone) => return,
+            Err(NoRequest::Gone) => return connection.farewell().await,
             Err(NoRequest::TooSlow) => {
                 exchange::refuse(&worker, &mut connection, 408, "request-timeout").await;
                 break;
@@ -154,6 +154,19 @@ impl Connection {
     /// Whether what follows in the stream is the next request.
     fn is_ready_for_more(&self) -> bool {
         self.wire.body_is_done() && !self.wire.is_eof()
+    }
+
+    /// Ends a connection on which nothing is under way. With TLS that is said, lest it look like somebody else's doing.
+    async fn farewell(&mut self) {
+        if !self.wire.io().is_tls() {
+            return;
+        }
+        self.timer.set(LINGER_TIME);
+        std::future::poll_fn(|cx| match self.wire.poll_shutdown(cx) {
+            Poll::Pending if !self.timer.is_due(cx) => Poll::Pending,
+            _ => Poll::Ready(()),
+        })
+        .await;
     }
 
     /// Ends the connection so that the client can read what was sent last: an abrupt end would take it away.
