@@ -70,10 +70,6 @@ pub enum Known {
     SecWebSocketVersion,
     /// `Sec-WebSocket-Accept`.
     SecWebSocketAccept,
-    /// `Date`.
-    Date,
-    /// `Server`.
-    Server,
     /// `Location`.
     Location,
     /// `Set-Cookie`.
@@ -96,11 +92,9 @@ impl Known {
             (_, b'x') => Self::of_x(name, letter(2)),
             (2, b't') => is(name, b"te", Self::Te),
             (4, b'h') => is(name, b"host", Self::Host),
-            (4, b'd') => is(name, b"date", Self::Date),
             (5, b'p') => is(name, b"proxy", Self::Proxy),
             (6, b'c') => is(name, b"cookie", Self::Cookie),
             (6, b'e') => is(name, b"expect", Self::Expect),
-            (6, b's') => is(name, b"server", Self::Server),
             (7, b'u') => is(name, b"upgrade", Self::Upgrade),
             (7, b't') => is(name, b"trailer", Self::Trailer),
             (7, b'r') => is(name, b"referer", Self::Referer),
@@ -239,7 +233,7 @@ fn is<const N: usize>(name: &[u8], text: &[u8; N], known: Known) -> Known {
 mod tests {
     use super::*;
 
-    const NAMES: [(&str, Known); 42] = [
+    const NAMES: [(&str, Known); 40] = [
         ("Host", Known::Host),
         ("Connection", Known::Connection),
         ("Keep-Alive", Known::KeepAlive),
@@ -276,8 +270,6 @@ mod tests {
         ("Sec-WebSocket-Key", Known::SecWebSocketKey),
         ("Sec-WebSocket-Version", Known::SecWebSocketVersion),
         ("Sec-WebSocket-Accept", Known::SecWebSocketAccept),
-        ("Date", Known::Date),
-        ("Server", Known::Server),
         ("Location", Known::Location),
         ("Set-Cookie", Known::SetCookie),
         ("WWW-Authenticate", Known::WwwAuthenticate),
