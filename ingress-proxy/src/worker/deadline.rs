@@ -111,6 +111,9 @@ impl Pace {
 
     /// Nothing has come. Whether the time is over; if not, the task is woken when it is.
     pub(crate) fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.left == 0 {
+            return true;
+        }
         let timer = self.timer.get_or_insert_with(|| self.clock.timer());
         if self.since.is_none() {
             self.since = Some(self.clock.now());
@@ -121,10 +124,10 @@ impl Pace {
 
     /// So many bytes have come.
     pub(crate) fn progress(&mut self, bytes: usize) {
-        if let Some(since) = self.stop() {
-            self.left = self.left.saturating_sub(self.clock.now().saturating_sub(since));
-        }
-        self.left = self.left.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX)).min(self.most);
+        let waited = self.stop().map_or(0, |since| self.clock.now().saturating_sub(since));
+        let earned = u64::try_from(bytes).unwrap_or(u64::MAX);
+        // First what has come: a deadline is not kept to the millisecond, and nobody shall live on that.
+        self.left = self.left.saturating_add(earned).saturating_sub(waited).min(self.most);
     }
 
     /// All time is there again, whatever has come.
