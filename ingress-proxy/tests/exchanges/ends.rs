@@ -61,6 +61,19 @@ fn an_end_may_take_as_long_as_it_likes() {
     running.join();
 }
 
+/// What the proxy says itself has a date (RFC 9110 6.6.1).
+#[test]
+fn own_answers_are_dated() {
+    let origin = Scripted::echo();
+    let site = site(origin.address);
+    for bytes in ["GET / HTTP/1.1\r\nHost: nobody.example\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"] {
+        let answer = Client::new(site.http).send(bytes).answer().expect("an answer");
+        assert!(answer.status >= 400);
+        let date = answer.value("date").expect("a date");
+        assert!(date.len() == 29 && date.ends_with(" GMT"), "{date}");
+    }
+}
+
 /// The client of a request that is under way when the end begins is told not to come again on this connection.
 #[test]
 fn the_last_response_says_so() {

@@ -8,6 +8,7 @@ mod connections;
 mod endpoints;
 mod ends;
 mod retries;
+mod slowness;
 #[path = "../support/mod.rs"]
 mod support;
 
