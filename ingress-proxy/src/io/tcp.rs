@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 pub struct Tcp {
     stream: TcpStream,
     /// What was read to find out what is spoken, and is to be read again.
-    read: Vec<u8>,
+    read: Box<[u8]>,
     taken: u64,
 }
 
@@ -20,7 +20,7 @@ impl Tcp {
     /// A connection of which these bytes have been read; nothing, as a rule.
     #[must_use]
     pub fn new(stream: TcpStream, read: Vec<u8>) -> Self {
-        Self { stream, read, taken: 0 }
+        Self { stream, read: read.into(), taken: 0 }
     }
 
     /// How many bytes the system has taken. It is how TLS tells that the peer takes something: what it holds itself it does not
@@ -39,12 +39,9 @@ impl Tcp {
     /// Gives what was read before.
     #[cold]
     fn read_again(&mut self, buf: &mut ReadBuf<'_>) {
-        let amount = self.read.len().min(buf.remaining());
-        buf.put_slice(self.read.get(..amount).unwrap_or_default());
-        self.read.drain(..amount);
-        if self.read.is_empty() {
-            self.read = Vec::new();
-        }
+        let (given, rest) = self.read.split_at(self.read.len().min(buf.remaining()));
+        buf.put_slice(given);
+        self.read = rest.into();
     }
 }
 

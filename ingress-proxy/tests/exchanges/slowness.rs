@@ -142,10 +142,8 @@ fn a_passthrough_connection_finds_an_endpoint_that_is_there() {
         let settings = Arc::new(super::support::tls::trusting_anybody());
         let name = rustls::pki_types::ServerName::try_from("a.example").expect("a name");
         let mut hello = Vec::new();
-        rustls::ClientConnection::new(settings, name)
-            .and_then(|mut it| Ok(it.write_tls(&mut hello)))
-            .expect("a hello")
-            .expect("bytes");
+        let mut tls = rustls::ClientConnection::new(settings, name).expect("a client");
+        tls.write_tls(&mut hello).expect("a hello");
         let mut client = Client::new(site.https);
         assert_eq!(client.send(hello).exactly(2).as_deref(), Some(&b"hi"[..]));
     }
