@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 pub use self::tcp::Tcp;
@@ -24,6 +25,15 @@ pub enum Io {
 }
 
 impl Io {
+    /// The TCP connection below.
+    #[must_use]
+    pub fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp.get_ref(),
+            Self::Tls(tls) => tls.get_ref().0.get_ref(),
+        }
+    }
+
     /// How many bytes the system has taken, which are more than those that were written if there is TLS, and later.
     fn taken(&self) -> u64 {
         match self {

@@ -23,6 +23,12 @@ impl Tcp {
         Self { stream, read: read.into(), taken: 0 }
     }
 
+    /// The connection itself.
+    #[must_use]
+    pub fn get_ref(&self) -> &TcpStream {
+        &self.stream
+    }
+
     /// How many bytes the system has taken. It is how TLS tells that the peer takes something: what it holds itself it does not
     /// say.
     pub(super) fn taken(&self) -> u64 {

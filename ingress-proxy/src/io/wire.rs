@@ -387,3 +387,6 @@ impl Sink for Wire {
         self.poll_send(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;
