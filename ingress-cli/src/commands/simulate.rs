@@ -198,6 +198,12 @@ impl EngineArgs {
         Ok((options, source))
     }
 
+    /// Whether every Ingress is claimed because the command line says so, and not only because it says nothing.
+    #[must_use]
+    pub fn claims_all(&self) -> bool {
+        self.class_all
+    }
+
     /// The certificate that output shows for the default one.
     #[must_use]
     pub fn default_certificate(&self) -> Option<&str> {

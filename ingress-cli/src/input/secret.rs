@@ -48,6 +48,12 @@ impl SecretData {
     }
 }
 
+impl<K: Into<Box<str>>> FromIterator<(K, Vec<u8>)> for SecretData {
+    fn from_iter<I: IntoIterator<Item = (K, Vec<u8>)>>(values: I) -> Self {
+        Self(values.into_iter().map(|(key, bytes)| (key.into(), Some(bytes))).collect())
+    }
+}
+
 impl fmt::Debug for SecretData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()

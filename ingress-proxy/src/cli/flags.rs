@@ -10,6 +10,8 @@ use ingress_cli::commands::simulate::EngineArgs;
 use ingress_core::policy::AddressRange;
 use ingress_proxy::certs::{Suites, Versions};
 
+#[cfg(feature = "kubernetes")]
+use super::cluster::ClusterArgs;
 use super::foreign;
 use super::pin::{self, Pin};
 use super::values::{self, AccessLog, LogFormat};
@@ -24,7 +26,7 @@ Example:
 
 `ingress-cli simulate examples/manifests/cafe.yaml` shows where every host and path leads.";
 
-/// A reverse proxy that serves Kubernetes Ingress manifests from files.
+/// A reverse proxy that serves Kubernetes Ingress manifests from files, or the Ingresses of a cluster.
 ///
 /// Manifests may change at any time: what is changed counts within milliseconds, and connections stay open.
 #[derive(Debug, Parser)]
@@ -32,6 +34,9 @@ Example:
 pub(crate) struct Flags {
     #[command(flatten)]
     pub(super) manifests: ManifestArgs,
+    #[cfg(feature = "kubernetes")]
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
     #[command(flatten)]
@@ -56,7 +61,9 @@ pub(crate) struct Flags {
 pub(super) struct ManifestArgs {
     /// File or directory (read recursively) with manifests in YAML or JSON, watched for changes; repeatable. Of two
     /// manifests for one object the later counts
-    #[arg(short, long = "file", value_name = "PATH", required = true)]
+    #[arg(short, long = "file", value_name = "PATH")]
+    #[cfg_attr(feature = "kubernetes", arg(required_unless_present = "kubernetes"))]
+    #[cfg_attr(not(feature = "kubernetes"), arg(required = true))]
     pub(super) files: Vec<PathBuf>,
     /// Read everything, say what is wrong, and exit: 0 fine, 1 errors in the manifests, 2 wrong usage
     #[arg(long)]
@@ -294,15 +301,23 @@ fn as_clap_reads(args: impl IntoIterator<Item = OsString>, command: &clap::Comma
         args.any(|arg| arg.get_long() == Some(name) && matches!(arg.get_action(), ArgAction::SetTrue))
     };
     let mut read: Vec<OsString> = Vec::new();
+    let mut is_controller = false;
     for arg in args {
         let parts = arg.to_str().and_then(|arg| arg.split_once('='));
         match parts.filter(|(flag, _)| flag.strip_prefix("--").is_some_and(switch)) {
             Some((flag, "true" | "1")) => read.push(flag.into()),
             // The last one counts.
             Some((flag, "false" | "0")) => read.retain(|earlier| earlier != flag),
-            _ if read.len() == 1 && arg.to_str().is_some_and(|arg| arg.ends_with("/nginx-ingress-controller")) => {}
+            _ if read.len() == 1 && arg.to_str().is_some_and(|arg| arg.ends_with("/nginx-ingress-controller")) => {
+                is_controller = true;
+            }
             _ => read.push(arg),
         }
+    }
+    let names_files = |arg: &OsString| arg == "-f" || arg.to_str().is_some_and(|arg| arg.starts_with("--file"));
+    if cfg!(feature = "kubernetes") && is_controller && !read.iter().any(names_files) {
+        // That program has no other source.
+        read.push("--kubernetes".into());
     }
     read
 }

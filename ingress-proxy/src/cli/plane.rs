@@ -43,6 +43,24 @@ impl Plane {
         Self { certs, metrics, health, errors, hasher: RandomState::new(), swaps: 0, are_certificates_new: true }
     }
 
+    /// Takes what a Secret has, and says what is wrong with it, as [`Certificates::take`] does.
+    pub(super) fn take_secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Result<(), (String, bool)>> {
+        self.are_certificates_new = true;
+        let Some(taken) = self.certs.take(name, data) else {
+            self.errors.forget(name);
+            return None;
+        };
+        let why = taken.as_ref().err().map(|(why, _)| why as &dyn Display);
+        self.errors.state(name, "cannot be used", "can be used again", why);
+        Some(taken)
+    }
+
+    /// The names of the certificate that is served of a Secret.
+    pub(super) fn dns_names(&self, name: &ObjectRef) -> Option<Vec<Box<str>>> {
+        let material = self.certs.store.material(&certificate_id(name))?;
+        material.pair().map(|pair| pair.dns_names().to_vec())
+    }
+
     /// Tells when the certificates expire, for each name that a TLS entry lists, as ingress-nginx does; `_` is all others.
     fn certificates_changed(&self, snapshot: &Snapshot) {
         let seconds = |id: &CertificateId| {
@@ -112,16 +130,8 @@ impl Certificates {
 
 impl Sink for Plane {
     fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Vec<Box<str>>> {
-        self.are_certificates_new = true;
-        let Some(taken) = self.certs.take(name, data) else {
-            self.errors.forget(name);
-            return None;
-        };
-        let why = taken.as_ref().err().map(|(why, _)| why as &dyn Display);
-        self.errors.state(name, "cannot be used", "can be used again", why);
-        let is_before = taken.is_err_and(|(_, is_served)| is_served);
-        let material = self.certs.store.material(&certificate_id(name)).filter(|_| is_before)?;
-        material.pair().map(|pair| pair.dns_names().to_vec())
+        let is_before = self.take_secret(name, data)?.is_err_and(|(_, is_served)| is_served);
+        self.dns_names(name).filter(|_| is_before)
     }
 
     fn secret_gone(&mut self, name: &ObjectRef) {

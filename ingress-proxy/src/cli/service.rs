@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ingress_core::publish::Reader;
 use ingress_proxy::certs::CertStore;
 use ingress_proxy::observe::access_log::{AccessLog, Destination};
 use ingress_proxy::observe::admin::{self, Admin, Sources};
@@ -14,23 +15,62 @@ use ingress_proxy::observe::metrics::Metrics;
 use ingress_proxy::{Running, server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+#[cfg(feature = "kubernetes")]
+use super::cluster::{self, Cluster};
 use super::console::say;
 use super::plane::{Certificates, Plane};
-use super::settings::{self, Settings, Shutdown};
+use super::settings::{self, Settings, Shutdown, SourceSettings};
 use super::source::FileSource;
 use super::source::watch::Watch;
 
 /// How long lines of a log are waited for at the end.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// A proxy that serves what files say.
+/// A proxy that serves what files or a cluster say.
 pub(crate) struct Service {
     running: Running,
     shutdown: Shutdown,
     health: Arc<Health>,
     errors: ErrorLog,
-    _watch: Watch,
+    _follower: Follower,
     _pages: Vec<Admin>,
+}
+
+/// Where the configuration comes from.
+enum Source {
+    Files(Box<FileSource<Plane>>),
+    #[cfg(feature = "kubernetes")]
+    Cluster(Box<Cluster>),
+}
+
+/// What follows it.
+enum Follower {
+    Files(#[expect(dead_code, reason = "it ends when it is dropped")] Watch),
+    #[cfg(feature = "kubernetes")]
+    Cluster(#[expect(dead_code, reason = "it ends when it is dropped")] cluster::Follower),
+}
+
+impl Source {
+    fn files(settings: SourceSettings, sink: Plane) -> Result<Self, String> {
+        FileSource::open(settings, sink).map(|source| Self::Files(Box::new(source))).map_err(|error| error.to_string())
+    }
+
+    fn reader(&self) -> Reader {
+        match self {
+            Self::Files(source) => source.reader(),
+            #[cfg(feature = "kubernetes")]
+            Self::Cluster(cluster) => cluster.reader(),
+        }
+    }
+
+    /// Files are in force afterwards.
+    fn follow(self) -> std::io::Result<Follower> {
+        match self {
+            Self::Files(source) => source.watch().map(Follower::Files),
+            #[cfg(feature = "kubernetes")]
+            Self::Cluster(cluster) => cluster.follow().map(Follower::Cluster),
+        }
+    }
 }
 
 impl Service {
@@ -62,7 +102,17 @@ impl Service {
         let certs = Arc::new(certs);
         let certificates = Certificates { store: Arc::clone(&certs), cloud: cloud_certificates };
         let sink = Plane::new(certificates, Arc::clone(&metrics), Arc::clone(&health), errors.clone());
-        let source = FileSource::open(settings.source, sink).map_err(|error| error.to_string())?;
+        #[cfg(feature = "kubernetes")]
+        let source = match settings.cluster {
+            Some(cluster) => {
+                let health = Arc::clone(&health);
+                let cluster = Cluster::open(cluster, settings.source, sink, health)?;
+                Source::Cluster(Box::new(cluster))
+            }
+            None => Source::files(settings.source, sink)?,
+        };
+        #[cfg(not(feature = "kubernetes"))]
+        let source = Source::files(settings.source, sink)?;
         let reader = source.reader();
         let pages = bind_pages(&admin.addresses)?;
         let own = pages.iter().filter_map(|page| page.local_addr().ok()).collect();
@@ -85,7 +135,7 @@ impl Service {
                 Some((log, Arc::new(log_format.format)))
             }
         };
-        let watch = source.watch().map_err(|error| format!("cannot start a thread: {error}"))?;
+        let follower = source.follow().map_err(|error| format!("cannot start a thread: {error}"))?;
         let running = ingress_proxy::start(ingress_proxy::Settings {
             config,
             reader: reader.clone(),
@@ -101,8 +151,11 @@ impl Service {
             own_addresses: own_addresses(),
         });
         let running = running.map_err(|error| error.to_string())?;
-        health.ready();
-        Ok(Self { running, shutdown, health, errors, _watch: watch, _pages: pages })
+        if matches!(follower, Follower::Files(_)) {
+            // They have been read; a cluster is ready when it has been.
+            health.ready();
+        }
+        Ok(Self { running, shutdown, health, errors, _follower: follower, _pages: pages })
     }
 
     /// Serves until the process is told to end, and then ends in order: not ready, some time for others to see that, nothing

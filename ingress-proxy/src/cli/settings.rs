@@ -12,6 +12,8 @@ use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
 use ingress_proxy::observe::metrics;
 use ingress_proxy::server::tls;
 
+#[cfg(feature = "kubernetes")]
+use super::cluster::ClusterSettings;
 use super::descriptors;
 use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, TrustArgs};
 use super::pin::Pins;
@@ -45,6 +47,9 @@ pub(crate) struct Settings {
     pub(crate) shutdown: Shutdown,
     /// Where the manifests are, and how they are read.
     pub(crate) source: SourceSettings,
+    /// The cluster that is followed, where it is none of files.
+    #[cfg(feature = "kubernetes")]
+    pub(crate) cluster: Option<ClusterSettings>,
     /// Whether to look at the manifests and do no more.
     pub(crate) check: bool,
 }
@@ -148,7 +153,19 @@ impl Flags {
     ///
     /// What contradicts itself or cannot be done, naming the flag and its value.
     pub(crate) fn resolve(self, machine: Machine) -> Result<Settings, String> {
-        let Self { manifests, engine, listen, tls, trust, client, endpoint, observe, shutdown } = self;
+        let Self {
+            manifests,
+            #[cfg(feature = "kubernetes")]
+            cluster,
+            engine,
+            listen,
+            tls,
+            trust,
+            client,
+            endpoint,
+            observe,
+            shutdown,
+        } = self;
         for (flag, is_given) in [
             ("--use-forwarded-headers", trust.use_forwarded_headers),
             ("--use-proxy-protocol", listen.use_proxy_protocol),
@@ -164,6 +181,12 @@ impl Flags {
                 CertificateId::Secret { namespace: secret.namespace, name: secret.name }
             }
         };
+        #[cfg(feature = "kubernetes")]
+        let cluster = cluster.settings(&default_certificate);
+        #[cfg(feature = "kubernetes")]
+        let is_cluster = cluster.is_some();
+        #[cfg(not(feature = "kubernetes"))]
+        let is_cluster = false;
         let everywhere = everywhere(&machine);
         let addresses = if listen.bind_address.is_empty() { &everywhere } else { &listen.bind_address };
         let at = |port| addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
@@ -196,7 +219,11 @@ impl Flags {
         }
         downstream.proxy_protocol = listen.use_proxy_protocol;
         downstream.http2_cleartext = listen.http2_cleartext;
-        let (options, cloud_certificates) = engine.options_and_certificates()?;
+        let (mut options, cloud_certificates) = engine.options_and_certificates()?;
+        // Files are given to be served; a cluster is shared with other controllers.
+        if is_cluster && !engine.claims_all() && options.classes == ClassSelection::All {
+            options.classes = ClassSelection::Controller(ControllerClass::default());
+        }
         let class = match &options.classes {
             ClassSelection::Controller(class) => class.controller.to_string(),
             _ => ControllerClass::default().controller.to_string(),
@@ -237,6 +264,8 @@ impl Flags {
                 pins: manifests.pins.into_iter().collect(),
                 no_external_names: manifests.disable_svc_external_name,
             },
+            #[cfg(feature = "kubernetes")]
+            cluster,
             check: manifests.check,
         })
     }

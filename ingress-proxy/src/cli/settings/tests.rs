@@ -232,6 +232,42 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
     assert_eq!(settings.labels.class, "k8s.io/internal");
 }
 
+#[cfg(feature = "kubernetes")]
+#[test]
+fn a_cluster_may_be_the_source() {
+    let read_words = |text: &str| read(&text.split_whitespace().collect::<Vec<_>>(), SMALL);
+    let (settings, notes) = read_words(
+        "--kubernetes --kubeconfig= --apiserver-host=http://10.0.0.1:1 --certificate-authority /ca \
+         --watch-namespace-selector a=b --secrets-per-namespace --sync-period=1s",
+    )
+    .unwrap();
+    assert_eq!(notes, ["`--sync-period` has no effect: what it asks for is not there yet"]);
+    let said = format!("{:?}", settings.cluster.unwrap());
+    for part in ["kubeconfig: None", "http://10.0.0.1:1", "/ca", "a=b", "Namespaces"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let ours = ClassSelection::Controller(ControllerClass::default());
+    assert_eq!(settings.source.engine.classes, ours, "others may have their own");
+    let (settings, _) = read_words("--kubernetes --class-all").unwrap();
+    assert_eq!(settings.source.engine.classes, ClassSelection::All);
+    // The program of ingress-nginx has no other source.
+    let (settings, _) = read_words("/nginx-ingress-controller --ingress-class=nginx").unwrap();
+    assert!(settings.cluster.is_some());
+    let (settings, notes) = read_words("--file x --kubeconfig y").unwrap();
+    assert!(settings.cluster.is_none());
+    assert_eq!(notes, ["`--kubeconfig` has no effect: it needs a cluster as the source of manifests"]);
+    for wrong in [
+        "",
+        "--kubeconfig x",
+        "--kubernetes --file x",
+        "--kubernetes --check",
+        "--kubernetes --endpoint a/b:1=127.0.0.1:1",
+        "--kubernetes --watch-namespace a --watch-namespace-selector b=c",
+    ] {
+        assert!(read_words(wrong).is_err(), "{wrong}");
+    }
+}
+
 #[test]
 fn tls_is_spoken_as_the_flags_say() {
     let tls = settings(&[]).tls;
