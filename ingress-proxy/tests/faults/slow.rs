@@ -76,7 +76,8 @@ impl Drop for Stop<'_> {
 fn slow_clients_are_nobody_elses_trouble() {
     let (count, lasting) = (sized(400, 2_000), Duration::from_secs(sized(3, 30)));
     let available = raise_descriptors();
-    if available < 2 * count as u64 + 500 {
+    // The program takes half as many clients as it has descriptors, and its workers do not get the same number.
+    if available < 4 * count as u64 + 1_000 {
         println!("skipped: {available} file descriptors are too few for {count} clients and their endpoint");
         return;
     }
