@@ -82,11 +82,6 @@ impl Failure {
         };
         Self { status, reason, condition, reach, blames_endpoint: !is_stale && !matches!(error, HeadError::Refused) }
     }
-
-    /// The request could not be written.
-    pub(super) fn write(connection: &Connection) -> Self {
-        Self::head(&HeadError::Closed, connection)
-    }
 }
 
 /// The attempts of one request.

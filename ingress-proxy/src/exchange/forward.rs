@@ -65,9 +65,9 @@ pub(super) async fn run<D: Downstream>(
                 record.status = 499;
                 return Outcome::Broken;
             }
-            Err(Stop::TooLong) => {
-                in_flight.report(Health::Abandoned, record.upstream_time(), worker.clock.now());
-                let answer = Answer { closes: true, ..Answer::new(413, "body-too-large") };
+            Err(Stop::Refused(status, reason)) => {
+                worker.metrics.refused.count(reason);
+                let answer = Answer { closes: true, ..Answer::new(status, reason) };
                 return answer::send(worker, exchange.down, head, &answer, &scratch.response_headers, record).await;
             }
         };
@@ -89,7 +89,8 @@ pub(super) async fn run<D: Downstream>(
 enum Stop {
     Failed(Failure),
     ClientGone,
-    TooLong,
+    /// The request is at fault, and is answered with this.
+    Refused(u16, &'static str),
 }
 
 impl<D: Downstream> Exchange<'_, D> {
@@ -157,12 +158,15 @@ impl<D: Downstream> Exchange<'_, D> {
         let connected = connect::get(self.worker, request).await;
         let mut connection = connected.map_err(|error| Stop::Failed(Failure::connect(&error)))?;
         record.connected(connection.is_reused());
-        self.start(&mut connection, scratch).map_err(|_| Stop::Failed(Failure::write(&connection)))?;
+        self.start(&mut connection, scratch).map_err(|error| match error {
+            HeadError::Unsayable => Stop::Refused(400, "request-not-for-http2"),
+            error => Stop::Failed(Failure::head(&error, &connection)),
+        })?;
         self.head(&mut connection, scratch).await?;
         Ok(connection)
     }
 
-    fn start(&self, connection: &mut Connection, scratch: &Scratch) -> std::io::Result<()> {
+    fn start(&self, connection: &mut Connection, scratch: &Scratch) -> Result<(), HeadError> {
         let fields =
             RequestFields { worker: self.worker, client: self.client, head: self.head, scratch, plan: self.plan };
         connection.start(&OutgoingRequest {
@@ -204,7 +208,7 @@ impl<D: Downstream> Exchange<'_, D> {
                     // An endpoint need not answer before it has everything, however long the client takes.
                     Poll::Pending => connection.wait_anew(),
                     Poll::Ready(Err(FlowError::Source)) => return Poll::Ready(Err(Stop::ClientGone)),
-                    Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(Stop::TooLong)),
+                    Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(Stop::Refused(413, "body-too-large"))),
                     // The endpoint may have answered before it stopped reading.
                     Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
                 }

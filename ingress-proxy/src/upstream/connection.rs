@@ -104,7 +104,7 @@ impl Sink for Connection {
 }
 
 impl Upstream for Connection {
-    fn start(&mut self, request: &OutgoingRequest<'_>) -> io::Result<()> {
+    fn start(&mut self, request: &OutgoingRequest<'_>) -> Result<(), HeadError> {
         match self {
             Self::H1 { connection, .. } => connection.start(request),
             Self::H2(stream) => stream.start(request),

@@ -105,7 +105,7 @@ impl Sink for Connection {
 }
 
 impl Upstream for Connection {
-    fn start(&mut self, request: &OutgoingRequest<'_>) -> io::Result<()> {
+    fn start(&mut self, request: &OutgoingRequest<'_>) -> Result<(), HeadError> {
         self.served = self.served.saturating_add(1);
         self.has_answered = false;
         self.keep_alive = false;
