@@ -9,7 +9,7 @@ use super::forward::Exchange;
 use super::record::Record;
 use super::response::{ResponseFields, body_length};
 use super::{Downstream, HeadError, Outcome, Scratch, tunnel};
-use crate::message::{Known, OutgoingResponse, Version};
+use crate::message::{Known, OutgoingResponse, RequestHead, ResponseHead, Version};
 use crate::upstream::{Connection, InFlight, Outcome as Health, affinity};
 
 impl<'a, D: Downstream> Exchange<'a, D> {
@@ -77,7 +77,9 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         record.responded(download.bytes);
         match end {
             Ok(()) => {
-                connection.give_back(worker, in_flight.endpoint());
+                if !is_bound(self.head, &scratch.response) {
+                    connection.give_back(worker, in_flight.endpoint());
+                }
                 Outcome::Complete
             }
             Err(error) => {
@@ -124,5 +126,43 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         };
         cookie.write(&mut value);
         (!value.is_empty()).then_some(value)
+    }
+}
+
+/// Whether the connection may be somebody's: in these schemes it is authenticated and not the request, so that whoever came next
+/// on it would be taken for the same client.
+fn is_bound(request: &RequestHead, response: &ResponseHead) -> bool {
+    let asked = response.status == 401 && response.fields.all(Known::WwwAuthenticate).any(names_connection_scheme);
+    asked || request.fields.all(Known::Authorization).any(names_connection_scheme)
+}
+
+/// Whether an element of a list of challenges, or credentials, begins with a scheme that authenticates connections.
+fn names_connection_scheme(value: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').any(|element| {
+        let element = element.trim_ascii_start();
+        let end = element.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(element.len());
+        let scheme = element.get(..end).unwrap_or_default();
+        scheme.eq_ignore_ascii_case(b"ntlm") || scheme.eq_ignore_ascii_case(b"negotiate")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_that_authenticate_connections() {
+        for (value, expected) in [
+            ("NTLM", true),
+            ("NTLM TlRMTVNTUAABAAAA", true),
+            ("negotiate YII=", true),
+            ("Basic realm=\"a\", Negotiate", true),
+            ("Basic realm=\"NTLM\"", false),
+            ("Bearer ntlm", false),
+            ("NTLM2 x", false),
+            ("", false),
+        ] {
+            assert_eq!(names_connection_scheme(value.as_bytes()), expected, "`{value}`");
+        }
     }
 }
