@@ -121,11 +121,16 @@ impl<'a> Attempts<'a> {
     }
 
     /// A failure, if another endpoint shall answer in place of one that answered with this status.
-    pub(super) fn retry_status(&self, status: u16, upload: &Flow) -> Option<Failure> {
-        let condition = RetryCondition::Status(status);
-        let failure =
-            Failure { status, reason: "upstream-status", condition, reach: Reach::Sent, blames_endpoint: true };
-        (self.is_wanted(condition) && self.may_repeat(failure, upload) && self.tries_are_left()).then_some(failure)
+    pub(super) fn retry_status(&self, status: u16, upload: &Flow, now: u64) -> Option<Failure> {
+        let failure = Failure {
+            status,
+            reason: "upstream-status",
+            condition: RetryCondition::Status(status),
+            reach: Reach::Sent,
+            // What a client may not have or what is not there is no failure, however often it is looked for elsewhere.
+            blames_endpoint: !matches!(status, 403 | 404),
+        };
+        (self.is_to_be_retried(failure, now) && self.may_repeat(failure, upload)).then_some(failure)
     }
 
     /// Notes a failure; says whether there is to be another attempt.
@@ -139,11 +144,7 @@ impl<'a> Attempts<'a> {
             self.wants_fresh = true;
             return true;
         }
-        let timeout = self.retries.map_or(0, |retries| u64::from(retries.timeout) * 1_000);
-        if timeout > 0 && now.saturating_sub(self.started) > timeout {
-            return false;
-        }
-        if !self.is_wanted(failure.condition) || !self.tries_are_left() {
+        if !self.is_to_be_retried(failure, now) {
             return false;
         }
         self.count = self.count.saturating_add(1);
@@ -161,11 +162,21 @@ impl<'a> Attempts<'a> {
         failure.reach == Reach::None || self.is_idempotent || repeats_all
     }
 
+    /// Whether the settings want another endpoint to be asked.
+    fn is_to_be_retried(&self, failure: Failure, now: u64) -> bool {
+        self.is_wanted(failure.condition) && self.tries_are_left() && self.is_in_time(now)
+    }
+
     fn is_wanted(&self, condition: RetryCondition) -> bool {
         match self.retries {
             Some(retries) => retries.conditions.contains(&condition),
             None => Retries::DEFAULT_CONDITIONS.contains(&condition),
         }
+    }
+
+    fn is_in_time(&self, now: u64) -> bool {
+        let timeout = self.retries.map_or(0, |retries| u64::from(retries.timeout) * 1_000);
+        timeout == 0 || now.saturating_sub(self.started) <= timeout
     }
 
     fn tries_are_left(&self) -> bool {

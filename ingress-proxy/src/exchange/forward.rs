@@ -54,10 +54,14 @@ pub(super) async fn run<D: Downstream>(
         record.upstream(&endpoint);
         let in_flight = Rc::clone(&endpoint).begin(worker.clock.now());
         let failure = match exchange.attempt(&endpoint, scratch, record, &attempts).await {
-            Ok(connection) => match attempts.retry_status(scratch.response.status, &exchange.upload) {
-                None => return exchange.respond(connection, in_flight, key, scratch, record).await,
-                Some(failure) => failure,
-            },
+            Ok(connection) => {
+                let failure = attempts.retry_status(scratch.response.status, &exchange.upload, worker.clock.now());
+                // Where nobody is left to ask, this is the response.
+                match failure.filter(|_| plan.group.has_another(&endpoint, attempts.tried())) {
+                    None => return exchange.respond(connection, in_flight, key, scratch, record).await,
+                    Some(failure) => failure,
+                }
+            }
             Err(Stop::Failed(failure)) => failure,
             Err(Stop::ClientGone) => {
                 in_flight.report(Health::Abandoned, record.upstream_time(), worker.clock.now());
@@ -208,7 +212,9 @@ impl<D: Downstream> Exchange<'_, D> {
                     // An endpoint need not answer before it has everything, however long the client takes.
                     Poll::Pending => connection.wait_anew(),
                     Poll::Ready(Err(FlowError::Source)) => return Poll::Ready(Err(Stop::ClientGone)),
-                    Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(Stop::Refused(413, "body-too-large"))),
+                    Poll::Ready(Err(FlowError::TooLong)) => {
+                        return Poll::Ready(Err(Stop::Refused(413, "body-too-large")));
+                    }
                     // The endpoint may have answered before it stopped reading.
                     Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
                 }
