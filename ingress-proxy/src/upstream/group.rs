@@ -68,7 +68,7 @@ impl Group {
             return;
         }
         let list = merge(&members.list, &targets, &self.peers, now);
-        self.peers.recount(list.iter().map(|endpoint| &endpoint.health));
+        self.peers.recount(list.iter().map(|endpoint| &endpoint.health), now);
         let new = members.succeeded_by(list);
         let old = std::mem::replace(&mut *members, new);
         // With an endpoint its connections go, and who hears of that may ask the group for another endpoint.
