@@ -211,3 +211,27 @@ impl Drop for ClientStream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{NoFields, Version as Spoken};
+
+    #[test]
+    fn a_path_begins_with_a_slash() {
+        for (target, path) in [(&b"?x=1"[..], "/?x=1"), (b"/a?x=1", "/a?x=1"), (b"*", "*")] {
+            let outgoing = OutgoingRequest {
+                version: Spoken::Http2,
+                method: b"OPTIONS",
+                target,
+                authority: b"a.example",
+                fields: &NoFields,
+                body: BodyLength::None,
+                websocket: false,
+                connection: None,
+            };
+            let head = request(&outgoing, None, false).unwrap();
+            assert_eq!(head.uri().path_and_query().unwrap().as_str(), path);
+        }
+    }
+}
