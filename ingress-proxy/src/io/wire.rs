@@ -2,12 +2,14 @@
 //!
 //! It knows bodies and tunnels. Heads are the business of `server::h1` and `upstream::h1`.
 
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::unconstrained;
 
 use super::Io;
 use crate::h1::encode::{self, Writing};
@@ -204,6 +206,22 @@ impl Wire {
         }
     }
 
+    /// Whether nothing has come, not even the end. Unlike [`poll_receive`](Self::poll_receive) it looks in any case: the budget of
+    /// the task makes a socket look silent that is not. Nobody is woken later.
+    pub fn is_silent(&mut self) -> bool {
+        match &self.io {
+            Io::Plain(tcp) => {
+                // No system call, unless there is something.
+                matches!(tcp.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+            // Records that are no data may come at any time.
+            Io::Tls(_) => {
+                let receive = poll_fn(|cx| self.poll_receive(cx));
+                pin!(unconstrained(receive)).poll(&mut Context::from_waker(Waker::noop())).is_pending()
+            }
+        }
+    }
+
     /// The same under the timeout between two reads.
     ///
     /// # Errors
@@ -390,5 +408,32 @@ impl Sink for Wire {
             }
         }
         self.poll_send(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::task::coop;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_is_seen_whatever_is_left_of_the_budget() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (peer, _) = listener.accept().await.unwrap();
+        let never = Duration::MAX;
+        let mut wire = Wire::new(Io::Plain(stream), &Buffers::default(), &Clock::new(), never, never);
+        assert!(wire.is_silent());
+        drop(peer);
+        wire.io().tcp().readable().await.unwrap();
+        poll_fn(|cx| {
+            while coop::poll_proceed(cx).map(|budget| budget.made_progress()).is_ready() {}
+            assert!(wire.poll_receive(cx).is_pending(), "there is something left of it");
+            assert!(!wire.is_silent());
+            Poll::Ready(())
+        })
+        .await;
     }
 }

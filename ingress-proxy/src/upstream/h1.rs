@@ -61,8 +61,8 @@ impl Connection {
     }
 
     /// Whether an idle connection is still good: nothing has come, not even its end.
-    pub fn is_alive(&mut self, cx: &mut Context<'_>) -> bool {
-        self.wire.poll_receive(cx).is_pending()
+    pub fn is_alive(&mut self) -> bool {
+        self.wire.is_silent()
     }
 
     /// Whether a byte of the response to the last request has come.
