@@ -1,10 +1,8 @@
 //! Whether a request that failed at one endpoint is sent to another.
 
-use std::io;
 use std::rc::Rc;
 
 use ingress_core::policy::{Retries, RetryCondition};
-use rustix::io::Errno;
 
 use super::HeadError;
 use super::flow::Flow;
@@ -13,15 +11,15 @@ use crate::upstream::{Connection, Endpoint};
 
 /// How an attempt failed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// What the client is told if there is no other attempt.
     pub(super) status: u16,
-    pub(super) reason: &'static str,
+    pub(crate) reason: &'static str,
     condition: RetryCondition,
     /// How much the endpoint may have seen of the request.
     reach: Reach,
     /// Whether the endpoint is at fault, so that others are asked for a while.
-    pub(super) blames_endpoint: bool,
+    pub(crate) blames_endpoint: bool,
 }
 
 /// How much an endpoint may have seen of a request.
@@ -56,14 +54,17 @@ impl Failure {
     /// A setting of the route cannot be honoured.
     pub(super) const REFUSED: Self = Self { reason: "upstream-tls-unusable", ..Self::NO_ENDPOINT };
 
-    pub(super) fn connect(error: &ConnectError) -> Self {
+    pub(crate) fn connect(error: &ConnectError) -> Self {
         let (status, reason, condition) = match error {
             ConnectError::TimedOut => (504, "upstream-connect-timeout", RetryCondition::Timeout),
             ConnectError::Forbidden(_) => (503, "endpoint-forbidden", RetryCondition::Error),
-            ConnectError::Io(error) if is_own_shortage(error) => return Self::SHORTAGE,
+            ConnectError::Full => return Self { reason: "upstream-full", ..Self::NO_ENDPOINT },
+            error if error.is_own_shortage() => return Self::SHORTAGE,
             _ => (502, "upstream-connect-error", RetryCondition::Error),
         };
-        Self { status, reason, condition, reach: Reach::None, blames_endpoint: true }
+        // Whoever made the attempt has said what came of it.
+        let blames_endpoint = !matches!(error, ConnectError::Failed);
+        Self { status, reason, condition, reach: Reach::None, blames_endpoint }
     }
 
     pub(super) fn head(error: &HeadError, connection: &Connection) -> Self {
@@ -140,7 +141,7 @@ impl<'a> Attempts<'a> {
             return false;
         }
         if failure.reach == Reach::Stale && !self.wants_fresh {
-            // The same endpoint again, on a connection of its own: nothing is wrong with it.
+            // On a new connection, for which the same endpoint comes into question too: nothing is wrong with it.
             self.wants_fresh = true;
             return true;
         }
@@ -185,14 +186,10 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// Whether a connection could not even be begun, whoever was to be called.
-fn is_own_shortage(error: &io::Error) -> bool {
-    let own = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
-    error.raw_os_error().is_some_and(|code| own.contains(&Errno::from_raw_os_error(code)))
-}
-
 #[cfg(test)]
 mod tests {
+    use rustix::io::Errno;
+
     use super::*;
 
     #[test]
@@ -201,6 +198,11 @@ mod tests {
         {
             let failure = Failure::connect(&ConnectError::Io(code.into()));
             assert_eq!(failure.blames_endpoint, blames_endpoint, "{code:?}");
+        }
+        for (error, blames_endpoint) in
+            [(ConnectError::Failed, false), (ConnectError::Full, false), (ConnectError::TimedOut, true)]
+        {
+            assert_eq!(Failure::connect(&error).blames_endpoint, blames_endpoint, "{error}");
         }
     }
 }

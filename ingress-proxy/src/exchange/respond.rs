@@ -1,10 +1,11 @@
 //! An endpoint's response on its way to the client.
 
 use std::future::poll_fn;
+use std::io;
 use std::task::Poll;
 
 use super::attempt::Failure;
-use super::flow::{Flow, FlowError};
+use super::flow::{Flow, FlowError, Terms};
 use super::forward::Exchange;
 use super::record::Record;
 use super::response::{ResponseFields, body_length};
@@ -24,15 +25,17 @@ impl<'a, D: Downstream> Exchange<'a, D> {
     ) -> Outcome {
         let worker = self.worker;
         record.answered(scratch.response.status);
-        in_flight.report(Health::Success, record.header_time(), worker.clock.now());
+        in_flight.report(Health::Success, self.latency(record.header_time()), worker.clock.now());
         worker.is_up(in_flight.endpoint());
         if scratch.response.status == 101 {
             if !tunnel::is_agreed(&scratch.websocket_key, &scratch.response) {
                 let error = HeadError::Malformed(crate::message::Rejection::StartLine);
                 return self.give_up(Failure::head(&error, &connection), scratch, record).await;
             }
-            let fields = self.response_fields(scratch, None);
+            let cookie = key.and_then(|key| self.cookie(&key));
+            let fields = self.response_fields(scratch, cookie.as_deref());
             if self.down.switch(&fields).is_err() {
+                record.client_gone(worker);
                 return Outcome::Broken;
             }
             record.status = 101;
@@ -51,25 +54,27 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             self.down.close_after();
         }
         if self.down.start(&OutgoingResponse { status: scratch.response.status, fields: &fields, body }).is_err() {
+            record.client_gone(worker);
             return Outcome::Broken;
         }
+        let gone = || Poll::Ready(Err(FlowError::Sink(io::ErrorKind::ConnectionAborted.into())));
         let mut download = Flow::default();
         let mut is_uploading = !self.head.websocket;
-        let limit = self.plan.body_limit;
         let end = poll_fn(|cx| {
             if is_uploading && !self.upload.is_done() {
-                match self.upload.poll(cx, self.down, &mut connection, limit) {
+                let terms = self.terms(scratch);
+                match self.upload.poll(cx, self.down, &mut connection, &terms) {
                     Poll::Ready(Ok(())) | Poll::Pending => {}
-                    Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
+                    Poll::Ready(Err(FlowError::Sink(_))) => is_uploading = false,
                     // It is the client that has broken off.
-                    Poll::Ready(Err(FlowError::Source)) => return Poll::Ready(Err(FlowError::Sink)),
+                    Poll::Ready(Err(FlowError::Source(_))) => return gone(),
                     Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(FlowError::TooLong)),
                 }
             }
-            let sent = download.poll(cx, &mut connection, self.down, None);
+            let sent = download.poll(cx, &mut connection, self.down, &Terms::default());
             if sent.is_pending() && self.down.poll_gone(cx).is_ready() {
                 // An endpoint that has nothing to say for now would never be told.
-                return Poll::Ready(Err(FlowError::Sink));
+                return gone();
             }
             sent
         })
@@ -84,7 +89,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             }
             Err(error) => {
                 record.broken(worker, &error);
-                if matches!(error, FlowError::Source | FlowError::TooLong) {
+                if matches!(error, FlowError::Source(_) | FlowError::TooLong) {
                     // What has come is passed on, so that the end is seen for what it is: on a connection that was used before,
                     // an end without a byte would look like one of an idle connection, and the request would be sent again.
                     let _ = poll_fn(|cx| self.down.poll_flush(cx)).await;

@@ -57,9 +57,6 @@ pub trait Upstream: Source + Sink {
     /// [`HeadError`] if there will be none.
     fn poll_head(&mut self, cx: &mut Context<'_>, head: &mut ResponseHead) -> Poll<Result<(), HeadError>>;
 
-    /// Begins anew to wait for a head: so far it was not the endpoint's turn.
-    fn wait_anew(&mut self);
-
     /// Turns the body in both directions into the bytes of a tunnel, after a 101.
     fn switch(&mut self);
 }

@@ -114,11 +114,6 @@ impl Wire {
         self.write.progress();
     }
 
-    /// The timeout between two reads begins now.
-    pub fn wait_anew(&mut self) {
-        self.read.progress();
-    }
-
     /// Bytes received and sent, for the log.
     #[must_use]
     pub fn traffic(&self) -> (u64, u64) {
@@ -373,6 +368,10 @@ impl Source for Wire {
             Reading::Tunnel => self.is_eof && self.input.is_empty(),
         }
     }
+
+    fn wait_anew(&mut self) {
+        self.read.progress();
+    }
 }
 
 impl Sink for Wire {
@@ -407,7 +406,11 @@ impl Sink for Wire {
                 encode::last_chunk(self.out(), trailers);
             }
         }
-        self.poll_send(cx)
+        match self.reading {
+            // The end of a tunnel is the end of what is sent.
+            Reading::Tunnel => self.poll_shutdown(cx),
+            Reading::Body(_) => self.poll_send(cx),
+        }
     }
 }
 

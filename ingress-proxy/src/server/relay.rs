@@ -7,7 +7,7 @@ use ingress_core::policy::Timeouts;
 
 use super::passthrough::Passthrough;
 use crate::config::Balance;
-use crate::exchange::splice;
+use crate::exchange::{Failure, splice};
 use crate::io::{Io, Wire};
 use crate::upstream::{Choice, Outcome, connect};
 use crate::worker::Worker;
@@ -27,11 +27,15 @@ pub(crate) async fn run(worker: &Rc<Worker>, passthrough: Passthrough) {
     let Some(endpoint) = picked else { return };
     let in_flight = Rc::clone(&endpoint).begin(now);
     let dialled = connect::plain(worker, &endpoint, Timeouts::default().connect).await;
-    let Ok(server) = dialled else {
-        worker.metrics.upstream_failures.count("upstream-connect-error");
-        return in_flight.report(Outcome::Failure, Duration::ZERO, worker.clock.now());
+    let server = match dialled.map_err(|error| Failure::connect(&error)) {
+        Ok(server) => server,
+        Err(failure) if failure.blames_endpoint => {
+            worker.metrics.upstream_failures.count(failure.reason);
+            return in_flight.report(Outcome::Failure, None, worker.clock.now());
+        }
+        Err(_) => return,
     };
-    in_flight.report(Outcome::Success, Duration::ZERO, worker.clock.now());
+    in_flight.report(Outcome::Success, None, worker.clock.now());
     let wire = |tcp| {
         let mut wire = Wire::new(Io::Plain(tcp), &worker.buffers, &worker.clock, SILENCE, SILENCE);
         wire.tunnel();

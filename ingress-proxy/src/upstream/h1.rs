@@ -88,6 +88,10 @@ impl Source for Connection {
     fn is_done(&self) -> bool {
         self.wire.is_done()
     }
+
+    fn wait_anew(&mut self) {
+        self.wire.wait_anew();
+    }
 }
 
 impl Sink for Connection {
@@ -149,7 +153,10 @@ impl Upstream for Connection {
                 Poll::Pending => {
                     // A connection that cannot be written to has nothing more to say either.
                     if let Poll::Ready(Err(error)) = sending {
-                        return Poll::Ready(Err(error.into()));
+                        return Poll::Ready(Err(match error.kind() {
+                            io::ErrorKind::TimedOut => HeadError::TimedOut,
+                            _ => error.into(),
+                        }));
                     }
                     return Poll::Pending;
                 }
@@ -161,10 +168,6 @@ impl Upstream for Connection {
             self.wire.begin_reading(head.framing);
         }
         Poll::Ready(Ok(()))
-    }
-
-    fn wait_anew(&mut self) {
-        self.wire.wait_anew();
     }
 
     fn switch(&mut self) {

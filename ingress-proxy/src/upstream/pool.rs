@@ -10,7 +10,7 @@ use crate::config;
 use crate::h2::client::Multiplexer;
 
 /// How many HTTP/2 connections one worker has to one endpoint at the most.
-const MULTIPLEXED: usize = 8;
+const MULTIPLEXED: usize = 32;
 
 /// Which connections may serve for which: those with the same TLS settings and server name, or plain ones.
 #[derive(Clone, Debug, Default)]

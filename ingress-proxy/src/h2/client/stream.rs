@@ -157,10 +157,6 @@ impl Upstream for ClientStream {
         Poll::Ready(result)
     }
 
-    fn wait_anew(&mut self) {
-        self.wait.clear();
-    }
-
     /// There is no tunnel to an endpoint over HTTP/2: [`start`](Self::start) refuses to ask for one.
     fn switch(&mut self) {}
 }
@@ -185,6 +181,13 @@ impl Source for ClientStream {
 
     fn is_done(&self) -> bool {
         self.incoming.as_ref().is_some_and(Source::is_done)
+    }
+
+    fn wait_anew(&mut self) {
+        self.wait.clear();
+        if let Some(incoming) = &mut self.incoming {
+            incoming.wait_anew();
+        }
     }
 }
 
