@@ -83,3 +83,16 @@ fn what_is_malformed_later_is_no_end_of_a_body() {
     origin.wait_for_end(0);
     assert!(client.rest().is_empty());
 }
+
+/// A body that cannot be read to its end is the client's fault, and it is told so.
+#[test]
+fn a_malformed_body_is_answered() {
+    let (origin, waiting) = silent("");
+    let site = site(origin.address);
+    let mut client = Client::new(site.http);
+    client.send("PUT / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    eventually("the request is there", || waiting.load(Ordering::SeqCst) == 1);
+    let answer = client.send("no size\r\n").answer().expect("an answer");
+    assert_eq!((answer.status, answer.value("connection")), (400, Some("close")));
+    assert!(client.rest().is_empty());
+}

@@ -231,3 +231,20 @@ fn what_cannot_be_said_to_grpc() {
     let metrics = site.metrics.expose();
     assert!(!metrics.contains("upstream_failures_total{"), "an endpoint is blamed");
 }
+
+/// An endpoint that stops reading is too slow, whoever had the connection before.
+#[test]
+fn who_takes_nothing() {
+    let deaf = Scripted::start(|peer| {
+        peer.echo();
+        std::thread::sleep(Duration::from_secs(20));
+    });
+    let site = annotated(&[deaf.address], &[("proxy-send-timeout", "1"), ("proxy-body-size", "0")]);
+    let mut client = Client::new(site.http);
+    assert_eq!(client.get("/").status, 200);
+    let length = 64 << 20;
+    client.send(format!("PUT / HTTP/1.1\r\nHost: a.example\r\nContent-Length: {length}\r\n\r\n"));
+    let mut stream = client.stream.try_clone().expect("another handle");
+    std::thread::spawn(move || std::io::Write::write_all(&mut stream, &vec![b'x'; length]));
+    assert_eq!(client.answer().expect("an answer").status, 504);
+}
