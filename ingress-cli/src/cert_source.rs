@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,10 +16,27 @@ use serde_json::json;
 
 use crate::input::{Limits, Manifests, Node, parse};
 
-/// The DNS names of certificates, by identifier.
+/// Certificates by identifier: their DNS names, and PEM where there is any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DirectorySource {
     names: BTreeMap<Box<str>, Vec<Box<str>>>,
+    pem: BTreeMap<Box<str>, Pem>,
+}
+
+/// A certificate chain and its key. They are not printed.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pem {
+    /// The chain.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
+}
+
+impl fmt::Debug for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pem").finish_non_exhaustive()
+    }
 }
 
 impl DirectorySource {
@@ -42,7 +60,7 @@ impl DirectorySource {
             let is_certificate = [Some("crt"), Some("pem")].contains(&file.extension().and_then(OsStr::to_str));
             let id = file.file_stem().and_then(OsStr::to_str).filter(|_| is_certificate);
             if let Some(id) = id.filter(|id| !source.names.contains_key(*id)) {
-                source.names.insert(id.into(), dns_names(id, file)?);
+                source.add(id, file)?;
             }
         }
         Ok(source)
@@ -59,9 +77,9 @@ impl DirectorySource {
         let folder = path.parent().unwrap_or(path);
         let mut source = Self::default();
         for entry in entries {
-            let names = match (entry.node.as_str(), names(&entry.node)) {
-                (Some(file), _) => dns_names(&entry.key, &folder.join(file))?,
-                (None, Some(names)) => names,
+            match (entry.node.as_str(), names(&entry.node)) {
+                (Some(file), _) => source.add(&entry.key, &folder.join(file))?,
+                (None, Some(names)) => drop(source.names.insert(entry.key.clone(), names)),
                 (None, None) => {
                     let (file, line) = (path.display(), entry.node.span.line);
                     return Err(format!(
@@ -69,10 +87,25 @@ impl DirectorySource {
                         entry.key
                     ));
                 }
-            };
-            source.names.insert(entry.key.clone(), names);
+            }
         }
         Ok(source)
+    }
+
+    /// The certificate that stands for one of these identifiers, the first that is known; none if of that only names are.
+    #[must_use]
+    pub fn pem<'i>(&self, mut ids: impl Iterator<Item = &'i str>) -> Option<&Pem> {
+        self.pem.get(ids.find(|id| self.names.contains_key(*id))?)
+    }
+
+    fn add(&mut self, id: &str, file: &Path) -> Result<(), String> {
+        let certificate = read(file)?;
+        let beside = file.with_extension("key");
+        let key = if beside.is_file() { read(&beside)? } else { certificate.clone() };
+        let pem = Pem { certificate, key };
+        self.names.insert(id.into(), dns_names(id, file, &pem)?);
+        self.pem.insert(id.into(), pem);
+        Ok(())
     }
 }
 
@@ -87,10 +120,7 @@ fn names(node: &Node) -> Option<Vec<Box<str>>> {
 }
 
 /// The names that the certificate in a file is for. The file is read as the Secret that could be made of it.
-fn dns_names(id: &str, file: &Path) -> Result<Vec<Box<str>>, String> {
-    let certificate = read(file)?;
-    let beside = file.with_extension("key");
-    let key = if beside.is_file() { read(&beside)? } else { certificate.clone() };
+fn dns_names(id: &str, file: &Path, Pem { certificate, key }: &Pem) -> Result<Vec<Box<str>>, String> {
     let secret = json!({
         "apiVersion": "v1",
         "kind": "Secret",

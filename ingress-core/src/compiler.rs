@@ -45,6 +45,16 @@ pub struct Compiled {
     pub is_new: bool,
 }
 
+/// The claimed Ingresses, and what they refer to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Claims {
+    /// The Ingresses that this controller serves, as far as they are valid.
+    pub ingresses: BTreeSet<Arc<ObjectRef>>,
+    /// The Secrets and ConfigMaps that they name, whether those exist or not.
+    pub references: BTreeSet<ObjectRef>,
+}
+
 impl Compiler {
     /// A compiler that has compiled nothing yet.
     #[must_use]
@@ -57,6 +67,26 @@ impl Compiler {
     #[must_use]
     pub fn load_balancers(&self) -> &BTreeMap<Arc<ObjectRef>, Box<str>> {
         self.state.load_balancers()
+    }
+
+    /// Whose Ingresses there are and what they refer to, as of the last [`compile`](Self::compile); none if that cannot
+    /// differ from what the last call gave.
+    ///
+    /// An adapter that reads only the Secrets and ConfigMaps that are needed reads these, and compiles again.
+    pub fn take_claims(&mut self) -> Option<Claims> {
+        self.state.take_claims().map(|(ingresses, references)| Claims { ingresses, references })
+    }
+
+    /// Whether an Ingress is claimed, as of the last [`compile`](Self::compile).
+    #[must_use]
+    pub fn is_claimed(&self, ingress: &ObjectRef) -> bool {
+        self.state.is_claimed(ingress)
+    }
+
+    /// The Secrets and ConfigMaps that an Ingress refers to, there or not, as of the last [`compile`](Self::compile).
+    #[must_use]
+    pub fn references_of(&self, ingress: &ObjectRef) -> BTreeSet<ObjectRef> {
+        self.state.references_of(ingress)
     }
 
     /// Brings the snapshot up to date with the inputs. The cost is that of what changed in the same `inputs` since the last

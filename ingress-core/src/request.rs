@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 pub use bad::BadRequest;
-pub use raw::{Headers, RawRequest};
+pub use raw::{HeaderFields, Headers, RawRequest};
 
 use self::host::RequestHost;
 use crate::host::NameKey;
@@ -111,9 +111,10 @@ impl<'r> RequestView<'r> {
         if matches!(raw.method, "CONNECT" | "TRACE") {
             return Err(BadRequest::MethodNotProxied);
         }
-        raw.check_framing()?;
+        let marks = raw.headers.marks();
+        marks.check_framing()?;
         let (form_authority, target) = raw::split_target(raw.target, raw.authority.is_some())?;
-        let authority = raw.authority(form_authority)?;
+        let authority = raw.authority(form_authority, &marks)?;
         let host = authority::host(authority, raw.version)?;
         let target = match target {
             b"*" if raw.method == "OPTIONS" => Target::Asterisk,

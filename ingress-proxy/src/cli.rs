@@ -1,8 +1,14 @@
 //! The command line and the source of the configuration: what the binary adds to the library.
 
+pub(crate) mod check;
+#[cfg(feature = "kubernetes")]
+pub(crate) mod cluster;
+pub(crate) mod console;
+pub(crate) mod descriptors;
 pub(crate) mod flags;
 mod foreign;
 mod pin;
+mod plane;
 pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod source;

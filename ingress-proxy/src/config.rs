@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ingress_core::policy::AddressRange;
+use ingress_core::policy::{AddressRange, Endpoint};
 
 /// The settings of a proxy. A binary fills them from flags.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +44,8 @@ pub struct Downstream {
     pub underscores_in_headers: bool,
     /// The most connections of one worker.
     pub max_connections: usize,
+    /// The most TLS handshakes of one worker at one time; others wait, within the time that a handshake has.
+    pub max_handshakes: usize,
 }
 
 impl Default for Downstream {
@@ -61,6 +63,7 @@ impl Default for Downstream {
             proxy_protocol: false,
             underscores_in_headers: false,
             max_connections: 16_384,
+            max_handshakes: 2_048,
         }
     }
 }
@@ -89,6 +92,8 @@ pub struct Upstream {
     pub balance: Balance,
     /// Addresses that may be dialled although a manifest must not name them.
     pub allowed_endpoints: Vec<AddressRange>,
+    /// Endpoints that may be dialled, exactly these, wherever they lead.
+    pub named_endpoints: Vec<Endpoint>,
 }
 
 impl Default for Upstream {
@@ -104,6 +109,7 @@ impl Default for Upstream {
             slow_start: Duration::ZERO,
             balance: Balance::RoundRobin,
             allowed_endpoints: Vec::new(),
+            named_endpoints: Vec::new(),
         }
     }
 }

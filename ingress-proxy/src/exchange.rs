@@ -24,6 +24,7 @@ use crate::worker::Worker;
 
 pub(crate) use self::answer::refuse;
 pub(crate) use self::attempt::Failure;
+pub(crate) use self::record::Refused;
 pub(crate) use self::tunnel::splice;
 
 /// How an exchange ended, for the connection that it took place on.

@@ -16,6 +16,7 @@ mod start_line;
 pub use self::body::{Decoder, Step};
 pub use self::encode::Writing;
 pub use self::head::HeadParser;
+pub(crate) use self::start_line::request as request_line;
 
 use crate::config::Downstream;
 

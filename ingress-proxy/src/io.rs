@@ -51,7 +51,11 @@ impl AsyncRead for Io {
 impl AsyncWrite for Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
+            // There is nearly always room; who has to wait is put on the list below.
+            Self::Plain(tcp) => match tcp.try_write(data) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Pin::new(tcp).poll_write(cx, data),
+                done => Poll::Ready(done),
+            },
             Self::Tls(tls) => Pin::new(tls).poll_write(cx, data),
         }
     }
@@ -76,7 +80,10 @@ impl AsyncWrite for Io {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            Self::Plain(tcp) => match tcp.try_write_vectored(bufs) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Pin::new(tcp).poll_write_vectored(cx, bufs),
+                done => Poll::Ready(done),
+            },
             Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
         }
     }

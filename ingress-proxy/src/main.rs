@@ -4,13 +4,12 @@ mod cli;
 
 use std::process::ExitCode;
 
-use ingress_cli::input::SecretData;
-use ingress_core::object::ObjectRef;
-
+use self::cli::check::check;
+use self::cli::console::say;
+use self::cli::descriptors;
 use self::cli::flags::Flags;
 use self::cli::service::Service;
 use self::cli::settings::{Machine, Settings};
-use self::cli::source::{FileSource, Sink, State};
 
 /// Exit status when the command line is wrong.
 const USAGE: u8 = 2;
@@ -21,27 +20,15 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     for note in notes {
-        eprintln!("info: {note}");
+        say(format_args!("info: {note}"));
     }
     let done = flags
-        .resolve(Machine::this())
+        .resolve(Machine::this(descriptors::raise()))
         .and_then(|settings| if settings.check { check(settings) } else { serve(settings) });
     done.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        say(format_args!("error: {error}"));
         ExitCode::from(USAGE)
     })
-}
-
-/// Reads everything and says what is wrong.
-fn check(settings: Settings) -> Result<ExitCode, String> {
-    let mut source = FileSource::open(settings.source, Console).map_err(|error| error.to_string())?;
-    source.read();
-    source.report(usize::MAX);
-    if source.has_errors() {
-        return Ok(ExitCode::FAILURE);
-    }
-    eprintln!("the configuration is valid");
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Serves until the process is told to end.
@@ -49,25 +36,7 @@ fn serve(settings: Settings) -> Result<ExitCode, String> {
     let lines = settings.announcement();
     let service = Service::start(settings)?;
     for line in lines {
-        eprintln!("{line}");
+        say(line);
     }
     service.run()
-}
-
-/// Prints to standard error, and serves nothing.
-#[derive(Debug)]
-struct Console;
-
-impl Sink for Console {
-    fn secret(&mut self, _: &ObjectRef, _: &SecretData) -> Option<Vec<Box<str>>> {
-        None
-    }
-
-    fn secret_gone(&mut self, _: &ObjectRef) {}
-
-    fn in_force(&mut self, _: State<'_>) {}
-
-    fn say(&mut self, line: &str) {
-        eprintln!("{line}");
-    }
 }

@@ -57,7 +57,8 @@ pub struct Settings {
     pub errors: ErrorLog,
     /// Addresses of the proxy that are not among the above, such as that of the metrics.
     pub own: Vec<SocketAddr>,
-    /// The addresses of the host.
+    /// Addresses under which the proxy is reached, beside those that the system knows to be of this machine: it does not dial
+    /// its own ports there.
     pub own_addresses: Vec<std::net::IpAddr>,
 }
 

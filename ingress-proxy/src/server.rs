@@ -1,9 +1,9 @@
 //! Listeners and the client's side of connections.
 
+mod closing;
 pub mod h1;
 mod h2;
 mod listener;
-
 pub mod passthrough;
 pub mod proxy_protocol;
 mod relay;

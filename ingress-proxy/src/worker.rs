@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use ingress_core::policy::BackendRef;
 use ingress_core::publish::CachedReader;
+use tokio::sync::Semaphore;
 
 pub use self::buffers::{Buffer, Buffers};
 pub use self::clock::{Clock, Timer};
@@ -47,6 +48,8 @@ pub struct Worker {
     pub upstream_tls: crate::upstream::tls::ClientConfigs,
     /// Addresses that the proxy listens on.
     pub own: Arc<Own>,
+    /// A turn for each TLS handshake that may be under way.
+    pub(crate) handshakes: Semaphore,
     http2_plain: Rc<ClientSettings>,
     http2_tls: Rc<ClientSettings>,
     reader: RefCell<CachedReader>,
@@ -99,6 +102,7 @@ impl Worker {
         Self {
             http2_plain: Rc::new(http2.clone()),
             http2_tls: Rc::new(ClientSettings { is_tls: true, ..http2 }),
+            handshakes: Semaphore::new(config.downstream.max_handshakes.clamp(1, Semaphore::MAX_PERMITS)),
             config,
             clock: Clock::new(),
             buffers: Buffers::default(),

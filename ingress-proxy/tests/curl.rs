@@ -10,10 +10,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use support::authority::Authority;
+use support::backend::{Backend, GREETING, WEBSOCKET_KEY};
 use support::ingress::Ingress;
 use support::origin::Origin;
 use support::requests::{pattern, read, response, value};
 use support::site::{Site, config};
+use support::size::sized;
 
 const LARGE: usize = 10 << 20;
 
@@ -181,24 +183,51 @@ fn curl_tells_the_endpoint_who_it_is() {
     }
 }
 
+/// curl asks for the tunnel as for anything else and writes what comes out of it.
+#[test]
+fn curl_opens_a_websocket() {
+    if !has("curl") {
+        return;
+    }
+    let backend = Backend::one();
+    let site = Site::start(&support::site::manifest("a.example", backend.address), config());
+    for (scheme, address) in [("http", site.http), ("https", site.https)] {
+        let key = format!("Sec-WebSocket-Key: {WEBSOCKET_KEY}");
+        let mut curl = Command::new("curl");
+        curl.args(["-sSkiN", "--max-time", "60", "--http1.1", "-H", "Connection: Upgrade", "-H", "Upgrade: websocket"]);
+        curl.args(["-H", "Sec-WebSocket-Version: 13", "-H", &key]);
+        curl.args(["--resolve", &format!("a.example:{}:127.0.0.1", address.port())]);
+        curl.arg(format!("{scheme}://a.example:{}/greeting", address.port()));
+        let output = curl.output().unwrap();
+        let end = output.stdout.windows(4).position(|window| window == b"\r\n\r\n");
+        let (head, frames) = output.stdout.split_at(end.unwrap_or_else(|| panic!("{output:?}")) + 4);
+        let head = &*String::from_utf8_lossy(head);
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        assert_eq!(value(head, "sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+        // A frame of text, and one that closes.
+        assert_eq!(frames, GREETING, "{scheme}");
+    }
+}
+
 /// Some thousand requests, none of which fails.
 #[test]
 fn a_little_load() {
     let world = World::new("load");
+    let (requests, seconds) = (sized(3_000, 100_000), sized(1, 10));
     let (http, https) = (world.site.http, world.site.https);
     if has("h2load") {
         for url in [format!("http://{http}/"), format!("https://{https}/")] {
-            let load = ["-n3000", "-c4", "-m20", "--header=:authority: site.example", &url];
+            let load = [&format!("-n{requests}"), "-c4", "-m20", "--header=:authority: site.example", &url];
             let output = Command::new("h2load").args(load).output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            let succeeded = "3000 total, 3000 started, 3000 done, 3000 succeeded, 0 failed, 0 errored, 0 timeout";
-            assert!(text.contains(succeeded), "{url}: {text}");
-            assert!(text.contains("status codes: 3000 2xx"), "{url}: {text}");
+            let succeeded = format!("{requests} done, {requests} succeeded, 0 failed, 0 errored, 0 timeout");
+            assert!(text.contains(&succeeded), "{url}: {text}");
+            assert!(text.contains(&format!("status codes: {requests} 2xx")), "{url}: {text}");
         }
     }
     if has("wrk") {
         for url in [format!("http://{http}/"), format!("https://{https}/")] {
-            let load = ["-t1", "-c16", "-d1s", "-H", "Host: site.example", &url];
+            let load = ["-t1", "-c16", &format!("-d{seconds}s"), "-H", "Host: site.example", &url];
             let output = Command::new("wrk").args(load).output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(text.contains(" requests in "), "{text}");

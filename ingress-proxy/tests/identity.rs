@@ -110,6 +110,17 @@ fn claims_of_clients_count_for_nothing() {
 }
 
 #[test]
+fn every_line_of_what_was_not_believed_is_told() {
+    let [_, (site, origin, _)] = sites(&config());
+    let mut client = Client::new(site.http);
+    client.send("GET /told HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2\r\nX-Forwarded-For: 3.3.3.3\r\n\r\n");
+    assert_eq!(client.answer().expect("an answer").status, 200);
+    let (_, request) = origin.find("/told").expect("the request");
+    assert_eq!(found(&request, "X-Original-Forwarded-For"), ["1.1.1.1, 2.2.2.2, 3.3.3.3"]);
+    assert_eq!(found(&request, "X-Forwarded-For"), ["127.0.0.1"]);
+}
+
+#[test]
 fn claims_in_trailers_are_refused() {
     let others = ["ssl-client-verify", "ssl-client-subject-dn", "Host", "Authorization", "Cookie"];
     for (site, origin, _) in sites(&config()) {

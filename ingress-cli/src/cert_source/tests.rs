@@ -117,3 +117,15 @@ fn what_is_no_certificate_is_said() {
         assert!(error.contains(what), "{file}: {error}");
     }
 }
+
+#[test]
+fn pem_is_there_for_whoever_serves_and_is_not_printed() {
+    let files = [("apart.crt", CERTIFICATE), ("apart.key", KEY), ("ids.yaml", "file: apart.crt\nnames: [a.example]\n")];
+    let directory = Directory::new("pem", &files);
+    for (source, id) in [(directory.open("").unwrap(), "apart"), (directory.open("ids.yaml").unwrap(), "file")] {
+        let pem = source.pem(["unknown", id].into_iter()).expect("PEM");
+        assert_eq!((&*pem.certificate, &*pem.key), (CERTIFICATE, KEY));
+        assert_eq!(source.pem(["unknown", "names"].into_iter()), None);
+        assert!(!format!("{source:?}").contains("BEGIN"));
+    }
+}

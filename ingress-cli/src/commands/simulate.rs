@@ -156,8 +156,17 @@ impl EngineArgs {
     ///
     /// What cannot be done, fit for a person.
     pub fn options(&self) -> Result<Options, String> {
-        let source = self.cert_source.as_deref().map(DirectorySource::open).transpose()?;
-        let tke: Arc<dyn dialect::Dialect> = Arc::new(Tke::new(source.map(|source| Arc::new(source) as _)));
+        Ok(self.options_and_certificates()?.0)
+    }
+
+    /// The engine's options, with the certificates that `--cert-source` names.
+    ///
+    /// # Errors
+    ///
+    /// As [`options`](Self::options).
+    pub fn options_and_certificates(&self) -> Result<(Options, Option<Arc<DirectorySource>>), String> {
+        let source = self.cert_source.as_deref().map(DirectorySource::open).transpose()?.map(Arc::new);
+        let tke: Arc<dyn dialect::Dialect> = Arc::new(Tke::new(source.clone().map(|source| source as _)));
         let nginx: Arc<dyn dialect::Dialect> = Arc::new(Nginx::new(self.enable_ssl_passthrough));
         let dialects = match self.dialect {
             Some(Dialect::Kubernetes) => Dialects::only(Arc::new(Kubernetes::default())),
@@ -186,7 +195,13 @@ impl EngineArgs {
             options.classes = ClassSelection::Controller(ours);
         }
         options.default_backend.clone_from(&self.default_backend_service);
-        Ok(options)
+        Ok((options, source))
+    }
+
+    /// Whether every Ingress is claimed because the command line says so, and not only because it says nothing.
+    #[must_use]
+    pub fn claims_all(&self) -> bool {
+        self.class_all
     }
 
     /// The certificate that output shows for the default one.

@@ -30,15 +30,27 @@ struct Wire {
     string_data: Option<BTreeMap<String, Option<String>>>,
 }
 
-/// The bytes in a Secret, by key. They are not printed.
+/// The bytes in a Secret, by key; none for what is not base64. They are not printed.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct SecretData(BTreeMap<Box<str>, Vec<u8>>);
+pub struct SecretData(BTreeMap<Box<str>, Option<Vec<u8>>>);
 
 impl SecretData {
     /// The bytes under a key, unless it is absent or not base64.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&[u8]> {
-        self.0.get(key).map(Vec::as_slice)
+        self.0.get(key)?.as_deref()
+    }
+
+    /// Whether there is a value under a key, be it base64 or not.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+}
+
+impl<K: Into<Box<str>>> FromIterator<(K, Vec<u8>)> for SecretData {
+    fn from_iter<I: IntoIterator<Item = (K, Vec<u8>)>>(values: I) -> Self {
+        Self(values.into_iter().map(|(key, bytes)| (key.into(), Some(bytes))).collect())
     }
 }
 
@@ -80,7 +92,11 @@ pub(super) fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(Secr
         let ca = Some(ca.trim()).filter(|id| !id.is_empty()).map(Into::into);
         CloudCertificate { certificates, ca }
     });
-    let bytes = keys.iter().filter_map(|key| Some((key.clone(), value(key).ok().flatten()?)));
+    let bytes = keys.iter().filter_map(|key| match value(key) {
+        Ok(Some(bytes)) => Some((key.clone(), Some(bytes))),
+        Ok(None) => None,
+        Err(_) => Some((key.clone(), None)),
+    });
     let bytes = SecretData(bytes.collect());
     Ok((Secret { metadata: metadata.unwrap_or_default(), certificate, keys, cloud }, bytes))
 }
@@ -129,7 +145,8 @@ mod tests {
         let (_, data) = decode(&mut serde_json::Deserializer::from_str(text)).expect("a Secret");
         assert_eq!(data.get("a"), Some(&b"xy"[..]));
         assert_eq!((data.get("b"), data.get("c"), data.get("d")), (None, Some(&b"over"[..]), None));
-        assert_eq!(format!("{data:?}"), r#"{"a", "c"}"#);
+        assert_eq!((data.has("a"), data.has("b"), data.has("d")), (true, true, false));
+        assert_eq!(format!("{data:?}"), r#"{"a", "b", "c"}"#);
     }
 
     fn texts(ids: &[&str]) -> Vec<Box<str>> {

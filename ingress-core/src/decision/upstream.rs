@@ -69,8 +69,8 @@ impl<'s> Forward<'s> {
         headers
     }
 
-    /// Those of [`upstream_headers`](Self::upstream_headers), one after the other. Only `X-Forwarded-Prefix` takes an allocation:
-    /// it is what the rewrite makes of the path.
+    /// Those of [`upstream_headers`](Self::upstream_headers), one after the other. Only two take an allocation: `X-Forwarded-Prefix`,
+    /// which is what the rewrite makes of the path, and `X-Original-Forwarded-For`, if the client sent several lines of it.
     pub fn each_upstream_header(&self, request: &RequestView<'_>, each: &mut dyn FnMut(&str, &[u8])) {
         let Some(filters) = self.filters() else { return };
         let source = &*filters.access.client;
@@ -89,12 +89,11 @@ impl<'s> Forward<'s> {
         each("X-Forwarded-Proto", scheme);
         each("X-Forwarded-Scheme", scheme);
         each("X-Scheme", scheme);
-        for (name, from) in
-            [("X-Original-Forwarded-For", "x-forwarded-for"), ("X-Original-Forwarded-Host", "x-forwarded-host")]
-        {
-            if let Some(value) = request.header(from).next() {
-                each(name, value);
-            }
+        if let Some(chain) = joined(request.header("x-forwarded-for")) {
+            each("X-Original-Forwarded-For", &chain);
+        }
+        if let Some(host) = request.header("x-forwarded-host").next() {
+            each("X-Original-Forwarded-Host", host);
         }
         if let (Some(prefix), Some(rewrite)) =
             (&filters.upstream.forwarded_prefix, self.policy.and_then(|it| it.rewrite.as_ref()))
@@ -255,4 +254,15 @@ impl<'s> Forward<'s> {
         const PEER: &ClientAddress = &ClientAddress::Peer;
         self.filters().map_or(PEER, |filters: &Filters| &*filters.access.client)
     }
+}
+
+/// All lines of a header in one, as nginx gives them (`$http_x_forwarded_for`).
+fn joined<'r>(mut lines: impl Iterator<Item = &'r [u8]>) -> Option<Cow<'r, [u8]>> {
+    let mut all = Cow::Borrowed(lines.next()?);
+    for line in lines {
+        let all = all.to_mut();
+        all.extend_from_slice(b", ");
+        all.extend_from_slice(line);
+    }
+    Some(all)
 }

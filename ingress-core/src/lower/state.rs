@@ -8,6 +8,7 @@
 mod backends;
 mod certificates;
 mod hosts;
+mod results;
 mod seeded;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -26,8 +27,7 @@ use crate::dialect::{Dialects, Intent, TieBreak};
 use crate::host::HostPattern;
 use crate::model::{Inputs, JournalPosition};
 use crate::object::{Kind, ObjectRef, Origin};
-use crate::path::PathPolicy;
-use crate::policy::{Backend, BackendRef, CertificateEntry, DefaultBackend, RouteTable, Target, VirtualHost};
+use crate::policy::{Backend, BackendRef, CertificateEntry, DefaultBackend, Target, VirtualHost};
 
 /// What an update did, for whoever keeps indices over the result.
 #[derive(Debug, Default)]
@@ -112,6 +112,8 @@ pub(crate) struct State {
     first_object: Arc<ObjectRef>,
     /// Hosts with other names, and those names.
     aliases: BTreeSet<(HostPattern, HostPattern, Arc<ObjectRef>)>,
+    /// Whether Ingresses have been read since somebody asked which are claimed and what they refer to.
+    are_readings_new: bool,
     /// The load balancers that Ingresses name.
     load_balancers: BTreeMap<Arc<ObjectRef>, Box<str>>,
     default_members: BTreeSet<ConflictKey>,
@@ -149,6 +151,7 @@ impl State {
             had_nodes: false,
             first_object: Arc::new(ObjectRef::new(Kind::Ingress, Arc::<str>::from(""), "")),
             aliases: BTreeSet::new(),
+            are_readings_new: false,
             load_balancers: BTreeMap::new(),
             default_members: BTreeSet::new(),
             default_backend: None,
@@ -265,48 +268,6 @@ impl State {
         self.report(Source::Config, out);
     }
 
-    /// The whole table, in a form to print and compare.
-    pub(crate) fn table(&self) -> RouteTable {
-        let merged = self
-            .hosts
-            .iter()
-            .filter_map(|(pattern, host)| Some((pattern.clone(), Arc::clone(&host.merged.as_ref()?.host))));
-        let chosen = self
-            .certificates
-            .iter()
-            .filter_map(|(name, state)| Some((name.clone(), Arc::clone(state.chosen.as_ref()?))));
-        RouteTable {
-            hosts: merged.collect(),
-            default_backend: self.default_backend.clone(),
-            certificates: chosen.collect(),
-            backends: self.backends.all(),
-            path_policy: self.path_policy(),
-        }
-    }
-
-    /// All findings. They are put together again only after some have changed.
-    pub(crate) fn diagnostics(&mut self) -> Diagnostics {
-        let diagnostics = &self.diagnostics;
-        self.collected.get_or_insert_with(|| diagnostics.values().flatten().cloned().collect()).clone()
-    }
-
-    pub(crate) fn default_backend(&self) -> Option<&Arc<DefaultBackend>> {
-        self.default_backend.as_ref()
-    }
-
-    /// How the paths of requests for unknown hosts are made canonical.
-    pub(crate) fn path_policy(&self) -> PathPolicy {
-        self.dialects.of(None, None).semantics().path_policy
-    }
-
-    pub(crate) fn load_balancers(&self) -> &BTreeMap<Arc<ObjectRef>, Box<str>> {
-        &self.load_balancers
-    }
-
-    pub(crate) fn backends(&self) -> &Backends {
-        &self.backends
-    }
-
     /// Reads the IngressClasses and says whether they differ from before.
     fn read_classes(&mut self, inputs: &Inputs) -> bool {
         let mut out = Vec::new();
@@ -331,6 +292,7 @@ impl State {
 
     /// Reads one Ingress again, or forgets it.
     fn read_one(&mut self, object: &ObjectRef, inputs: &Inputs, dirty: &mut Dirty) {
+        self.are_readings_new = true;
         if let Some((object, old)) = self.readings.remove_entry(object) {
             self.leave(&old, dirty);
             self.report(Source::Object(object), Vec::new());

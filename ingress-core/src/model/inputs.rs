@@ -36,6 +36,8 @@ pub struct Inputs {
     /// The slices of each Service.
     slices_of: BTreeMap<ObjectRef, BTreeSet<Arc<ObjectRef>>>,
     namespaces: BTreeSet<Arc<str>>,
+    /// The kinds of which all objects are given, be there any or not.
+    complete: BTreeSet<Kind>,
     journal: Journal,
 }
 
@@ -91,6 +93,22 @@ impl Inputs {
         existed
     }
 
+    /// Says that all objects of a kind are given, so that one that is missing is known not to exist even where there is no
+    /// other of its kind. Without this a kind of which there is no object counts as left out.
+    ///
+    /// ```
+    /// use ingress_core::model::Inputs;
+    /// use ingress_core::object::Kind;
+    ///
+    /// let mut inputs = Inputs::default();
+    /// assert!(!inputs.has_secrets());
+    /// inputs.set_complete(Kind::Secret);
+    /// assert!(inputs.has_secrets());
+    /// ```
+    pub fn set_complete(&mut self, kind: Kind) {
+        self.complete.insert(kind);
+    }
+
     /// How many objects there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -137,16 +155,20 @@ impl Inputs {
         self.services.get(reference)
     }
 
-    /// Whether there is any Service, so that a missing one means something.
+    /// Whether there is any Service, or all are given, so that a missing one means something.
     #[must_use]
     pub fn has_services(&self) -> bool {
-        !self.services.is_empty()
+        !self.services.is_empty() || self.complete.contains(&Kind::Service)
     }
 
-    /// Whether there is any EndpointSlice or Endpoints, so that missing ones mean something.
+    /// Whether there is any EndpointSlice or Endpoints, or all are given, so that missing ones mean something.
     #[must_use]
     pub fn has_endpoints(&self) -> bool {
-        !self.slices.is_empty() || !self.endpoints.is_empty()
+        let is_given = |kind| self.complete.contains(&kind);
+        !self.slices.is_empty()
+            || !self.endpoints.is_empty()
+            || is_given(Kind::EndpointSlice)
+            || is_given(Kind::Endpoints)
     }
 
     /// The slices that belong to this Service.
@@ -168,10 +190,10 @@ impl Inputs {
         self.secrets.get(reference)
     }
 
-    /// Whether there is any Secret, so that a missing one means something.
+    /// Whether there is any Secret, or all are given, so that a missing one means something.
     #[must_use]
     pub fn has_secrets(&self) -> bool {
-        !self.secrets.is_empty()
+        !self.secrets.is_empty() || self.complete.contains(&Kind::Secret)
     }
 
     /// The ConfigMap with this identity.
@@ -180,10 +202,10 @@ impl Inputs {
         self.config_maps.get(reference)
     }
 
-    /// Whether there is any ConfigMap, so that a missing one means something.
+    /// Whether there is any ConfigMap, or all are given, so that a missing one means something.
     #[must_use]
     pub fn has_config_maps(&self) -> bool {
-        !self.config_maps.is_empty()
+        !self.config_maps.is_empty() || self.complete.contains(&Kind::ConfigMap)
     }
 
     /// The Nodes in order of their names.
@@ -191,10 +213,10 @@ impl Inputs {
         self.nodes.iter()
     }
 
-    /// Whether there is any Node, so that a missing one means something.
+    /// Whether there is any Node, or all are given, so that a missing one means something.
     #[must_use]
     pub fn has_nodes(&self) -> bool {
-        !self.nodes.is_empty()
+        !self.nodes.is_empty() || self.complete.contains(&Kind::Node)
     }
 
     /// The Service that a slice with this identity belongs to.

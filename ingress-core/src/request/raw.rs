@@ -1,5 +1,7 @@
 //! A request as it stood on the wire.
 
+use std::fmt::Debug;
+
 use http::Version;
 
 use super::BadRequest;
@@ -30,22 +32,76 @@ pub enum Headers<'r> {
     Map(&'r http::HeaderMap),
     /// Names and values.
     List(&'r [(&'r str, &'r [u8])]),
-    /// Names and values, for codecs whose names are bytes. A name that is no token is no field that anybody asks for.
-    Bytes(&'r [(&'r [u8], &'r [u8])]),
+    /// As a codec of its own holds them.
+    Fields(&'r dyn HeaderFields),
+}
+
+/// Header fields by number, in the order of the wire. A name that is no token is no field that anybody asks for.
+pub trait HeaderFields: Debug + Sync {
+    /// Name and value of a field; none behind the last.
+    fn field(&self, number: usize) -> Option<(&[u8], &[u8])>;
+}
+
+/// The fields that say for which host a message is and where it ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks<'r> {
+    host: Option<&'r [u8]>,
+    has_two_hosts: bool,
+    lengths: usize,
+    codings: usize,
 }
 
 impl<'r> Headers<'r> {
     /// The values of a field.
     pub(super) fn get(self, name: &str) -> impl Iterator<Item = &'r [u8]> {
-        let (map, list, bytes) = match self {
-            Self::Map(map) => (Some(map), &[][..], &[][..]),
-            Self::List(list) => (None, list, &[][..]),
-            Self::Bytes(bytes) => (None, &[][..], bytes),
+        let (map, list, fields) = match self {
+            Self::Map(map) => (Some(map), &[][..], None),
+            Self::List(list) => (None, list, None),
+            Self::Fields(fields) => (None, &[][..], Some(fields)),
         };
         let from_map = map.into_iter().flat_map(move |map| map.get_all(name)).map(http::HeaderValue::as_bytes);
-        let list = list.iter().map(|(other, value)| (other.as_bytes(), *value)).chain(bytes.iter().copied());
+        let fields = fields.into_iter().flat_map(|fields| (0..).map_while(|number| fields.field(number)));
+        let list = list.iter().map(|(other, value)| (other.as_bytes(), *value)).chain(fields);
         from_map
             .chain(list.filter(move |(other, _)| other.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value))
+    }
+
+    /// Looks at all fields once: this is done for every request.
+    pub(super) fn marks(self) -> Marks<'r> {
+        let mut marks = Marks::default();
+        match self {
+            Self::Map(map) => {
+                map.iter().for_each(|(name, value)| marks.note(name.as_str().as_bytes(), value.as_bytes()))
+            }
+            Self::List(list) => list.iter().for_each(|(name, value)| marks.note(name.as_bytes(), value)),
+            Self::Fields(fields) => {
+                for (name, value) in (0..).map_while(|number| fields.field(number)) {
+                    marks.note(name, value);
+                }
+            }
+        }
+        marks
+    }
+}
+
+impl<'r> Marks<'r> {
+    fn note(&mut self, name: &[u8], value: &'r [u8]) {
+        let is = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
+        match name.len() {
+            4 if is("host") => {
+                self.has_two_hosts |= self.host.is_some();
+                self.host = self.host.or(Some(value));
+            }
+            14 if is("content-length") => self.lengths += 1,
+            17 if is("transfer-encoding") => self.codings += 1,
+            _ => {}
+        }
+    }
+
+    /// Refuses what two servers could read as two different messages.
+    pub(super) fn check_framing(&self) -> Result<(), BadRequest> {
+        let is_ambiguous = self.lengths > 1 || self.lengths == 1 && self.codings > 0;
+        if is_ambiguous { Err(BadRequest::FramingAmbiguous) } else { Ok(()) }
     }
 }
 
@@ -71,12 +127,15 @@ impl<'r> RawRequest<'r> {
 
     /// The authority that names the host: that of an absolute form, `:authority`, or the Host field (RFC 9112 3.2.2,
     /// RFC 9113 8.3.1).
-    pub(super) fn authority(&self, form_authority: Option<&'r [u8]>) -> Result<Option<&'r [u8]>, BadRequest> {
-        let mut fields = self.headers.get("host");
-        let field = fields.next();
-        if fields.next().is_some() {
+    pub(super) fn authority(
+        &self,
+        form_authority: Option<&'r [u8]>,
+        marks: &Marks<'r>,
+    ) -> Result<Option<&'r [u8]>, BadRequest> {
+        if marks.has_two_hosts {
             return Err(BadRequest::HostDuplicate);
         }
+        let field = marks.host;
         let named = form_authority.or(self.authority);
         let is_http1 = self.version <= Version::HTTP_11;
         if form_authority.is_some() {
@@ -92,18 +151,6 @@ impl<'r> RawRequest<'r> {
             (Some(named), Some(field)) if !named.eq_ignore_ascii_case(field) => Err(BadRequest::AuthorityMismatch),
             (named, field) => Ok(named.or(field)),
         }
-    }
-
-    /// Refuses what two servers could read as two different messages.
-    pub(super) fn check_framing(&self) -> Result<(), BadRequest> {
-        let mut lengths = self.headers.get("content-length");
-        if lengths.next().is_none() {
-            return Ok(());
-        }
-        if lengths.next().is_some() || self.headers.get("transfer-encoding").next().is_some() {
-            return Err(BadRequest::FramingAmbiguous);
-        }
-        Ok(())
     }
 }
 

@@ -2,6 +2,15 @@ use http::Version;
 
 use super::*;
 
+#[derive(Debug)]
+struct Pairs<'a>(&'a [(&'a str, &'a [u8])]);
+
+impl HeaderFields for Pairs<'_> {
+    fn field(&self, number: usize) -> Option<(&[u8], &[u8])> {
+        self.0.get(number).map(|(name, value)| (name.as_bytes(), *value))
+    }
+}
+
 fn host_of(target: &str, version: Version, authority: Option<&str>, fields: &[&str]) -> Result<String, BadRequest> {
     let fields: Vec<(&str, &[u8])> = fields.iter().map(|value| ("Host", value.as_bytes())).collect();
     let raw = RawRequest {
@@ -11,9 +20,9 @@ fn host_of(target: &str, version: Version, authority: Option<&str>, fields: &[&s
         authority: authority.map(str::as_bytes),
         headers: Headers::List(&fields),
     };
-    let bytes: Vec<(&[u8], &[u8])> = fields.iter().map(|(name, value)| (name.as_bytes(), *value)).collect();
     let of = |raw| RequestView::from_raw(&raw, &ConnInfo::default(), 0).map(|view| view.host().to_owned());
-    assert_eq!(of(raw), of(RawRequest { headers: Headers::Bytes(&bytes), ..raw }));
+    let pairs = Pairs(&fields);
+    assert_eq!(of(raw), of(RawRequest { headers: Headers::Fields(&pairs), ..raw }));
     of(raw)
 }
 

@@ -167,25 +167,12 @@ impl CertStore {
         find(id).unwrap_or_else(default)
     }
 
-    /// Until when each certificate is good, in no order; the default one is among them under its name.
+    /// The last moment at which the certificate is good that [`certified`](Self::certified) gives.
     #[must_use]
-    pub fn expiry(&self) -> Vec<(CertificateId, SystemTime)> {
-        let mut all = Vec::new();
-        let mut has_default = false;
-        for shard in &self.shards {
-            let shard = shard.load();
-            #[expect(clippy::iter_over_hash_type, reason = "the order is nobody's")]
-            for (id, material) in shard.iter() {
-                if let Some(pair) = material.pair() {
-                    has_default |= *id == self.default;
-                    all.push((id.clone(), pair.not_after()));
-                }
-            }
-        }
-        if !has_default {
-            all.push((CertificateId::Default, self.self_signed.not_after()));
-        }
-        all
+    pub fn not_after(&self, id: &CertificateId) -> SystemTime {
+        let find = |id| self.material(id)?.pair().map(Pair::not_after);
+        let default = || find(&CertificateId::Default).unwrap_or_else(|| self.self_signed.not_after());
+        find(id).unwrap_or_else(default)
     }
 
     fn shard(&self, id: &CertificateId) -> Option<&ArcSwap<Shard>> {

@@ -8,7 +8,10 @@ use std::time::Duration;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use ingress_cli::commands::simulate::EngineArgs;
 use ingress_core::policy::AddressRange;
+use ingress_proxy::certs::{Suites, Versions};
 
+#[cfg(feature = "kubernetes")]
+use super::cluster::ClusterArgs;
 use super::foreign;
 use super::pin::{self, Pin};
 use super::values::{self, AccessLog, LogFormat};
@@ -23,7 +26,7 @@ Example:
 
 `ingress-cli simulate examples/manifests/cafe.yaml` shows where every host and path leads.";
 
-/// A reverse proxy that serves Kubernetes Ingress manifests from files.
+/// A reverse proxy that serves Kubernetes Ingress manifests from files, or the Ingresses of a cluster.
 ///
 /// Manifests may change at any time: what is changed counts within milliseconds, and connections stay open.
 #[derive(Debug, Parser)]
@@ -31,10 +34,15 @@ Example:
 pub(crate) struct Flags {
     #[command(flatten)]
     pub(super) manifests: ManifestArgs,
+    #[cfg(feature = "kubernetes")]
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
     #[command(flatten)]
     pub(super) listen: ListenArgs,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
     #[command(flatten)]
     pub(super) trust: TrustArgs,
     #[command(flatten)]
@@ -53,7 +61,9 @@ pub(crate) struct Flags {
 pub(super) struct ManifestArgs {
     /// File or directory (read recursively) with manifests in YAML or JSON, watched for changes; repeatable. Of two
     /// manifests for one object the later counts
-    #[arg(short, long = "file", value_name = "PATH", required = true)]
+    #[arg(short, long = "file", value_name = "PATH")]
+    #[cfg_attr(feature = "kubernetes", arg(required_unless_present = "kubernetes"))]
+    #[cfg_attr(not(feature = "kubernetes"), arg(required = true))]
     pub(super) files: Vec<PathBuf>,
     /// Read everything, say what is wrong, and exit: 0 fine, 1 errors in the manifests, 2 wrong usage
     #[arg(long)]
@@ -61,6 +71,9 @@ pub(super) struct ManifestArgs {
     /// Send what is for a Service port to this address instead of where the manifests say; repeatable, also for one port
     #[arg(long = "endpoint", value_name = "NS/SVC:PORT=ADDR:PORT", value_parser = pin::parse)]
     pub(super) pins: Vec<Pin>,
+    /// Leave out what is of another namespace, but for the ConfigMap of --configmap [default: all namespaces]
+    #[arg(long, value_name = "NS")]
+    pub(super) watch_namespace: Option<String>,
     /// Do not connect to what Services of type ExternalName name
     #[arg(long)]
     pub(super) disable_svc_external_name: bool,
@@ -88,6 +101,32 @@ pub(super) struct ListenArgs {
     /// Threads that serve requests [default: one for each core]
     #[arg(long, value_name = "N", value_parser = values::count, alias = "worker-processes")]
     pub(super) workers: Option<usize>,
+}
+
+/// How TLS is spoken with clients.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+pub(super) struct TlsArgs {
+    /// Versions that are offered [default: TLSv1.2 TLSv1.3]
+    #[arg(long, value_name = "LIST", value_parser = values::protocols)]
+    pub(super) ssl_protocols: Option<Versions>,
+    /// Cipher suites of TLS 1.2 that are offered, in the language of OpenSSL [default: all that are good]
+    #[arg(long, value_name = "LIST", value_parser = values::ciphers, allow_hyphen_values = true)]
+    pub(super) ssl_ciphers: Option<Suites>,
+    /// Refuse handshakes for names that no host has
+    #[arg(long)]
+    pub(super) ssl_reject_handshake: bool,
+    /// Offer HTTP/2
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
+    pub(super) use_http2: bool,
 }
 
 /// Whom to believe.
@@ -137,9 +176,12 @@ pub(super) struct ClientArgs {
     /// The most HTTP/2 requests of a connection at one time [default: 100]
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(super) http2_max_concurrent_streams: Option<usize>,
-    /// The most connections of one worker [default: 16384]
+    /// The most connections of one worker [default: 16384, or fewer where the process may not have two descriptors for each]
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(super) max_worker_connections: Option<usize>,
+    /// The most TLS handshakes of one worker at one time; others wait for as long as a handshake may take [default: 2048]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(super) max_worker_handshakes: Option<usize>,
     /// Keep headers whose names have an underscore
     #[arg(long)]
     pub(super) enable_underscores_in_headers: bool,
@@ -259,15 +301,23 @@ fn as_clap_reads(args: impl IntoIterator<Item = OsString>, command: &clap::Comma
         args.any(|arg| arg.get_long() == Some(name) && matches!(arg.get_action(), ArgAction::SetTrue))
     };
     let mut read: Vec<OsString> = Vec::new();
+    let mut is_controller = false;
     for arg in args {
         let parts = arg.to_str().and_then(|arg| arg.split_once('='));
         match parts.filter(|(flag, _)| flag.strip_prefix("--").is_some_and(switch)) {
             Some((flag, "true" | "1")) => read.push(flag.into()),
             // The last one counts.
             Some((flag, "false" | "0")) => read.retain(|earlier| earlier != flag),
-            _ if read.len() == 1 && arg.to_str().is_some_and(|arg| arg.ends_with("/nginx-ingress-controller")) => {}
+            _ if read.len() == 1 && arg.to_str().is_some_and(|arg| arg.ends_with("/nginx-ingress-controller")) => {
+                is_controller = true;
+            }
             _ => read.push(arg),
         }
+    }
+    let names_files = |arg: &OsString| arg == "-f" || arg.to_str().is_some_and(|arg| arg.starts_with("--file"));
+    if cfg!(feature = "kubernetes") && is_controller && !read.iter().any(names_files) {
+        // That program has no other source.
+        read.push("--kubernetes".into());
     }
     read
 }

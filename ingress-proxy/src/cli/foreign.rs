@@ -35,7 +35,6 @@ const FLAGS: &[(&str, bool, Why)] = &[
     ("validating-webhook", true, Why::Cluster),
     ("validating-webhook-certificate", true, Why::Cluster),
     ("validating-webhook-key", true, Why::Cluster),
-    ("watch-namespace", true, Why::Cluster),
     ("watch-namespace-selector", true, Why::Cluster),
     ("alsologtostderr", false, Why::Inside),
     ("deep-inspect", false, Why::Inside),
@@ -68,9 +67,17 @@ const FLAGS: &[(&str, bool, Why)] = &[
     ("udp-services-configmap", true, Why::Missing),
 ];
 
+/// Flags of a cluster that count where one is followed.
+const OF_CLUSTER: &[&str] = &["apiserver-host", "certificate-authority", "kubeconfig", "watch-namespace-selector"];
+
+fn counts_for_cluster(name: &str) -> bool {
+    cfg!(feature = "kubernetes") && OF_CLUSTER.contains(&name)
+}
+
 /// Adds the flags to a command, unseen in its help.
 pub(super) fn add(command: Command) -> Command {
-    command.args(FLAGS.iter().map(|(name, has_value, _)| {
+    let others = FLAGS.iter().filter(|(name, ..)| !counts_for_cluster(name));
+    command.args(others.map(|(name, has_value, _)| {
         let arg = Arg::new(*name).long(*name).hide(true);
         let arg = if *name == "v" { arg.short('v') } else { arg };
         if *has_value { arg.allow_hyphen_values(true) } else { arg.action(ArgAction::SetTrue) }
@@ -79,14 +86,17 @@ pub(super) fn add(command: Command) -> Command {
 
 /// A line on each of the flags that was given.
 pub(super) fn notes(matches: &ArgMatches) -> Vec<String> {
+    let is_cluster = cfg!(feature = "kubernetes") && matches.get_flag("kubernetes");
     let given = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
     let note = |(name, _, why): &(&str, bool, Why)| {
         let flag = if *name == "v" { "-v".to_owned() } else { format!("--{name}") };
         match why {
-            Why::Cluster => format!("`{flag}` has no effect without `--kubernetes`"),
+            Why::Cluster if is_cluster => format!("`{flag}` has no effect: what it asks for is not there yet"),
+            Why::Cluster => format!("`{flag}` has no effect: it needs a cluster as the source of manifests"),
             Why::Inside => format!("`{flag}` has no effect: it is about the inside of ingress-nginx"),
             Why::Missing => format!("`{flag}` has no effect: what it asks for is not there yet"),
         }
     };
-    FLAGS.iter().filter(|(name, ..)| given(name)).map(note).collect()
+    let has_effect = |name| is_cluster && counts_for_cluster(name);
+    FLAGS.iter().filter(|(name, ..)| given(name) && !has_effect(name)).map(note).collect()
 }

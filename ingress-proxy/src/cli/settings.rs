@@ -2,12 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ingress_core::lower::Options;
-use ingress_core::policy::{AddressRange, CertificateId, Endpoint};
+use ingress_cli::cert_source::DirectorySource;
+use ingress_core::lower::{ClassSelection, ControllerClass, Options};
+use ingress_core::policy::CertificateId;
 use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
+use ingress_proxy::observe::metrics;
+use ingress_proxy::server::tls;
 
+#[cfg(feature = "kubernetes")]
+use super::cluster::ClusterSettings;
+use super::descriptors;
 use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, TrustArgs};
 use super::pin::Pins;
 use super::values;
@@ -18,14 +25,20 @@ pub(crate) use super::values::{AccessLog, LogFormat};
 pub(crate) struct Settings {
     /// The library's.
     pub(crate) config: Config,
+    /// How TLS is spoken with clients.
+    pub(crate) tls: tls::Options,
     /// Where requests come in.
     pub(crate) listeners: Listeners,
     /// How many threads serve them.
     pub(crate) workers: usize,
     /// The certificate for names that no other is for; one that nobody trusts where the flags name none.
     pub(crate) default_certificate: CertificateId,
+    /// Certificates that Secrets know by a cloud's identifier only.
+    pub(crate) cloud_certificates: Option<Arc<DirectorySource>>,
     /// Health checks and metrics.
     pub(crate) admin: Admin,
+    /// What figures are labelled with.
+    pub(crate) labels: metrics::Options,
     /// Where the access log goes.
     pub(crate) access_log: AccessLog,
     /// How its lines are written.
@@ -34,6 +47,9 @@ pub(crate) struct Settings {
     pub(crate) shutdown: Shutdown,
     /// Where the manifests are, and how they are read.
     pub(crate) source: SourceSettings,
+    /// The cluster that is followed, where it is none of files.
+    #[cfg(feature = "kubernetes")]
+    pub(crate) cluster: Option<ClusterSettings>,
     /// Whether to look at the manifests and do no more.
     pub(crate) check: bool,
 }
@@ -76,6 +92,8 @@ pub(crate) struct SourceSettings {
     pub(crate) files: Vec<PathBuf>,
     /// The namespace of objects that name none.
     pub(crate) namespace: String,
+    /// The namespace that counts; none if all do.
+    pub(crate) watched: Option<String>,
     /// The engine's options.
     pub(crate) engine: Options,
     /// Endpoints that count for more than the manifests'.
@@ -101,7 +119,7 @@ impl Settings {
 }
 
 /// What settings depend on beside the flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
     /// How many cores there are.
     pub(crate) cores: usize,
@@ -109,15 +127,21 @@ pub(crate) struct Machine {
     pub(crate) has_ipv6: bool,
     /// Whether the process runs in a Kubernetes pod.
     pub(crate) in_pod: bool,
+    /// How many descriptors the process may have.
+    pub(crate) descriptors: usize,
+    /// The pod's namespace and name, where the process is told of them as ingress-nginx is.
+    pub(crate) pod: (String, String),
 }
 
 impl Machine {
-    /// This one.
-    pub(crate) fn this() -> Self {
+    /// This one, with as many descriptors.
+    pub(crate) fn this(descriptors: usize) -> Self {
         Self {
+            descriptors,
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             has_ipv6: UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok(),
             in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+            pod: (std::env::var("POD_NAMESPACE").unwrap_or_default(), std::env::var("POD_NAME").unwrap_or_default()),
         }
     }
 }
@@ -129,7 +153,19 @@ impl Flags {
     ///
     /// What contradicts itself or cannot be done, naming the flag and its value.
     pub(crate) fn resolve(self, machine: Machine) -> Result<Settings, String> {
-        let Self { manifests, engine, listen, trust, client, endpoint, observe, shutdown } = self;
+        let Self {
+            manifests,
+            #[cfg(feature = "kubernetes")]
+            cluster,
+            engine,
+            listen,
+            tls,
+            trust,
+            client,
+            endpoint,
+            observe,
+            shutdown,
+        } = self;
         for (flag, is_given) in [
             ("--use-forwarded-headers", trust.use_forwarded_headers),
             ("--use-proxy-protocol", listen.use_proxy_protocol),
@@ -145,12 +181,27 @@ impl Flags {
                 CertificateId::Secret { namespace: secret.namespace, name: secret.name }
             }
         };
-        let everywhere = everywhere(machine);
+        #[cfg(feature = "kubernetes")]
+        let cluster = cluster.settings(&default_certificate);
+        #[cfg(feature = "kubernetes")]
+        let is_cluster = cluster.is_some();
+        #[cfg(not(feature = "kubernetes"))]
+        let is_cluster = false;
+        let everywhere = everywhere(&machine);
         let addresses = if listen.bind_address.is_empty() { &everywhere } else { &listen.bind_address };
         let at = |port| addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
         let listeners = Listeners { http: at(listen.http_port), https: at(listen.https_port) };
-        if listen.http_port == listen.https_port && listen.http_port != 0 {
-            return Err(format!("`--http-port` and `--https-port` are both `{}`", listen.http_port));
+        let ports = [
+            ("--http-port", listen.http_port),
+            ("--https-port", listen.https_port),
+            ("--healthz-port", observe.healthz_port),
+        ];
+        for (number, (flag, port)) in ports.into_iter().enumerate() {
+            // Listeners share ports with another process of this program, so that the system would not object.
+            let other = ports.into_iter().skip(number + 1).find(|(_, other)| *other == port && port != 0);
+            if let Some((other, _)) = other {
+                return Err(format!("`{flag}` and `{other}` are both `{port}`"));
+            }
         }
         let admin = match observe.healthz_host {
             Some(host) => vec![host],
@@ -159,25 +210,44 @@ impl Flags {
         };
         let mut upstream = upstream(&endpoint);
         upstream.allowed_endpoints = trust.allow_endpoint_cidr.clone();
-        let pinned = manifests.pins.iter().filter_map(|pin| match &pin.endpoint {
-            Endpoint::Address(address) => AddressRange::parse(&address.ip().to_string()).ok(),
-            Endpoint::Name(..) => None,
-        });
-        upstream.allowed_endpoints.extend(pinned);
+        upstream.named_endpoints = manifests.pins.iter().map(|pin| pin.endpoint.clone()).collect();
+        let workers = listen.workers.unwrap_or(machine.cores).max(1);
         let mut downstream = downstream(&client);
+        if client.max_worker_connections.is_none() {
+            let most = descriptors::connections(machine.descriptors, workers);
+            downstream.max_connections = downstream.max_connections.min(most);
+        }
         downstream.proxy_protocol = listen.use_proxy_protocol;
         downstream.http2_cleartext = listen.http2_cleartext;
-        let options = engine.options()?;
+        let (mut options, cloud_certificates) = engine.options_and_certificates()?;
+        // Files are given to be served; a cluster is shared with other controllers.
+        if is_cluster && !engine.claims_all() && options.classes == ClassSelection::All {
+            options.classes = ClassSelection::Controller(ControllerClass::default());
+        }
+        let class = match &options.classes {
+            ClassSelection::Controller(class) => class.controller.to_string(),
+            _ => ControllerClass::default().controller.to_string(),
+        };
+        let (namespace, pod) = machine.pod;
         Ok(Settings {
             config: Config { downstream, upstream, forwarding: forwarding(trust) },
+            tls: tls::Options {
+                versions: tls.ssl_protocols.unwrap_or_default(),
+                suites: tls.ssl_ciphers.unwrap_or_default(),
+                http2: tls.use_http2,
+                reject_unknown: tls.ssl_reject_handshake,
+                ..tls::Options::default()
+            },
             listeners,
-            workers: listen.workers.unwrap_or(machine.cores).max(1),
+            workers,
             default_certificate,
+            cloud_certificates,
             admin: Admin {
                 addresses: admin.into_iter().map(|host| SocketAddr::new(host, observe.healthz_port)).collect(),
                 health_path: observe.health_check_path,
                 metrics: observe.enable_metrics,
             },
+            labels: metrics::Options { class, namespace, pod, ..metrics::Options::default() },
             access_log: observe.access_log,
             log_format: observe.log_format,
             shutdown: Shutdown {
@@ -188,16 +258,20 @@ impl Flags {
             source: SourceSettings {
                 files: manifests.files,
                 namespace: engine.namespace().to_owned(),
+                // ingress-nginx's default is the empty name.
+                watched: manifests.watch_namespace.filter(|namespace| !namespace.is_empty()),
                 engine: options,
                 pins: manifests.pins.into_iter().collect(),
                 no_external_names: manifests.disable_svc_external_name,
             },
+            #[cfg(feature = "kubernetes")]
+            cluster,
             check: manifests.check,
         })
     }
 }
 
-fn everywhere(machine: Machine) -> Vec<IpAddr> {
+fn everywhere(machine: &Machine) -> Vec<IpAddr> {
     let mut addresses: Vec<IpAddr> = vec![Ipv4Addr::UNSPECIFIED.into()];
     if machine.has_ipv6 {
         addresses.push(Ipv6Addr::UNSPECIFIED.into());
@@ -217,6 +291,7 @@ fn downstream(args: &ClientArgs) -> Downstream {
     set(&mut downstream.max_target, args.max_target_size);
     set(&mut downstream.http2_max_streams, args.http2_max_concurrent_streams.and_then(|n| u32::try_from(n).ok()));
     set(&mut downstream.max_connections, args.max_worker_connections);
+    set(&mut downstream.max_handshakes, args.max_worker_handshakes);
     downstream
 }
 

@@ -38,8 +38,11 @@ pub(crate) trait Sink: Send {
     /// A Secret is gone. Routes that needed it are out of force already.
     fn secret_gone(&mut self, name: &ObjectRef);
 
-    /// Something is different: the snapshot, what is wrong, or the files that cannot be read.
+    /// Something is different: Secrets, the snapshot, what is wrong, or the files that cannot be read.
     fn in_force(&mut self, state: State<'_>);
+
+    /// The source has ended although nobody asked it to. Nothing is called after that.
+    fn lost(&mut self);
 
     /// A line for the log.
     fn say(&mut self, line: &str);
@@ -50,10 +53,14 @@ pub(crate) trait Sink: Send {
 pub(crate) struct State<'a> {
     /// The snapshot, which readers have already.
     pub(crate) snapshot: &'a Arc<Snapshot>,
+    /// Whether it is another one than before.
+    pub(crate) is_new: bool,
     /// All that is wrong with the manifests.
     pub(crate) findings: &'a Diagnostics,
     /// Files and directories that cannot be read completely; what they gave before is in force.
     pub(crate) stale_files: usize,
+    /// How often one of them could not be read this time.
+    pub(crate) newly_stale: usize,
 }
 
 /// A `--file` that does not lead anywhere.
@@ -82,6 +89,8 @@ struct Round {
     files_read: usize,
     changed: BTreeSet<ObjectRef>,
     is_other_trouble: bool,
+    /// How many files and directories turned out to be unreadable.
+    failures: usize,
 }
 
 /// Who says that something is different.
@@ -96,6 +105,10 @@ enum ToldBy {
 pub(crate) struct FileSource<S> {
     roots: Arc<[Root]>,
     namespace: String,
+    /// The namespace that counts; none if all do.
+    watched: Option<String>,
+    /// The controller's, which counts wherever it is.
+    config_map: Option<ObjectRef>,
     pins: Pins,
     no_external_names: bool,
     known: BTreeMap<Arc<FileKey>, Known>,
@@ -119,7 +132,7 @@ impl<S: Sink> FileSource<S> {
     ///
     /// [`OpenError`] if one of them does not exist.
     pub(crate) fn open(settings: SourceSettings, sink: S) -> Result<Self, OpenError> {
-        let SourceSettings { files, namespace, mut engine, pins, no_external_names } = settings;
+        let SourceSettings { files, namespace, watched, mut engine, pins, no_external_names } = settings;
         let roots = files
             .into_iter()
             .enumerate()
@@ -128,6 +141,8 @@ impl<S: Sink> FileSource<S> {
         Ok(Self {
             roots: roots.collect::<Result<_, _>>()?,
             namespace,
+            watched,
+            config_map: engine.config_map.clone(),
             pins,
             no_external_names,
             known: BTreeMap::new(),
@@ -166,6 +181,11 @@ impl<S: Sink> FileSource<S> {
         let Self { findings, store, known, namespace, sink, .. } = self;
         let label = |file: &FileKey| known.get(file).map_or("", |known| &known.label);
         findings.report(most, store, namespace, &label, &mut |line| sink.say(line));
+    }
+
+    /// Whom it tells.
+    pub(crate) fn sink(&self) -> &S {
+        &self.sink
     }
 
     /// Whether the manifests have errors, or something cannot be read.
@@ -264,6 +284,7 @@ impl<S: Sink> FileSource<S> {
             round.is_other_trouble = true;
             for (directory, error) in &survey.unreadable {
                 if self.unreadable.get(directory) != Some(error) {
+                    round.failures += 1;
                     self.sink.say(&format!("error: {error}; what was read below it stays in force"));
                 }
             }
@@ -304,7 +325,16 @@ impl<S: Sink> FileSource<S> {
             return self.keep(key, Some("is not complete".to_owned()), round);
         }
         self.keep(key, None, round);
+        reading.objects.retain(|reference, _| self.counts(reference));
         round.changed.extend(self.store.replace(key, reading));
+    }
+
+    /// Whether an object is of a namespace that counts.
+    fn counts(&self, reference: &ObjectRef) -> bool {
+        let is_watched = |namespace: &String| **namespace == *reference.namespace;
+        !reference.kind.is_namespaced()
+            || self.watched.as_ref().is_none_or(is_watched)
+            || self.config_map.as_ref() == Some(reference)
     }
 
     /// What is known of a file, which may be a new one.
@@ -324,6 +354,7 @@ impl<S: Sink> FileSource<S> {
         }
         known.trouble.clone_from(&trouble);
         round.is_other_trouble = true;
+        round.failures += usize::from(trouble.is_some());
         let path = key.path.display();
         match (trouble, self.store.count_of(key)) {
             (Some(trouble), 0) => self.sink.say(&format!("error: `{path}` {trouble}")),
@@ -361,10 +392,16 @@ impl<S: Sink> FileSource<S> {
             self.sink.secret_gone(reference);
         }
         let are_other_findings = self.findings.compiled(&compiled.diagnostics, &self.store);
-        if compiled.is_new || are_other_findings || round.is_other_trouble {
+        let are_other_secrets = round.changed.iter().any(|reference| reference.kind == Kind::Secret);
+        if compiled.is_new || are_other_findings || round.is_other_trouble || are_other_secrets {
             let findings = self.findings.all();
-            let stale_files = self.stale();
-            self.sink.in_force(State { snapshot: &compiled.snapshot, findings: &findings, stale_files });
+            self.sink.in_force(State {
+                snapshot: &compiled.snapshot,
+                is_new: compiled.is_new,
+                findings: &findings,
+                stale_files: self.stale(),
+                newly_stale: round.failures,
+            });
         }
     }
 

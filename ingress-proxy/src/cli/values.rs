@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::AddressRange;
+use ingress_proxy::certs::{Suites, Versions};
+use ingress_proxy::observe::access_log::{Format, UPSTREAM};
+use ingress_proxy::observe::escape::Escape;
 
 /// The longest time that a flag may ask for: more is a slip.
 const MAX_TIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -28,13 +31,11 @@ pub(crate) enum AccessLog {
 
 /// How a line of the access log is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    /// As JSON.
-    Json,
-    /// As ingress-nginx does.
-    Nginx,
-    /// With nginx's variables.
-    Template(String),
+pub(crate) struct LogFormat {
+    /// As the flag says it.
+    text: String,
+    /// What it means.
+    pub(crate) format: Format,
 }
 
 impl fmt::Display for AccessLog {
@@ -50,11 +51,7 @@ impl fmt::Display for AccessLog {
 
 impl fmt::Display for LogFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Json => f.write_str("json"),
-            Self::Nginx => f.write_str("nginx"),
-            Self::Template(template) => f.write_str(template),
-        }
+        f.write_str(&self.text)
     }
 }
 
@@ -108,6 +105,16 @@ pub(super) fn range(text: &str) -> Result<AddressRange, String> {
     AddressRange::parse(text).map_err(|error| format!("{error}; write `10.0.0.0/8`, `2001:db8::/32` or one address"))
 }
 
+/// Versions of TLS.
+pub(super) fn protocols(text: &str) -> Result<Versions, String> {
+    Versions::read(text).ok_or_else(|| format!("`{text}` has neither `TLSv1.2` nor `TLSv1.3`"))
+}
+
+/// Cipher suites of TLS 1.2.
+pub(super) fn ciphers(text: &str) -> Result<Suites, String> {
+    Suites::read(text).map_err(|error| format!("`{text}`: {error}"))
+}
+
 /// A Secret, `namespace/name`.
 pub(super) fn secret(text: &str) -> Result<ObjectRef, String> {
     let parts = text.split_once('/').filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty());
@@ -140,13 +147,18 @@ pub(super) fn access_log(text: &str) -> Result<AccessLog, String> {
 
 /// How a line of the access log is written.
 pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
-    match text {
-        "json" => Ok(LogFormat::Json),
-        "nginx" => Ok(LogFormat::Nginx),
+    let parse = |format: &str| Format::parse(format, Escape::Default).map_err(|error| error.to_string());
+    let format = match text {
+        "json" => Format::json(),
+        "nginx" => parse(UPSTREAM)?,
         // Without a variable every line would be the same: a misspelt word, not a format.
-        text if text.contains('$') => Ok(LogFormat::Template(text.to_owned())),
-        text => Err(format!("`{text}` is neither `json`, `nginx` nor a format with variables such as `$remote_addr`")),
-    }
+        text if text.contains('$') => parse(text)?,
+        text => {
+            let wrong = "is neither `json`, `nginx` nor a format with variables such as `$remote_addr`";
+            return Err(format!("`{text}` {wrong}"));
+        }
+    };
+    Ok(LogFormat { text: text.to_owned(), format })
 }
 
 #[cfg(test)]
@@ -201,8 +213,11 @@ mod tests {
 
     #[test]
     fn log_formats() {
-        assert_eq!(log_format("json"), Ok(LogFormat::Json));
-        assert_eq!(log_format("$status x"), Ok(LogFormat::Template("$status x".to_owned())));
+        let format = |text: &str| log_format(text).map(|format| format.format);
+        assert_eq!(format("json"), Ok(Format::json()));
+        assert_eq!(format("nginx"), Ok(Format::parse(UPSTREAM, Escape::Default).unwrap()));
+        assert_eq!(format("$status x"), Ok(Format::parse("$status x", Escape::Default).unwrap()));
+        assert_eq!(format("$nosuch"), Err("unknown variable `$nosuch` at column 1".to_owned()));
         assert!(log_format("jsno").is_err());
     }
 }

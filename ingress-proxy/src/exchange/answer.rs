@@ -3,11 +3,12 @@
 use std::future::poll_fn;
 use std::io;
 
-use super::record::Record;
+use super::record::{Record, Refused};
 use super::{Downstream, Outcome};
 use crate::h1::encode::reason as phrase;
 use crate::h2::grpc::{self, Status, TrailersOnly};
 use crate::message::{BodyLength, EachField, Fields, OutgoingResponse, RequestHead};
+use crate::server::Client;
 use crate::worker::Worker;
 
 /// An answer without an endpoint.
@@ -56,11 +57,12 @@ pub(super) async fn send<D: Downstream>(
 }
 
 /// Answers what is no request.
-pub(crate) async fn refuse<D: Downstream>(worker: &Worker, down: &mut D, status: u16, reason: &'static str) {
-    worker.metrics.refused.count(reason);
+pub(crate) async fn refuse<D: Downstream>(worker: &Worker, client: &Client, down: &mut D, refused: &Refused<'_>) {
     down.close_after();
+    let answer = Answer::new(refused.status, refused.reason);
     // The client may well be gone; the connection ends either way.
-    let _ = write(down, &Answer::new(status, reason), &Fields::default(), false, false).await;
+    let sent = write(down, &answer, &Fields::default(), false, false).await;
+    refused.finish(worker, client, down.traffic(), sent.unwrap_or_default());
 }
 
 /// Writes the answer; says how many bytes of a body.

@@ -115,7 +115,7 @@ impl Stop {
     /// The request's body cannot be read to its end.
     fn body(error: &BodyError) -> Self {
         match error {
-            BodyError::Malformed(_) => Self::Refused(400, "body-malformed"),
+            BodyError::Malformed(_) => Self::Refused(400, "malformed-body"),
             BodyError::TimedOut => Self::Refused(408, "body-timeout"),
             _ => Self::ClientGone,
         }

@@ -149,20 +149,7 @@ impl Record {
             response_us: self.upstream_end.map(micros),
             response_bytes: self.body_bytes,
         });
-        let path_end = memchr::memchr(b'?', &head.target).unwrap_or(head.target.len());
-        let authority = head.authority.as_deref().or_else(|| head.fields.first(Known::Host)).unwrap_or_default();
         log.log(&Entry {
-            unix_millis: unix().as_millis().try_into().unwrap_or(u64::MAX),
-            remote_addr: client.conn.remote_addr,
-            remote_port: client.peer.port(),
-            proxy_protocol_addr: None,
-            remote_user: None,
-            method: &head.method,
-            target: &head.target,
-            path: head.target.get(..path_end).unwrap_or_default(),
-            version: head.version,
-            host: authority.split(|byte| *byte == b':').next().filter(|host| !host.is_empty()).unwrap_or(authority),
-            fields: Some(&head.fields),
             response_fields: self.upstream_status.map(|_| &scratch.response.fields as &dyn EachField),
             status: self.status,
             reason: self.reason,
@@ -177,15 +164,67 @@ impl Record {
             backend: route.backend.as_deref(),
             canary: route.canary.as_deref(),
             attempts: attempt.as_slice(),
-            tls: client.tls.map(|(protocol, cipher)| Tls {
-                protocol,
-                cipher,
-                server_name: client.conn.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
-            }),
-            server_addr: Some(client.local),
-            connection: client.number,
             connection_requests: number,
+            ..entry(client, head)
         });
+    }
+}
+
+/// What came in place of a request.
+#[derive(Debug)]
+pub(crate) struct Refused<'a> {
+    /// What the client is told.
+    pub(crate) status: u16,
+    /// Why, for counters and the log.
+    pub(crate) reason: &'static str,
+    /// What is known of the head: the target is all of the first line where that cannot be read.
+    pub(crate) head: &'a RequestHead,
+    /// When it began.
+    pub(crate) started: Instant,
+    /// Which of the connection's requests it would have been.
+    pub(crate) number: u64,
+}
+
+impl Refused<'_> {
+    /// Counts it, and writes its line; `traffic` are bytes received and sent, and the last of these those of a body.
+    pub(crate) fn finish(&self, worker: &Worker, client: &Client, traffic: (u64, u64), body_bytes: u64) {
+        worker.metrics.refused.count(self.reason);
+        let Some(log) = &worker.log else { return };
+        log.borrow_mut().log(&Entry {
+            status: self.status,
+            reason: Some(self.reason),
+            request_length: traffic.0,
+            bytes_sent: traffic.1,
+            body_bytes_sent: body_bytes,
+            duration_us: micros(self.started.elapsed()),
+            connection_requests: self.number,
+            ..entry(client, self.head)
+        });
+    }
+}
+
+/// What the head of a request and its connection say.
+fn entry<'a>(client: &'a Client, head: &'a RequestHead) -> Entry<'a> {
+    let path_end = memchr::memchr(b'?', &head.target).unwrap_or(head.target.len());
+    let authority = head.authority.as_deref().or_else(|| head.fields.first(Known::Host)).unwrap_or_default();
+    Entry {
+        unix_millis: unix().as_millis().try_into().unwrap_or(u64::MAX),
+        remote_addr: client.conn.remote_addr,
+        remote_port: client.peer.port(),
+        method: &head.method,
+        target: &head.target,
+        path: head.target.get(..path_end).unwrap_or_default(),
+        version: head.version,
+        host: authority.split(|byte| *byte == b':').next().filter(|host| !host.is_empty()).unwrap_or(authority),
+        fields: Some(&head.fields),
+        tls: client.tls.map(|(protocol, cipher)| Tls {
+            protocol,
+            cipher,
+            server_name: client.conn.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
+        }),
+        server_addr: Some(client.local),
+        connection: client.number,
+        ..Entry::default()
     }
 }
 

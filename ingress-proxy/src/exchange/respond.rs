@@ -49,8 +49,9 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         let fields = self.response_fields(scratch, cookie.as_deref());
         let body = body_length(&scratch.response, self.head.method == b"HEAD");
         record.status = scratch.response.status;
-        if self.head.websocket {
-            // What the client has sent behind its request are bytes of a tunnel that there is not.
+        if self.head.websocket || worker.is_draining() {
+            // What the client has sent behind its request are bytes of a tunnel that there is not;
+            // and on its way out the worker takes no other request.
             self.down.close_after();
         }
         if self.down.start(&OutgoingResponse { status: scratch.response.status, fields: &fields, body }).is_err() {

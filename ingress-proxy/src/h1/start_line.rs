@@ -4,7 +4,7 @@ use super::Limits;
 use crate::message::{Rejection, RequestHead, ResponseHead, Version, target_length, text_length, token_length};
 
 /// Reads the request line at the beginning of a head that begins with a byte of a token; how long it is with its line end.
-pub(super) fn request(block: &[u8], limits: &Limits, head: &mut RequestHead) -> Result<usize, Rejection> {
+pub(crate) fn request(block: &[u8], limits: &Limits, head: &mut RequestHead) -> Result<usize, Rejection> {
     let (method, rest) = split(block, token_length(block).0)?;
     let [b' ', rest @ ..] = rest else { return Err(Rejection::StartLine) };
     let (target, rest) = split(rest, target_length(rest))?;

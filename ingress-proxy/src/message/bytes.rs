@@ -71,7 +71,19 @@ pub(crate) fn token_length(bytes: &[u8]) -> (usize, bool) {
 pub(crate) fn is_word<const N: usize>(text: &[u8], word: &[u8; N]) -> bool {
     // Of all other bytes only the capital becomes a small letter and only control characters become digits or a hyphen.
     <&[u8; N]>::try_from(text).is_ok_and(|text| {
-        text.iter().zip(word).fold(0, |differs, (byte, letter)| differs | ((byte | 0x20) ^ letter)) == 0
+        let ((words, text), (ours, word)) = (text.as_chunks(), word.as_chunks());
+        let ((halves, text), (our_halves, word)) = (text.as_chunks(), word.as_chunks());
+        let mut differs = 0;
+        for (bytes, letters) in words.iter().zip(ours) {
+            differs |= (u64::from_le_bytes(*bytes) | each(0x20)) ^ u64::from_le_bytes(*letters);
+        }
+        for (bytes, letters) in halves.iter().zip(our_halves) {
+            differs |= u64::from((u32::from_le_bytes(*bytes) | 0x2020_2020) ^ u32::from_le_bytes(*letters));
+        }
+        for (byte, letter) in text.iter().zip(word) {
+            differs |= u64::from((byte | 0x20) ^ letter);
+        }
+        differs == 0
     })
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use ingress_core::request::HeaderFields;
+
 use super::{Known, is_field_value, is_token};
 use crate::h1::encode;
 
@@ -161,6 +163,13 @@ impl Fields {
         let Self { text, list } = self;
         let slice = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
         list.retain(|span| !question(span.known, slice(&span.name), slice(&span.value)));
+    }
+}
+
+impl HeaderFields for Fields {
+    fn field(&self, number: usize) -> Option<(&[u8], &[u8])> {
+        let span = self.list.get(number)?;
+        Some((self.slice(&span.name), self.slice(&span.value)))
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 pub use self::entry::{Attempt, Entry, Tls};
-pub use self::format::{Format, InvalidFormat};
+pub use self::format::{Format, InvalidFormat, UPSTREAM};
 use self::number::Dates;
 pub use self::writer::Destination;
 use self::writer::{Job, Open, Shared};
@@ -29,7 +29,8 @@ use super::metrics::{Metrics, WorkerMetrics};
 const FULL: usize = 32 << 10;
 /// Room for the line that fills a buffer.
 const ROOM: usize = FULL + (8 << 10);
-/// A buffer of this age is handed on, in milliseconds.
+/// A buffer that was first seen with lines in it so long ago is handed on, in milliseconds. Workers look as often as that, so
+/// that a line waits for twice as long at the most.
 const OLD: u64 = 200;
 /// Buffers that wait to be written.
 const QUEUE: usize = 64;
@@ -132,11 +133,6 @@ pub struct Logger {
 }
 
 impl Logger {
-    /// Writes the lines that follow in another format.
-    pub fn set_format(&mut self, format: Arc<Format>) {
-        self.format = format;
-    }
-
     /// Writes a line.
     pub fn log(&mut self, entry: &Entry<'_>) {
         self.dates.set(entry.unix_millis);

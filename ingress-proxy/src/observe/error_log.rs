@@ -1,11 +1,13 @@
 //! What the proxy has to say to its operator: `level message key=value`, one line each.
 //!
 //! It is for what a person should know, not for requests. A state is told when it changes and not while it lasts, and all
-//! lines together have a rate that no client can raise; what was left out is counted in the next line.
+//! lines together have a rate that no client can raise. One thread writes them, so that nobody waits for a pipe that nobody
+//! reads; what was left out, or could not be taken in time, is counted in the next line.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::io::Write;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,12 +46,22 @@ const MAX_BAD: usize = 10_000;
 /// The most bytes of a value.
 const MAX_VALUE: usize = 1_024;
 
+/// Lines that wait to be written.
+const QUEUE: usize = 256;
+
+/// What is sent to the thread.
+enum Job {
+    Line(Vec<u8>),
+    /// Whoever waits until everything before is written.
+    Flush(SyncSender<()>),
+}
+
 /// The log. Clones are the same log.
 #[derive(Clone)]
 pub struct ErrorLog(Arc<Mutex<Inner>>);
 
 struct Inner {
-    to: Box<dyn Write + Send>,
+    jobs: SyncSender<Job>,
     /// What is known to be in a bad state.
     bad: BTreeSet<Box<str>>,
     left: u32,
@@ -71,11 +83,22 @@ impl Default for ErrorLog {
 }
 
 impl ErrorLog {
-    /// A log that is written there.
+    /// A log that is written there, by a thread. Where there can be no more threads nothing is written, and nothing else of
+    /// the proxy can start.
     #[must_use]
     pub fn new(to: Box<dyn Write + Send>) -> Self {
-        let inner = Inner { to, bad: BTreeSet::new(), left: BURST, refilled: Instant::now(), swallowed: 0 };
+        let (jobs, queue) = sync_channel(QUEUE);
+        // It ends with the last clone.
+        let _thread = std::thread::Builder::new().name("error-log".to_owned()).spawn(move || write(&queue, to));
+        let inner = Inner { jobs, bad: BTreeSet::new(), left: BURST, refilled: Instant::now(), swallowed: 0 };
         Self(Arc::new(Mutex::new(inner)))
+    }
+
+    /// Waits, but not for longer than this, until all is written that was told so far. Returned is whether it was.
+    pub fn flush(&self, within: Duration) -> bool {
+        let (written, is_written) = sync_channel(1);
+        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner).jobs.try_send(Job::Flush(written));
+        sent.is_ok() && is_written.recv_timeout(within).is_ok()
     }
 
     /// Tells of something that happened.
@@ -89,6 +112,14 @@ impl ErrorLog {
     pub fn state(&self, thing: impl Display, when_bad: &str, when_good: &str, bad: Option<&dyn Display>) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.state(Instant::now(), &thing, (when_bad, when_good), bad);
+    }
+
+    /// Forgets the state of a thing that is no more.
+    pub fn forget(&self, thing: impl Display) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !inner.bad.is_empty() {
+            inner.bad.remove(thing.to_string().as_str());
+        }
     }
 
     /// Tells whether an endpoint gets requests.
@@ -151,8 +182,20 @@ impl Inner {
             }
         }
         line.push(b'\n');
-        // There is nobody left to tell.
-        let _written = self.to.write_all(&line).and_then(|()| self.to.flush());
+        if self.jobs.try_send(Job::Line(line)).is_err() {
+            self.swallowed = swallowed + 1;
+        }
+    }
+}
+
+/// Writes until the log is gone.
+fn write(queue: &Receiver<Job>, mut to: Box<dyn Write + Send>) {
+    while let Ok(job) = queue.recv() {
+        match job {
+            // There is nobody left to tell of what goes wrong here.
+            Job::Line(line) => drop(to.write_all(&line).and_then(|()| to.flush())),
+            Job::Flush(written) => drop(written.try_send(())),
+        }
     }
 }
 
@@ -165,6 +208,9 @@ fn text(line: &mut Vec<u8>, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Long enough for a machine that is busy with other things.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     #[derive(Clone, Default)]
     struct Memory(Arc<Mutex<Vec<u8>>>);
@@ -185,7 +231,8 @@ mod tests {
         (ErrorLog::new(Box::new(memory.clone())), memory)
     }
 
-    fn lines(memory: &Memory) -> Vec<String> {
+    fn lines(log: &ErrorLog, memory: &Memory) -> Vec<String> {
+        assert!(log.flush(PATIENCE));
         let bytes = std::mem::take(&mut *memory.0.lock().unwrap());
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
     }
@@ -206,37 +253,91 @@ mod tests {
             "info endpoint 10.0.0.1:80 is up again",
             "warning endpoint 10.0.0.1:80 is down reason=timeout",
         ];
-        assert_eq!(lines(&memory), expected);
+        assert_eq!(lines(&log, &memory), expected);
     }
 
     #[test]
     fn a_line_stays_a_line() {
         let (log, memory) = log();
         log.event(Level::Error, "bad\nerror forged \u{1b}[31m \u{202e}", &[("path", &"a\" b=\"c\r\n"), ("empty", &"")]);
-        let lines = lines(&memory);
+        let lines = lines(&log, &memory);
         assert_eq!(lines, [r#"error bad\nerror forged \u001B[31m \u202E path="a\" b=\"c\r\n" empty="""#]);
         log.event(Level::Info, "long", &[("value", &"x".repeat(1 << 20))]);
+        assert!(log.flush(PATIENCE));
         assert!(memory.0.lock().unwrap().len() < 2_000);
     }
 
     #[test]
     fn the_rate_is_limited_and_what_is_left_out_is_counted() {
         let (log, memory) = log();
-        let mut inner = log.0.lock().unwrap();
-        let now = inner.refilled;
+        let now = log.0.lock().unwrap().refilled;
+        let line = |at, message| log.0.lock().unwrap().line(at, Level::Info, message, &[]);
         for _ in 0..500 {
-            inner.line(now, Level::Info, "again", &[]);
+            line(now, "again");
         }
-        assert_eq!(lines(&memory).len(), BURST as usize);
-        inner.line(now + Duration::from_secs(1), Level::Info, "later", &[]);
-        assert_eq!(lines(&memory), ["info later swallowed_lines=400"]);
+        assert_eq!(lines(&log, &memory).len(), BURST as usize);
+        line(now + Duration::from_secs(1), "later");
+        assert_eq!(lines(&log, &memory), ["info later swallowed_lines=400"]);
         // A state that changed meanwhile is known although it was not told.
         for _ in 0..50 {
-            inner.line(now + Duration::from_secs(1), Level::Info, "again", &[]);
+            line(now + Duration::from_secs(1), "again");
         }
-        inner.state(now + Duration::from_secs(1), &"x", ("down", "up"), Some(&"why"));
-        lines(&memory);
-        inner.state(now + Duration::from_secs(3), &"x", ("down", "up"), None);
-        assert_eq!(lines(&memory), ["info x up swallowed_lines=42"]);
+        let state = |at, bad| log.0.lock().unwrap().state(at, &"x", ("down", "up"), bad);
+        state(now + Duration::from_secs(1), Some(&"why"));
+        lines(&log, &memory);
+        state(now + Duration::from_secs(3), None);
+        assert_eq!(lines(&log, &memory), ["info x up swallowed_lines=42"]);
+    }
+
+    #[test]
+    fn what_is_no_more_is_forgotten() {
+        let (log, memory) = log();
+        log.state("x", "down", "up", Some(&"why"));
+        log.forget("x");
+        log.state("x", "down", "up", None);
+        log.state("x", "down", "up", Some(&"why"));
+        assert_eq!(lines(&log, &memory), ["warning x down reason=why"; 2]);
+    }
+
+    /// Takes nothing before it is told to.
+    struct Stuck(Receiver<()>, Memory);
+
+    impl Write for Stuck {
+        fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+            // Nothing comes any more once the other end is gone.
+            let _ = self.0.recv();
+            self.1.write(data)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_whoever_reads_and_what_is_lost_is_counted() {
+        let memory = Memory::default();
+        let (go_on, stuck) = sync_channel(0);
+        let log = ErrorLog::new(Box::new(Stuck(stuck, memory.clone())));
+        let mut at = log.0.lock().unwrap().refilled;
+        let mut line = |message| {
+            // So that it is not the rate that swallows lines.
+            at += Duration::from_secs(1);
+            log.0.lock().unwrap().line(at, Level::Info, message, &[]);
+        };
+        let told = 2 * QUEUE;
+        for _ in 0..told {
+            line("again");
+        }
+        assert!(!log.flush(Duration::ZERO));
+        drop(go_on);
+        let deadline = Instant::now() + PATIENCE;
+        while !log.flush(PATIENCE) {
+            assert!(Instant::now() < deadline);
+        }
+        let written = lines(&log, &memory).len();
+        assert!((QUEUE..=QUEUE + 1).contains(&written), "{written}");
+        line("later");
+        assert_eq!(lines(&log, &memory), [format!("info later swallowed_lines={}", told - written)]);
     }
 }

@@ -15,6 +15,7 @@ mod worker;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ingress_core::diagnostic::Diagnostics;
 use ingress_core::publish::Reader;
 use ingress_core::snapshot::Snapshot;
 
@@ -89,16 +90,26 @@ impl Metrics {
     }
 
     /// A snapshot was put in force.
-    pub fn reloaded(&self, reload: &Reload<'_>) {
+    pub fn reloaded(&self, reload: &Reload) {
         self.control().reloaded(reload);
     }
 
-    /// A new configuration could not be read or was refused.
+    /// A part of a new configuration could not be read.
     pub fn reload_failed(&self) {
-        self.control().failed();
+        self.control().failures += 1;
     }
 
-    /// The hosts with certificates, and when those expire in seconds since 1970.
+    /// Whether all that there is to read is in force.
+    pub fn set_complete(&self, is_complete: bool) {
+        self.control().is_complete = is_complete;
+    }
+
+    /// What is wrong with the configuration.
+    pub fn found(&self, diagnostics: &Diagnostics) {
+        self.control().found(diagnostics);
+    }
+
+    /// The names that have certificates, each once, and when those expire in seconds since 1970.
     pub fn set_certificates(&self, certificates: impl IntoIterator<Item = (Box<str>, i64)>) {
         let certificates = certificates.into_iter().collect();
         self.control().certificates = certificates;

@@ -3,11 +3,12 @@
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use super::Client;
-use crate::exchange::{self, Downstream, Outcome, Scratch};
+use crate::exchange::{self, Downstream, Outcome, Refused, Scratch};
 use crate::h1::encode;
-use crate::h1::{HeadParser, Limits};
+use crate::h1::{HeadParser, Limits, request_line};
 use crate::io::{Io, Wire};
 use crate::message::{
     BodyError, EachField, Fill, NoFields, OutgoingResponse, Rejection, RequestHead, Sink, Source, Trailers, Version,
@@ -37,6 +38,8 @@ pub struct Connection {
     idle_timeout: std::time::Duration,
     /// What had been received and sent before this exchange.
     before: (u64, u64),
+    /// When a head began that did not come in one piece.
+    begun: Instant,
 }
 
 /// What came instead of a request.
@@ -64,22 +67,22 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
         owes_continue: false,
         idle_timeout: config.idle_timeout,
         before: (0, 0),
+        begun: Instant::now(),
     };
     let mut head = RequestHead::default();
     let mut scratch = Scratch::default();
     let mut served = 0;
     loop {
-        match connection.read_head(&worker, &mut head, served > 0).await {
-            Ok(()) => {}
-            Err(NoRequest::Gone) => return,
-            Err(NoRequest::TooSlow) => {
-                exchange::refuse(&worker, &mut connection, 408, "request-timeout").await;
-                break;
-            }
-            Err(NoRequest::Rejected(rejection)) => {
-                exchange::refuse(&worker, &mut connection, rejection.status(), rejection.as_str()).await;
-                break;
-            }
+        if let Err(why) = connection.read_head(&worker, &mut head, served > 0).await {
+            let (status, reason) = match why {
+                NoRequest::Gone => return,
+                NoRequest::TooSlow => (408, "request-timeout"),
+                NoRequest::Rejected(rejection) => (rejection.status(), rejection.as_str()),
+            };
+            connection.salvage(&mut head);
+            let refused = Refused { status, reason, head: &head, started: connection.begun, number: served + 1 };
+            exchange::refuse(&worker, &client, &mut connection, &refused).await;
+            break;
         }
         served += 1;
         if served >= config.keep_alive_requests || worker.is_draining() {
@@ -114,10 +117,16 @@ impl Connection {
                             return Poll::Ready(Ok(()));
                         }
                         Ok(None) => {}
-                        Err(rejection) => return Poll::Ready(Err(NoRequest::Rejected(rejection))),
+                        Err(rejection) => {
+                            if !has_begun {
+                                self.begun = Instant::now();
+                            }
+                            return Poll::Ready(Err(NoRequest::Rejected(rejection)));
+                        }
                     }
                     if !has_begun {
                         has_begun = true;
+                        self.begun = Instant::now();
                         self.timer.set(config.header_timeout);
                     }
                 }
@@ -146,6 +155,19 @@ impl Connection {
         self.owes_continue = head.expects_continue;
         self.wire.begin_reading(head.framing);
         Ok(())
+    }
+
+    /// Puts into a head what there is of a request line, for the log.
+    fn salvage(&self, head: &mut RequestHead) {
+        const MOST: usize = 8 << 10;
+        head.clear();
+        let input = self.wire.input.filled();
+        let input = input.strip_prefix(b"\r\n").unwrap_or(input);
+        if request_line(input, &self.limits, head).is_err() {
+            head.clear();
+            let line = input.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+            head.target.extend_from_slice(line.get(..MOST).unwrap_or(line));
+        }
     }
 
     /// Whether what follows in the stream is the next request.

@@ -1,13 +1,14 @@
 //! The client's side of HTTP/2: one task per stream.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use super::Client;
-use crate::exchange::{self, Scratch};
+use crate::exchange::{self, Refused, Scratch};
 use crate::h2::Ended;
 use crate::h2::server::{self, ServerSettings, ServerStream, Service};
 use crate::io::Io;
-use crate::message::{Rejection, RequestHead};
+use crate::message::{Rejection, RequestHead, Version};
 use crate::worker::Worker;
 
 /// Serves a connection until it ends.
@@ -39,7 +40,19 @@ impl Service for Streams {
         });
     }
 
-    fn refused(&self, rejection: Rejection) {
-        self.worker.metrics.refused.count(rejection.as_str());
+    fn refused(&self, rejection: Rejection, parts: &http::request::Parts) {
+        self.served.set(self.served.get().wrapping_add(1));
+        let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+        let mut head = RequestHead { version: Version::Http2, ..RequestHead::default() };
+        head.method.extend_from_slice(parts.method.as_str().as_bytes());
+        head.target.extend_from_slice(target.as_bytes());
+        let refused = Refused {
+            status: rejection.status(),
+            reason: rejection.as_str(),
+            head: &head,
+            started: Instant::now(),
+            number: self.served.get(),
+        };
+        refused.finish(&self.worker, &self.client, (0, 0), 0);
     }
 }

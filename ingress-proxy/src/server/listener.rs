@@ -3,17 +3,17 @@
 //! Every worker has a socket of its own for each address (`SO_REUSEPORT`): the system shares connections among them, and
 //! a new process can bind the same addresses while the old one finishes.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use super::closing::Closing;
 use super::tls::{Alpn, Established, HandshakeError, TlsAcceptor};
 use super::{Client, h1, h2, proxy_protocol, relay};
 use crate::io::Io;
@@ -24,6 +24,11 @@ use crate::worker::Worker;
 const BACKLOG: i32 = 4_096;
 /// How long nothing is accepted when the process has no file descriptors left.
 const OUT_OF_FILES: Duration = Duration::from_millis(50);
+
+/// How much the system holds for a client beyond what is on its way, which clients inherit from their listener: without a bound
+/// it would be megabytes for each client that asks for much and reads nothing.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
 
 /// A socket of one worker.
 #[derive(Debug)]
@@ -45,6 +50,8 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     if address.is_ipv6() {
         // The IPv4 side has a socket of its own.
         socket.set_only_v6(true)?;
@@ -62,20 +69,29 @@ pub(crate) async fn accept(
     mut phase: watch::Receiver<Phase>,
 ) -> io::Result<()> {
     let socket = TcpListener::from_std(listener.socket)?;
+    let name = format!("listener {}", socket.local_addr()?);
     let mut number = 0_u64;
+    let mut has_failed = false;
+    let mut closing = None;
     loop {
-        let accepted = if *phase.borrow() == Phase::Serving {
-            tokio::select! {
+        let now = *phase.borrow();
+        let accepted = match now {
+            Phase::Serving => tokio::select! {
                 biased;
                 accepted = socket.accept() => accepted,
                 _ = phase.changed() => continue,
+            },
+            Phase::Draining(until) if Instant::now() < until => {
+                let closing = closing.get_or_insert_with(|| Closing::begin(&socket));
+                // However many come now, those that are there are served too.
+                tokio::task::yield_now().await;
+                match accepted_already(&socket).transpose() {
+                    Some(accepted) => accepted,
+                    None if closing.wait().await => continue,
+                    None => return Ok(()),
+                }
             }
-        } else {
-            // What the system has taken by now is served; whoever comes later finds another process, or nobody.
-            match poll_fn(|cx| Poll::Ready(socket.poll_accept(cx))).await {
-                Poll::Ready(accepted) => accepted,
-                Poll::Pending => return Ok(()),
-            }
+            Phase::Draining(_) | Phase::Stopped => return Ok(()),
         };
         let (tcp, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -86,12 +102,16 @@ pub(crate) async fn accept(
                     io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
                 );
                 if !is_of_connection {
-                    worker.errors.state("accepting", "fails", "works again", Some(&error));
+                    has_failed = true;
+                    worker.errors.state(&name, "accepts nothing", "accepts again", Some(&error));
                     tokio::time::sleep(OUT_OF_FILES).await;
                 }
                 continue;
             }
         };
+        if std::mem::take(&mut has_failed) {
+            worker.errors.state(&name, "accepts nothing", "accepts again", None);
+        }
         worker.metrics.accepted.increment();
         if worker.connections() >= worker.config.downstream.max_connections {
             worker.metrics.rejected.increment();
@@ -106,6 +126,20 @@ pub(crate) async fn accept(
             // A client that cannot finish is nobody's error but its own.
             let _ended = begin(worker, tcp, peer, number, acceptor).await;
         });
+    }
+}
+
+/// A connection that the system has taken already; whoever comes later finds another process, or nobody. The runtime may not
+/// have heard of it, or find that the task has had its share, so that it is not asked.
+fn accepted_already(socket: &TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+    match SockRef::from(socket).accept() {
+        Ok((tcp, peer)) => {
+            tcp.set_nonblocking(true)?;
+            let peer = peer.as_socket().ok_or(io::ErrorKind::ConnectionAborted)?;
+            Ok(Some((TcpStream::from_std(tcp.into())?, peer)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -137,9 +171,15 @@ async fn begin(
         }
         return Ok(());
     };
-    let handshake = tokio::time::timeout(config.header_timeout, acceptor.accept(tcp, Vec::new())).await;
-    let Ok(handshake) = handshake else {
-        worker.metrics.tls_failures.count("timeout");
+    let mut is_waiting = true;
+    let handshake = tokio::time::timeout(config.header_timeout, async {
+        // It is never closed.
+        let _turn = worker.handshakes.acquire().await;
+        is_waiting = false;
+        acceptor.accept(tcp, Vec::new()).await
+    });
+    let Ok(handshake) = handshake.await else {
+        worker.metrics.tls_failures.count(if is_waiting { "too-many" } else { "timeout" });
         return Ok(());
     };
     match handshake {
@@ -214,5 +254,18 @@ async fn proxied(tcp: &TcpStream) -> io::Result<proxy_protocol::Header> {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         before = length;
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_inherit_how_much_is_held_for_them() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = SockRef::from(&listener).accept().unwrap().0;
+        assert_eq!(accepted.tcp_notsent_lowat().unwrap(), UNSENT);
     }
 }

@@ -132,9 +132,10 @@ pub(crate) async fn plain(worker: &Worker, endpoint: &Endpoint, within: u32) -> 
 
 async fn open(worker: &Worker, endpoint: &Endpoint) -> Result<TcpStream, ConnectError> {
     worker.metrics.upstream_connects.increment();
+    let is_named = worker.config.upstream.named_endpoints.contains(&endpoint.target);
     let tcp = match &endpoint.target {
-        policy::Endpoint::Address(address) => tcp(worker, *address).await?,
-        policy::Endpoint::Name(name, port) => by_name(worker, name, *port).await?,
+        policy::Endpoint::Address(address) => tcp(worker, *address, is_named).await?,
+        policy::Endpoint::Name(name, port) => by_name(worker, name, *port, is_named).await?,
     };
     tcp.set_nodelay(true)?;
     Ok(tcp)
@@ -152,13 +153,17 @@ async fn dial(worker: &Worker, request: &Request<'_>) -> Result<Io, ConnectError
     Ok(Io::Tls(Box::new(stream.into())))
 }
 
-async fn tcp(worker: &Worker, address: SocketAddr) -> Result<TcpStream, ConnectError> {
-    forbidden::check(address, &worker.config.upstream.allowed_endpoints, &worker.own)?;
+async fn tcp(worker: &Worker, address: SocketAddr, is_named: bool) -> Result<TcpStream, ConnectError> {
+    if is_named {
+        forbidden::check_named(address, &worker.own)?;
+    } else {
+        forbidden::check(address, &worker.config.upstream.allowed_endpoints, &worker.own)?;
+    }
     Ok(TcpStream::connect(address).await?)
 }
 
 /// Each address that a name has is tried; all of them have to be allowed, since the name's owner chooses them.
-async fn by_name(worker: &Worker, name: &str, port: u16) -> Result<TcpStream, ConnectError> {
+async fn by_name(worker: &Worker, name: &str, port: u16, is_named: bool) -> Result<TcpStream, ConnectError> {
     let mut last = ConnectError::NoAddress;
     // An address in the form of a name needs no resolver.
     let literal: Option<IpAddr> = name.parse().ok();
@@ -167,7 +172,7 @@ async fn by_name(worker: &Worker, name: &str, port: u16) -> Result<TcpStream, Co
         None => tokio::net::lookup_host((name, port)).await?.collect(),
     };
     for address in found {
-        match tcp(worker, address).await {
+        match tcp(worker, address, is_named).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }

@@ -4,7 +4,7 @@
 //! address that is dialled, so that a DNS name has to be resolved first and each of its addresses checked.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use ingress_core::policy::AddressRange;
 
@@ -14,7 +14,7 @@ use ingress_core::policy::AddressRange;
 pub struct Own {
     /// What it listens on, for metrics and administration too.
     pub listeners: Vec<SocketAddr>,
-    /// The addresses of its host, on which a listener for all addresses listens.
+    /// Addresses under which a listener for all addresses is reached, beside those of its machine.
     pub addresses: Vec<IpAddr>,
 }
 
@@ -74,6 +74,18 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Whether an address may be dialled that the operator has named: every one but the proxy's own listeners.
+///
+/// # Errors
+///
+/// [`Forbidden`] if it must not be.
+pub fn check_named(address: SocketAddr, own: &Own) -> Result<(), Forbidden> {
+    if meant(address).any(|ip| own.is(ip, address.port())) {
+        return Err(Forbidden { address, reason: Reason::Own });
+    }
+    Ok(())
+}
+
 /// Whether an address may be dialled. `allowed` are ranges that may be although a manifest names them, the proxy's own
 /// listeners never.
 ///
@@ -81,29 +93,34 @@ impl fmt::Display for Reason {
 ///
 /// [`Forbidden`] if it must not be.
 pub fn check(address: SocketAddr, allowed: &[AddressRange], own: &Own) -> Result<(), Forbidden> {
-    let forbidden = |reason| Err(Forbidden { address, reason });
+    check_named(address, own)?;
+    if allowed.iter().any(|range| range.contains(address.ip().to_canonical())) {
+        return Ok(());
+    }
+    match meant(address).find_map(reason) {
+        Some(reason) => Err(Forbidden { address, reason }),
+        None => Ok(()),
+    }
+}
+
+/// The addresses that may be reached by dialling one.
+fn meant(address: SocketAddr) -> impl Iterator<Item = IpAddr> {
     let ip = address.ip().to_canonical();
     let embedded = match ip {
         IpAddr::V4(_) => None,
         IpAddr::V6(ip) => embedded_ipv4(ip).map(IpAddr::V4),
     };
-    let meant = || [Some(ip), embedded].into_iter().flatten();
-    if meant().any(|ip| own.is(ip, address.port())) {
-        return forbidden(Reason::Own);
-    }
-    if allowed.iter().any(|range| range.contains(ip)) {
-        return Ok(());
-    }
-    match meant().find_map(reason) {
-        Some(reason) => forbidden(reason),
-        None => Ok(()),
-    }
+    [Some(ip), embedded].into_iter().flatten()
 }
 
 impl Own {
     fn is(&self, ip: IpAddr, port: u16) -> bool {
-        let is_local =
-            || ip.is_loopback() || ip.is_unspecified() || self.addresses.iter().any(|it| it.to_canonical() == ip);
+        let is_local = || {
+            ip.is_loopback()
+                || ip.is_unspecified()
+                || self.addresses.iter().any(|it| it.to_canonical() == ip)
+                || is_of_this_machine(ip)
+        };
         self.listeners.iter().filter(|listener| listener.port() == port).any(|listener| {
             let listens_on = listener.ip().to_canonical();
             // To dial the unspecified address is to dial loopback.
@@ -112,6 +129,18 @@ impl Own {
                 || (listens_on.is_unspecified() && is_local())
         })
     }
+}
+
+/// Whether an interface of this machine has an address now. The system lets sockets be bound to no other, unless it is set up
+/// to let them be bound to all; then it cannot be asked like this.
+fn is_of_this_machine(ip: IpAddr) -> bool {
+    let is_bindable = |ip| UdpSocket::bind(SocketAddr::new(ip, 0)).is_ok();
+    // Addresses for documentation (RFC 5737, RFC 3849), which nobody has.
+    let nobodys: IpAddr = match ip {
+        IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 1).into(),
+        IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+    };
+    is_bindable(ip) && !is_bindable(nobodys)
 }
 
 fn reason(ip: IpAddr) -> Option<Reason> {
@@ -294,6 +323,29 @@ mod tests {
             // Everything else is allowed, and this never is.
             let expected = is_own.then_some(Reason::Own);
             assert_eq!(outcome(address, &["0.0.0.0/0", "::/0"], &own(listeners)), expected, "{address} {listeners:?}");
+        }
+    }
+
+    #[test]
+    fn every_address_of_this_machine_is_its_own() {
+        assert!(is_of_this_machine("127.0.0.1".parse().unwrap()));
+        assert!(!is_of_this_machine("192.0.2.7".parse().unwrap()));
+        assert!(!is_of_this_machine("2001:db8::7".parse().unwrap()));
+        // Where there is a network, it has another one; it is found by the route that a packet would take.
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        if socket.connect("192.0.2.1:9").is_ok() {
+            let ip = socket.local_addr().unwrap().ip();
+            let own = Own { listeners: vec!["0.0.0.0:443".parse().unwrap()], addresses: Vec::new() };
+            assert_eq!(outcome(&format!("{ip}:443"), &["0.0.0.0/0"], &own), Some(Reason::Own));
+            assert_eq!(outcome(&format!("{ip}:444"), &["0.0.0.0/0"], &own), None);
+        }
+    }
+
+    #[test]
+    fn what_the_operator_names_may_be_anything_but_the_proxy() {
+        let own = Own { listeners: vec!["127.0.0.1:80".parse().unwrap()], addresses: Vec::new() };
+        for (address, is_allowed) in [("127.0.0.1:81", true), ("169.254.169.254:80", true), ("127.0.0.1:80", false)] {
+            assert_eq!(check_named(address.parse().unwrap(), &own).is_ok(), is_allowed, "{address}");
         }
     }
 

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use std::time::Duration;
+
 use super::support::client::Client;
 use super::support::scripted::{Scripted, eventually};
-use super::support::site::Site;
+use super::support::site::{Site, config, manifest};
+use super::support::{http2, requests};
 use super::{request, site};
 
 fn has_status(site: &Site, status: u16) -> bool {
@@ -79,20 +82,41 @@ fn what_is_malformed_later_is_no_end_of_a_body() {
     client.send("PUT / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
     eventually("the request is there", || waiting.load(Ordering::SeqCst) == 1);
     client.send("x\r\n");
-    assert!(client.answer().is_none_or(|answer| answer.status >= 400));
+    let answer = client.answer().expect("an answer");
+    assert_eq!((answer.status, answer.value("connection")), (400, Some("close")));
     origin.wait_for_end(0);
     assert!(client.rest().is_empty());
 }
 
-/// A body that cannot be read to its end is the client's fault, and it is told so.
+/// Who leaves and who falls silent are told apart, as nginx does.
 #[test]
-fn a_malformed_body_is_answered() {
-    let (origin, waiting) = silent("");
-    let site = site(origin.address);
-    let mut client = Client::new(site.http);
-    client.send("PUT / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
-    eventually("the request is there", || waiting.load(Ordering::SeqCst) == 1);
-    let answer = client.send("no size\r\n").answer().expect("an answer");
-    assert_eq!((answer.status, answer.value("connection")), (400, Some("close")));
-    assert!(client.rest().is_empty());
+fn a_body_that_does_not_come_is_answered() {
+    let (origin, _) = silent("");
+    let mut config = config();
+    config.downstream.idle_timeout = Duration::from_millis(300);
+    config.downstream.http2_cleartext = true;
+    let site = Site::start(&manifest("a.example", origin.address), config);
+    for (number, framing) in ["Content-Length: 10", "Transfer-Encoding: chunked"].iter().enumerate() {
+        let mut client = Client::new(site.http);
+        client.send(format!("PUT / HTTP/1.1\r\nHost: a.example\r\n{framing}\r\n\r\n5\r\nhe"));
+        let answer = client.answer().expect("an answer");
+        assert_eq!((answer.status, answer.value("connection")), (408, Some("close")), "{framing}");
+        assert!(client.rest().is_empty());
+        origin.wait_for_end(number);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let client = http2::Client::plain(site.http).await;
+        let (response, mut body) = client.begin(client.request("PUT", "a.example", "/"), false).await;
+        http2::send(&mut body, &requests::pattern(5)).await.expect("a window");
+        let answer = http2::whole(response.await.expect("a response")).await.expect("a body");
+        assert_eq!(answer.status, 408);
+        // The connection is as good as before.
+        let (response, body) = client.begin(client.request("PUT", "a.example", "/"), false).await;
+        assert_eq!(response.await.expect("a response").status(), 408);
+        drop(body);
+    });
+    eventually("it is counted", || has_status(&site, 408));
+    assert!(origin.requests().is_empty(), "half a request was completed");
+    assert!(!has_status(&site, 499) && !has_status(&site, 502));
 }

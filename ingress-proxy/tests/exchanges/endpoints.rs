@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ingress_core::policy::Endpoint;
+use ingress_proxy::config::Config;
+
 use super::support::client::Client;
 use super::support::ingress::Ingress;
 use super::support::scripted::{Scripted, eventually};
@@ -150,4 +153,23 @@ fn many_changes_under_load() {
         client.join().expect("a client whose requests were all answered");
     }
     assert!(origins.iter().all(|origin| origin.requests().len() > 100));
+}
+
+#[test]
+fn what_the_operator_names_is_dialled_and_nothing_beside_it() {
+    let (named, other) = (Scripted::echo(), Scripted::echo());
+    let by_name =
+        |port: u16| manifest("a.example", ([127, 0, 0, 1], port).into()).replace("[127.0.0.1]", "[localhost]");
+    for (endpoint, manifest, is_dialled) in [
+        (Endpoint::Address(named.address), manifest("a.example", named.address), true),
+        (Endpoint::Address(named.address), manifest("a.example", other.address), false),
+        (Endpoint::Name("localhost".into(), named.address.port()), by_name(named.address.port()), true),
+        (Endpoint::Name("localhost".into(), named.address.port()), by_name(other.address.port()), false),
+    ] {
+        let mut config = Config::default();
+        config.upstream.named_endpoints = vec![endpoint.clone()];
+        let site = Site::start(&manifest, config);
+        let status = Client::new(site.http).get("/").status;
+        assert_eq!(status, if is_dialled { 200 } else { 503 }, "{endpoint}: {manifest}");
+    }
 }

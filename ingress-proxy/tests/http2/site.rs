@@ -60,7 +60,7 @@ impl Service for Shared {
         });
     }
 
-    fn refused(&self, rejection: Rejection) {
+    fn refused(&self, rejection: Rejection, _: &http::request::Parts) {
         self.0.refused.borrow_mut().push(rejection);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::scale;
 use super::site::opening;
+use super::size::sized;
 use super::wire::*;
 
 /// What has to come of an attack.
@@ -57,7 +57,7 @@ fn bomb(stream: u32, count: usize, name: &str) -> Vec<u8> {
 }
 
 pub fn attacks() -> Vec<Attack> {
-    let count = scale("HTTP2_FLOOD_FRAMES", 5_000);
+    let count = sized(5_000, 50_000);
     let calm = End::GoAway(ENHANCE_YOUR_CALM);
     let id = |n: usize| u32::try_from(2 * n + 1).unwrap();
     let wait = || std::iter::once(get(1, "/wait"));

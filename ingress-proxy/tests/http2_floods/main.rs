@@ -1,8 +1,8 @@
 //! Floods of frames and other ways to make a server work for nothing, from one connection at a time while another is served.
 //!
-//! `HTTP2_FLOOD_FRAMES` says how many frames (5,000; 50,000 is the full measure), `HTTP2_FLOOD_CONNECTIONS` how many
-//! connections where memory is at stake (10; 100). What each attack cost is printed; `--nocapture` shows it. It is a process of
-//! its own because it looks at the memory of all of it.
+//! `SIZE=full cargo test -p ingress-proxy --test http2_floods -- --nocapture` is the full size: 50,000 frames, and
+//! 100 connections where memory is at stake. What each attack cost is printed. It is a process of its own because it looks at the
+//! memory of all of it.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,6 +18,8 @@ mod server;
 #[path = "../http2/site.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
 mod site;
+#[path = "../support/size.rs"]
+mod size;
 #[path = "../http2/wire.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
 mod wire;
@@ -31,14 +33,16 @@ use std::time::{Duration, Instant};
 
 use self::attacks::{Attack, End, attacks};
 use self::server::{Server, resident};
+use self::size::sized;
 use self::wire::{DATA, END_STREAM, Frame, GOAWAY, HEADERS, get};
 
-/// Unoptimised code is slow, and no measure of anything.
-const CPU_LIMIT: Duration = Duration::from_millis(if cfg!(debug_assertions) { 20_000 } else { 500 });
-const MEMORY_LIMIT: usize = 16 << 20;
+/// What each connection may cost.
+const CPU_LIMIT: Duration = Duration::from_millis(500);
+const MEMORY_LIMIT: usize = 4 << 20;
 
-fn scale(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+/// What so many connections may hold. There is something that they share, and one alone may take more than each of many.
+fn memory_limit(connections: usize) -> usize {
+    (MEMORY_LIMIT * connections).min((16 << 20).max((3 << 19) * connections))
 }
 
 fn read_frame(io: &mut TcpStream) -> Option<Frame> {
@@ -142,7 +146,7 @@ fn watch_memory<T>(act: impl FnOnce() -> T) -> (T, usize) {
 #[test]
 fn floods_end_and_others_do_not_notice() {
     let server = Server::start();
-    let connections = scale("HTTP2_FLOOD_CONNECTIONS", 10);
+    let connections = sized(10, 100);
     // What the first of everything costs is no attack, nor what the client costs that behaves.
     behave(server.address, &AtomicBool::new(true));
     let cpu = server.cpu();
@@ -182,7 +186,7 @@ fn floods_end_and_others_do_not_notice() {
         if cpu > CPU_LIMIT * u32::try_from(count).unwrap() {
             fail(format!("{cpu:?} of CPU"));
         }
-        if memory > MEMORY_LIMIT.min((256 << 20) / 100 * count + (8 << 20)).max(MEMORY_LIMIT / 16 * count) {
+        if memory > memory_limit(count) {
             fail(format!("{} KiB of memory", memory >> 10));
         }
     }

@@ -1,7 +1,7 @@
 //! Endpoints that answer what they must not: the client gets 502 or a connection that ends, never a second response, and
 //! nobody gets anything on that connection afterwards.
 //!
-//! `ROUNDS=10000 cargo test -p ingress-proxy --test responses` is the full size of the rounds with mixed early responses.
+//! `SIZE=full cargo test -p ingress-proxy --test responses` is the full size of the rounds with mixed early responses.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the modules of one test")]
 

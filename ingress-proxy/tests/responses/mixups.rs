@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::support::client::Client;
 use super::support::scripted::{Peer, Scripted};
 use super::support::site::{Site, config, manifest};
+use super::support::size::sized;
 
 const CLIENTS: usize = 8;
 
@@ -104,7 +105,7 @@ fn client(site: std::net::SocketAddr, number: usize, rounds: usize) -> BTreeMap<
 
 #[test]
 fn nobody_gets_the_answer_of_somebody_else() {
-    let rounds: usize = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(500);
+    let rounds: usize = sized(500, 10_000);
     let origin = Scripted::start(serve);
     let mut config = config();
     config.upstream.max_fails = 0;

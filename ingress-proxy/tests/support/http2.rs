@@ -13,6 +13,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 
 /// Nothing here takes so long unless it is broken.
@@ -38,6 +39,8 @@ impl Answer {
 pub struct Client {
     requests: SendRequest<Bytes>,
     scheme: &'static str,
+    /// Closed when the connection is.
+    ended: watch::Receiver<()>,
 }
 
 impl Client {
@@ -60,8 +63,12 @@ impl Client {
         let mut settings = h2::client::Builder::new();
         settings.initial_connection_window_size(4 << 20);
         let (requests, connection) = settings.handshake(io).await.expect("HTTP/2");
-        tokio::spawn(connection);
-        Self { requests, scheme }
+        let (is_open, ended) = watch::channel(());
+        tokio::spawn(async move {
+            let _is_open = is_open;
+            let _ = connection.await;
+        });
+        Self { requests, scheme, ended }
     }
 
     pub fn request(&self, method: &str, host: &str, path: &str) -> Request<()> {
@@ -95,6 +102,12 @@ impl Client {
             None => stream.send_data(Bytes::new(), true).expect("a stream"),
         }
         whole(response.await.expect("a response")).await.expect("a body")
+    }
+
+    /// Waits until the other side has ended the connection.
+    pub async fn wait_for_end(&self) {
+        let mut ended = self.ended.clone();
+        tokio::time::timeout(PATIENCE, async { while ended.changed().await.is_ok() {} }).await.expect("an end");
     }
 
     /// Whether the other side lets a client ask for a WebSocket.

@@ -3,13 +3,17 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 
 pub(crate) mod authority;
+pub(crate) mod backend;
 pub(crate) mod client;
 pub(crate) mod http2;
 pub(crate) mod ingress;
+pub(crate) mod load;
 pub(crate) mod origin;
+pub(crate) mod program;
 pub(crate) mod requests;
 pub(crate) mod scripted;
 pub(crate) mod site;
+pub(crate) mod size;
 pub(crate) mod strict;
 pub(crate) mod tls;
 

@@ -4,10 +4,13 @@ use std::ffi::OsString;
 
 use ingress_core::lower::ClassSelection;
 use ingress_core::object::{Kind, ObjectRef};
+use ingress_core::policy::{AddressRange, Endpoint};
+use ingress_proxy::certs::{Suites, Versions};
 
 use super::*;
 
-const SMALL: Machine = Machine { cores: 2, has_ipv6: false, in_pod: false };
+const SMALL: Machine =
+    Machine { cores: 2, has_ipv6: false, in_pod: false, descriptors: 1 << 20, pod: (String::new(), String::new()) };
 
 /// The settings and notes of a command line without the program's name.
 fn read(args: &[&str], machine: Machine) -> Result<(Settings, Vec<String>), String> {
@@ -30,7 +33,7 @@ fn the_defaults_are_those_of_the_library() {
     assert_eq!((settings.workers, settings.default_certificate), (2, CertificateId::Default));
     let admin = Admin { addresses: address("127.0.0.1:10254"), health_path: "/healthz".to_owned(), metrics: true };
     assert_eq!(settings.admin, admin);
-    assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stdout, LogFormat::Nginx));
+    assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stdout, values::log_format("nginx").unwrap()));
     let seconds = Duration::from_secs;
     assert_eq!(settings.shutdown, Shutdown { grace: seconds(0), drain: seconds(240), after: seconds(0) });
     assert!(!settings.check);
@@ -51,7 +54,8 @@ fn the_help_tells_the_defaults_that_count() {
         ("--max-header-fields", format!("[default: {}]", downstream.max_fields)),
         ("--max-target-size", format!("[default: {}k]", downstream.max_target >> 10)),
         ("--http2-max-concurrent-streams", format!("[default: {}]", downstream.http2_max_streams)),
-        ("--max-worker-connections", format!("[default: {}]", downstream.max_connections)),
+        ("--max-worker-connections", format!("[default: {},", downstream.max_connections)),
+        ("--max-worker-handshakes", format!("[default: {}]", downstream.max_handshakes)),
         ("--slow-start", format!("[default: {}]", upstream.slow_start.as_secs())),
         ("--max-fails", format!("[default: {}]", upstream.max_fails)),
         ("--fail-timeout", seconds(upstream.fail_timeout)),
@@ -74,14 +78,14 @@ fn flags_set_what_they_are_called_after() {
                 --workers 3 --trusted-cidr 10.0.0.0/8,192.0.2.1 --use-forwarded-headers --send-forwarded \
                 --allow-endpoint-cidr 127.0.0.0/8 --keep-alive 5s --keep-alive-requests 6 --client-header-timeout 7 \
                 --client-body-timeout 8s --max-header-size 9k --max-header-fields 10 --max-target-size 11k \
-                --http2-max-concurrent-streams 12 --max-worker-connections 13 --enable-underscores-in-headers \
+                --http2-max-concurrent-streams 12 --max-worker-connections 13 --max-worker-handshakes 23 --enable-underscores-in-headers \
                 --load-balance least_request --slow-start 14s --max-fails 0 --fail-timeout 15s \
                 --upstream-keepalive-connections 0 --upstream-keepalive-timeout 16s --upstream-keepalive-requests 17 \
                 --upstream-keepalive-time 18s --max-response-header-size 19k --healthz-port 20 --healthz-host ::1 \
                 --health-check-path /alive --enable-metrics --access-log stderr --log-format json \
                 --shutdown-grace-period 21s --worker-shutdown-timeout 22 --post-shutdown-grace-period 500ms \
                 --default-ssl-certificate shop/tls --disable-svc-external-name --check -n shop \
-                --endpoint shop/tea:80=[::1]:9001 --endpoint shop/tea:80=tea.example:9002";
+                --watch-namespace shop --endpoint shop/tea:80=[::1]:9001 --endpoint shop/tea:80=tea.example:9002";
     let settings = settings(&args.split_whitespace().collect::<Vec<_>>());
     let seconds = Duration::from_secs;
     let downstream = Downstream {
@@ -97,6 +101,7 @@ fn flags_set_what_they_are_called_after() {
         proxy_protocol: true,
         underscores_in_headers: true,
         max_connections: 13,
+        max_handshakes: 23,
     };
     let ranges = |texts: &[&str]| texts.iter().map(|text| AddressRange::parse(text).unwrap()).collect::<Vec<_>>();
     let upstream = Upstream {
@@ -109,7 +114,11 @@ fn flags_set_what_they_are_called_after() {
         fail_timeout: seconds(15),
         slow_start: seconds(14),
         balance: Balance::LeastRequest,
-        allowed_endpoints: ranges(&["127.0.0.0/8", "::1/128"]),
+        allowed_endpoints: ranges(&["127.0.0.0/8"]),
+        named_endpoints: vec![
+            Endpoint::Address("[::1]:9001".parse().unwrap()),
+            Endpoint::Name("tea.example".into(), 9002),
+        ],
     };
     let forwarding = Forwarding {
         trusted: ranges(&["10.0.0.0/8", "192.0.2.1/32"]),
@@ -126,11 +135,12 @@ fn flags_set_what_they_are_called_after() {
     assert_eq!(settings.default_certificate, certificate);
     let admin = Admin { addresses: addresses(&["[::1]:20"]), health_path: "/alive".to_owned(), metrics: true };
     assert_eq!(settings.admin, admin);
-    assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stderr, LogFormat::Json));
+    assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stderr, values::log_format("json").unwrap()));
     let shutdown = Shutdown { grace: seconds(21), drain: seconds(22), after: Duration::from_millis(500) };
     assert_eq!(settings.shutdown, shutdown);
     assert!(settings.check && settings.source.no_external_names);
     assert_eq!(settings.source.namespace, "shop");
+    assert_eq!(settings.source.watched.as_deref(), Some("shop"));
     let pinned: Vec<String> = settings.source.pins.services().map(ObjectRef::path).collect();
     assert_eq!(pinned, ["shop/tea"]);
 }
@@ -144,6 +154,8 @@ fn what_is_wrong_is_named_with_its_flag() {
         (&["--workers", "0"], &["--workers", "`0` is not a number"]),
         (&["--http-port", "65536"], &["--http-port", "65536"]),
         (&["--http-port", "443"], &["`--http-port` and `--https-port` are both `443`"]),
+        (&["--http-port", "10254"], &["`--http-port` and `--healthz-port` are both `10254`"]),
+        (&["--healthz-port", "443"], &["`--https-port` and `--healthz-port` are both `443`"]),
         (&["--bind-address", "localhost"], &["--bind-address", "localhost"]),
         (&["--trusted-cidr", "10.0.0.0/40"], &["--trusted-cidr", "10.0.0.0/40"]),
         (&["--use-forwarded-headers"], &["`--use-forwarded-headers`", "`--trusted-cidr`"]),
@@ -154,6 +166,9 @@ fn what_is_wrong_is_named_with_its_flag() {
         (&["--health-check-path", "healthz"], &["--health-check-path", "`healthz` is not a path"]),
         (&["--access-log", ""], &["--access-log", "where to?"]),
         (&["--log-format", "jsno"], &["--log-format", "`jsno` is neither"]),
+        (&["--log-format", "$nosuch"], &["--log-format", "unknown variable `$nosuch`"]),
+        (&["--ssl-protocols", "SSLv3"], &["--ssl-protocols", "`SSLv3` has neither"]),
+        (&["--ssl-ciphers", "RC4"], &["--ssl-ciphers", "`RC4`: none of the cipher suites can be used"]),
         (&["--load-balance", "random"], &["--load-balance", "least_request"]),
         (&["--enable-metrics=maybe"], &["--enable-metrics", "maybe"]),
         (&["--election-id"], &["--election-id"]),
@@ -184,7 +199,7 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
         "--file=x",
     ];
     let (settings, notes) = read(&args, SMALL).unwrap();
-    let no_effect = |flag: &str| format!("`--{flag}` has no effect without `--kubernetes`");
+    let no_effect = |flag: &str| format!("`--{flag}` has no effect: it needs a cluster as the source of manifests");
     let flags = ["election-id", "validating-webhook", "validating-webhook-certificate", "validating-webhook-key"];
     assert_eq!(notes, flags.map(no_effect));
     let config_map = ObjectRef::new(Kind::ConfigMap, "ingress-nginx", "ingress-nginx-controller");
@@ -197,7 +212,7 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
     let args = "--publish-service=ingress-nginx/ingress-nginx-controller --controller-class=k8s.io/internal \
                 --publish-status-address localhost --report-node-internal-ip-address --update-status=false -v=2 --v 3 \
                 --watch-ingress-without-class=true --default-backend-service=shop/tea --status-port 10246 \
-                --tcp-services-configmap=a/b --enable-metrics=true --enable-metrics=false --sync-period=-1s";
+                --tcp-services-configmap=a/b --watch-namespace= --enable-metrics=true --enable-metrics=false --sync-period=-1s";
     let (settings, notes) =
         read(&[&["--file", "x"], &args.split_whitespace().collect::<Vec<_>>()[..]].concat(), SMALL).unwrap();
     assert_eq!(
@@ -213,16 +228,70 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
         ]
     );
     assert!(!settings.admin.metrics, "the last one counts");
+    assert_eq!(settings.source.watched, None);
+    assert_eq!(settings.labels.class, "k8s.io/internal");
+}
+
+#[cfg(feature = "kubernetes")]
+#[test]
+fn a_cluster_may_be_the_source() {
+    let read_words = |text: &str| read(&text.split_whitespace().collect::<Vec<_>>(), SMALL);
+    let (settings, notes) = read_words(
+        "--kubernetes --kubeconfig= --apiserver-host=http://10.0.0.1:1 --certificate-authority /ca \
+         --watch-namespace-selector a=b --secrets-per-namespace --sync-period=1s",
+    )
+    .unwrap();
+    assert_eq!(notes, ["`--sync-period` has no effect: what it asks for is not there yet"]);
+    let said = format!("{:?}", settings.cluster.unwrap());
+    for part in ["kubeconfig: None", "http://10.0.0.1:1", "/ca", "a=b", "Namespaces"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let ours = ClassSelection::Controller(ControllerClass::default());
+    assert_eq!(settings.source.engine.classes, ours, "others may have their own");
+    let (settings, _) = read_words("--kubernetes --class-all").unwrap();
+    assert_eq!(settings.source.engine.classes, ClassSelection::All);
+    // The program of ingress-nginx has no other source.
+    let (settings, _) = read_words("/nginx-ingress-controller --ingress-class=nginx").unwrap();
+    assert!(settings.cluster.is_some());
+    let (settings, notes) = read_words("--file x --kubeconfig y").unwrap();
+    assert!(settings.cluster.is_none());
+    assert_eq!(notes, ["`--kubeconfig` has no effect: it needs a cluster as the source of manifests"]);
+    for wrong in [
+        "",
+        "--kubeconfig x",
+        "--kubernetes --file x",
+        "--kubernetes --check",
+        "--kubernetes --endpoint a/b:1=127.0.0.1:1",
+        "--kubernetes --watch-namespace a --watch-namespace-selector b=c",
+    ] {
+        assert!(read_words(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn tls_is_spoken_as_the_flags_say() {
+    let tls = settings(&[]).tls;
+    assert_eq!(format!("{tls:?}"), format!("{:?}", tls::Options::default()));
+    let args =
+        ["--ssl-protocols", "TLSv1.2", "--ssl-ciphers", "!aNULL:ECDHE-RSA-AES128-GCM-SHA256", "--use-http2=false"];
+    let tls = settings(&[&args[..], &["--ssl-reject-handshake"]].concat()).tls;
+    assert_eq!((tls.versions, tls.http2, tls.reject_unknown), (Versions::Only12, false, true));
+    assert_eq!(tls.suites, Suites::read("ECDHE-RSA-AES128-GCM-SHA256").unwrap());
 }
 
 #[test]
 fn a_machine_decides_what_flags_leave_open() {
-    let machine = Machine { cores: 8, has_ipv6: true, in_pod: true };
-    let (settings, _) = read(&["--file", "x"], machine).unwrap();
+    let pod = ("sys".to_owned(), "proxy-1".to_owned());
+    let machine = Machine { cores: 8, has_ipv6: true, in_pod: true, descriptors: 1_024, pod };
+    let (settings, _) = read(&["--file", "x"], machine.clone()).unwrap();
     let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
     assert_eq!(settings.listeners.http, addresses(&["0.0.0.0:80", "[::]:80"]));
     assert_eq!(settings.admin.addresses, addresses(&["0.0.0.0:10254", "[::]:10254"]));
-    assert_eq!(settings.workers, 8);
+    assert_eq!((settings.workers, settings.config.downstream.max_connections), (8, 56));
+    let (settings, _) = read(&["--file", "x", "--max-worker-connections", "5000"], machine).unwrap();
+    assert_eq!(settings.config.downstream.max_connections, 5_000);
+    let labels = settings.labels;
+    assert_eq!([labels.class, labels.namespace, labels.pod], ["k8s.io/ingress-nginx", "sys", "proxy-1"]);
 }
 
 #[test]

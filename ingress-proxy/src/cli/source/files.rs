@@ -1,6 +1,7 @@
 //! Which files there are, and reading one of them whole.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -44,7 +45,9 @@ impl Root {
             return (path == self.absolute).then(|| self.key(self.given.clone()));
         }
         let below = path.strip_prefix(&self.absolute).ok()?;
-        is_manifest(below).then(|| self.key(self.given.join(below)))
+        // In the volume of a ConfigMap these are the versions, which are read under the names that lead to the one in force.
+        let is_version = |part: &OsStr| part.as_encoded_bytes().starts_with(b"..");
+        (is_manifest(below) && !below.iter().any(is_version)).then(|| self.key(self.given.join(below)))
     }
 
     /// Where a path that an event names stands among these files, whether it is one of them or not.

@@ -11,8 +11,10 @@ use ingress_core::diagnostic::Code;
 use ingress_core::lower::Options;
 use ingress_core::policy::Target;
 
-use super::super::pin;
 use super::*;
+
+mod pinned;
+mod volumes;
 
 /// Long enough for a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -61,6 +63,10 @@ struct Told {
     secrets: BTreeMap<String, Vec<u8>>,
     findings: BTreeMap<Code, usize>,
     stale_files: usize,
+    /// How often a new snapshot was put in force, and how often something could not be read.
+    swaps: usize,
+    failures: usize,
+    is_lost: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -93,6 +99,13 @@ impl Sink for Ear {
         }
         let mut told = self.told();
         (told.findings, told.stale_files) = (counts, state.stale_files);
+        told.swaps += usize::from(state.is_new);
+        told.failures += state.newly_stale;
+        assert!(state.snapshot.locate("panic.example", b"/").is_none(), "a test asks for this");
+    }
+
+    fn lost(&mut self) {
+        self.told().is_lost = true;
     }
 
     fn say(&mut self, line: &str) {
@@ -171,6 +184,7 @@ fn settings(files: &[PathBuf]) -> SourceSettings {
     SourceSettings {
         files: files.to_vec(),
         namespace: "default".to_owned(),
+        watched: None,
         engine: Options::default(),
         pins: Pins::default(),
         no_external_names: false,
@@ -206,6 +220,34 @@ fn files_come_change_and_go() {
     source.wait_for(&["b.example one", "c.example one"]);
     fs::remove_dir_all(folder.path("elsewhere")).unwrap();
     source.wait_for(&["c.example one"]);
+}
+
+#[test]
+fn only_a_new_snapshot_is_a_success_and_what_cannot_be_read_is_a_failure() {
+    let folder = Folder::new();
+    folder.write("a.yaml", &ingress("a", "a.example", "one"));
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    let counts = |source: &Followed| {
+        let told = source.ear.told();
+        (told.swaps, told.failures, told.stale_files)
+    };
+    assert_eq!(counts(&source), (1, 0, 0));
+    folder.replace("a.yaml", &ingress("a", "a.example", "two"));
+    source.wait("the change", |it| counts(it) == (2, 0, 0));
+    // Neither what is cut off nor what is the same as before changes what is in force.
+    folder.replace("a.yaml", "apiVersion: v1\nkind: [");
+    source.wait("the failure", |it| counts(it) == (2, 1, 1));
+    folder.replace("a.yaml", &ingress("a", "a.example", "two"));
+    source.wait("the end of it", |it| counts(it) == (2, 1, 0));
+}
+
+#[test]
+fn the_end_of_the_thread_is_told() {
+    let folder = Folder::new();
+    folder.write("a.yaml", &ingress("a", "a.example", "one"));
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    folder.replace("a.yaml", &ingress("a", "panic.example", "one"));
+    source.wait("the end", |it| it.ear.told().is_lost);
 }
 
 #[test]
@@ -291,25 +333,6 @@ fn a_file_that_is_being_written_is_not_read() {
 }
 
 #[test]
-fn a_config_map_volume_swaps_all_at_once() {
-    let folder = Folder::new();
-    for (version, service) in [("..1", "one"), ("..2", "two")] {
-        folder.write(&format!("{version}/a.yaml"), &ingress("a", "a.example", service));
-        folder.write(&format!("{version}/b.yaml"), &ingress("b", "b.example", service));
-    }
-    symlink("..1", folder.path("..data")).unwrap();
-    symlink("..data/a.yaml", folder.path("a.yaml")).unwrap();
-    symlink("..data/b.yaml", folder.path("b.yaml")).unwrap();
-    let directory = Followed::new(std::slice::from_ref(&folder.0));
-    let file = Followed::new(&[folder.path("b.yaml")]);
-    assert_eq!(directory.routes(), ["a.example one", "b.example one"]);
-    symlink("..2", folder.path("..data_tmp")).unwrap();
-    fs::rename(folder.path("..data_tmp"), folder.path("..data")).unwrap();
-    directory.wait_for(&["a.example two", "b.example two"]);
-    file.wait_for(&["b.example two"]);
-}
-
-#[test]
 fn polling_finds_what_no_event_tells() {
     let (folder, outside) = (Folder::new(), Folder::new());
     outside.write("a", &ingress("a", "a.example", "one"));
@@ -383,68 +406,6 @@ fn secrets_are_handed_on() {
     assert_eq!(source.ear.lines_with("two"), 0);
 }
 
-const TEA: &str = r#"
-{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: tea}, spec: {rules: [{host: t, http: {paths: [
-  {path: /80, pathType: Exact, backend: {service: {name: tea, port: {number: 80}}}},
-  {path: /web, pathType: Exact, backend: {service: {name: tea, port: {name: web}}}},
-  {path: /90, pathType: Exact, backend: {service: {name: tea, port: {number: 90}}}},
-  {path: /out, pathType: Exact, backend: {service: {name: out, port: {number: 80}}}}]}}]}}
----
-{apiVersion: v1, kind: Service, metadata: {name: tea}, spec: {ports: [{name: web, port: 80}, {name: other, port: 90}]}}
----
-{apiVersion: v1, kind: Service, metadata: {name: out}, spec: {type: ExternalName, externalName: out.example}}
----
-{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: tea-1, labels: {kubernetes.io/service-name: tea}},
- endpoints: [{addresses: [10.0.0.1]}], ports: [{name: web, port: 8080}, {name: other, port: 9090}]}
-"#;
-
-fn pins(texts: &[&str]) -> Pins {
-    texts.iter().map(|text| pin::parse(text).unwrap()).collect()
-}
-
-#[test]
-fn endpoints_of_the_command_line_count_for_more() {
-    let folder = Folder::new();
-    folder.write("tea.yaml", TEA);
-    let plain = Followed::new(std::slice::from_ref(&folder.0));
-    let pins = pins(&["default/tea:80=127.0.0.1:1", "default/tea:80=127.0.0.1:2"]);
-    let pinned = Followed::with(SourceSettings { pins, ..settings(std::slice::from_ref(&folder.0)) }, NEVER);
-    let all = |source: &Followed| {
-        [("tea", "80"), ("tea", "web"), ("tea", "90"), ("out", "80")].map(|(s, p)| source.endpoints(s, p))
-    };
-    assert_eq!(all(&plain), ["10.0.0.1:8080", "10.0.0.1:8080", "10.0.0.1:9090", "out.example:80"]);
-    let both = "127.0.0.1:1 127.0.0.1:2";
-    assert_eq!(all(&pinned), [both, both, "10.0.0.1:9090", "out.example:80"]);
-    // What the manifests say may change; the pinned port does not.
-    folder.write("tea.yaml", &TEA.replace("10.0.0.1", "10.0.0.2"));
-    pinned.wait("the other port", |it| it.endpoints("tea", "90") == "10.0.0.2:9090");
-    assert_eq!(pinned.endpoints("tea", "80"), both);
-    folder.write("tea.yaml", &TEA.replace("name: web, port: 80}", "name: main, port: 80}"));
-    pinned.wait("the new name", |it| it.endpoints("tea", "web") == "no such Service port");
-    assert_eq!(pinned.endpoints("tea", "80"), both);
-}
-
-#[test]
-fn a_pinned_service_need_not_be_in_the_manifests() {
-    let folder = Folder::new();
-    folder.write("a.yaml", &ingress("a", "a.example", "one"));
-    let pins = pins(&["default/one:80=[::1]:1"]);
-    let source = Followed::with(SourceSettings { pins, ..settings(std::slice::from_ref(&folder.0)) }, NEVER);
-    assert_eq!(source.endpoints("one", "80"), "[::1]:1");
-}
-
-#[test]
-fn an_external_service_can_be_pinned_or_refused() {
-    let folder = Folder::new();
-    folder.write("tea.yaml", TEA);
-    let of = |pins, no_external_names| {
-        let settings = SourceSettings { pins, no_external_names, ..settings(std::slice::from_ref(&folder.0)) };
-        Followed::with(settings, NEVER).endpoints("out", "80")
-    };
-    assert_eq!(of(pins(&["default/out:80=stand-in.example:1"]), false), "stand-in.example:1");
-    assert_eq!(of(Pins::default(), true), "no ready endpoints");
-}
-
 #[test]
 fn a_path_that_leads_nowhere_is_named() {
     let error = FileSource::open(settings(&["/nowhere/at/all".into()]), Ear::default()).unwrap_err();
@@ -465,4 +426,24 @@ fn errors_are_known_without_following() {
     assert!(look());
     folder.write("b.yaml", &ingress("b", "B_", "one"));
     assert!(look());
+}
+
+#[test]
+fn another_namespace_can_be_left_out() {
+    let folder = Folder::new();
+    let of = |namespace: &str, host: &str| {
+        ingress("a", host, "one").replace("name: a\n", &format!("name: a\n  namespace: {namespace}\n"))
+    };
+    let config_map = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: system}, data: {}}";
+    let secret = "{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: other}, stringData: {tls.key: k}}";
+    let class = "{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: c}, spec: {controller: x}}";
+    let all = [&*of("shop", "a.example"), &of("other", "b.example"), config_map, secret, class].map(str::to_owned);
+    folder.write("a.yaml", &all.join("\n---\n"));
+    let mut settings = settings(std::slice::from_ref(&folder.0));
+    settings.watched = Some("shop".to_owned());
+    settings.engine.config_map = Some(ObjectRef::new(Kind::ConfigMap, "system", "c"));
+    let source = Followed::with(settings, NEVER);
+    assert_eq!(source.routes(), ["a.example one"]);
+    assert_eq!(source.ear.lines_with("read 1 file with 3 objects"), 1, "{:?}", source.ear.told());
+    assert!(source.ear.told().secrets.is_empty());
 }

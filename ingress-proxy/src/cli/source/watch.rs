@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -65,13 +66,16 @@ impl<S: Sink + 'static> FileSource<S> {
         let (going_on, ended) = mpsc::channel();
         thread("files-poll", move || survey(&roots, &surveys, &ended, poll))?;
         let thread = thread("files", move || {
-            self.follow(watched, &events);
+            // What is in a half state is not used again: only the sink is, to tell of it.
+            if catch_unwind(AssertUnwindSafe(|| self.follow(watched, &events))).is_err() {
+                self.sink.lost();
+            }
             drop(going_on);
         })?;
         Ok(Watch { wake, thread: Some(thread) })
     }
 
-    fn follow(mut self, mut watched: Watched, events: &Receiver<Wake>) {
+    fn follow(&mut self, mut watched: Watched, events: &Receiver<Wake>) {
         self.report(MOST_FINDINGS);
         let mut pending = Pending::default();
         loop {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, request};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::settings::ServerSettings;
@@ -33,7 +33,7 @@ pub trait Service {
     fn request(&self, head: RequestHead, stream: ServerStream);
 
     /// Notes a request that was refused before it could be answered.
-    fn refused(&self, rejection: Rejection);
+    fn refused(&self, rejection: Rejection, parts: &request::Parts);
 }
 
 /// Serves a connection until it ends. When `shutdown` is ready the client is told to go away (RFC 9113 6.8) and what is under
@@ -229,7 +229,7 @@ where
             }
             Err(Refusal::Reset(rejection)) => {
                 respond.send_reset(Reason::PROTOCOL_ERROR);
-                self.service.refused(rejection);
+                self.service.refused(rejection, &parts);
                 self.count_refusal();
             }
             Err(Refusal::Answer(rejection)) => {
@@ -237,7 +237,7 @@ where
                 *response.status_mut() = StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
                 // If that fails, the client is gone.
                 let _ = respond.send_response(response, true);
-                self.service.refused(rejection);
+                self.service.refused(rejection, &parts);
             }
         }
         self.requests += 1;

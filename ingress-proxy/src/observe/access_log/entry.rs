@@ -21,9 +21,9 @@ pub struct Entry<'a> {
     pub proxy_protocol_addr: Option<IpAddr>,
     /// Who the client says it is (Basic authentication).
     pub remote_user: Option<&'a [u8]>,
-    /// The method.
+    /// The method; nothing where the request line could not be read.
     pub method: &'a [u8],
-    /// The request target as it was received.
+    /// The request target as it was received; all of the request line where that could not be read.
     pub target: &'a [u8],
     /// The path that was routed, without the query.
     pub path: &'a [u8],

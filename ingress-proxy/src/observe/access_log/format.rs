@@ -6,13 +6,15 @@ use super::number::Dates;
 use super::variable::{NoVariable, Variable};
 use crate::observe::escape::Escape;
 
+/// ingress-nginx's format (`upstreaminfo`).
+pub const UPSTREAM: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id"#;
+
 /// What a line looks like.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Format(Kind);
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    #[default]
     Json,
     Pieces(Box<[Piece]>, Escape),
 }

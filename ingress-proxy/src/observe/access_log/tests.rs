@@ -12,12 +12,6 @@ use super::*;
 use crate::message::Fields;
 use crate::observe::metrics::Options;
 
-/// ingress-nginx's default.
-const UPSTREAM: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" \
-                        \"$http_user_agent\" $request_length $request_time [$proxy_upstream_name] \
-                        [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length \
-                        $upstream_response_time $upstream_status $req_id";
-
 fn line(format: &Format, entry: &Entry<'_>) -> String {
     let mut dates = Dates::default();
     dates.set(entry.unix_millis);

@@ -145,7 +145,7 @@ impl Variable {
             Self::Msec => line.written(|out| millis(out, entry.unix_millis)),
             Self::Request => {
                 if entry.method.is_empty() {
-                    return false;
+                    return line.text(entry.target);
                 }
                 for part in [entry.method, b" ", entry.target, b" ", entry.version.as_str().as_bytes()] {
                     line.text(part);

@@ -7,8 +7,8 @@ use ingress_cli::simulate::Simulation;
 use ingress_core::snapshot::Snapshot;
 use serde_json::{Map, Value};
 
-/// Answers `url=...&method=...&header=Name:%20value&remote_addr=...&sni=...&version=...`; only `url` is needed, `header` may
-/// be there several times.
+/// Answers `url=...&method=...&header=Name:%20value&remote_addr=...&sni=...&version=...&draw=...`; only `url` is needed,
+/// `header` may be there several times.
 ///
 /// # Errors
 ///

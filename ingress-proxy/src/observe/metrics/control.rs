@@ -7,46 +7,42 @@ use ingress_core::diagnostic::{Code, Diagnostics, Severity};
 /// A configuration that was put in force.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
-pub struct Reload<'a> {
+pub struct Reload {
     /// A number that differs when the configuration does.
     pub hash: u64,
     /// When it was put in force, in seconds since 1970.
     pub unix_seconds: u64,
     /// How many hosts it has.
     pub hosts: usize,
-    /// What is wrong with it.
-    pub diagnostics: &'a Diagnostics,
 }
 
 /// What the figures of the configuration are made of.
 #[derive(Debug, Default)]
 pub(super) struct Control {
     pub(super) hash: u64,
-    pub(super) is_good: bool,
+    /// Whether all that there is to read is in force.
+    pub(super) is_complete: bool,
     pub(super) last_good: u64,
     pub(super) hosts: usize,
     pub(super) swaps: u64,
     pub(super) failures: u64,
     pub(super) diagnostics: BTreeMap<(Code, Severity), u64>,
-    /// Hosts with the second in which their certificate expires.
+    /// Names with the second in which their certificate expires.
     pub(super) certificates: Vec<(Box<str>, i64)>,
 }
 
 impl Control {
-    pub(super) fn reloaded(&mut self, reload: &Reload<'_>) {
+    pub(super) fn reloaded(&mut self, reload: &Reload) {
         self.hash = reload.hash;
-        self.is_good = true;
         self.last_good = reload.unix_seconds;
         self.hosts = reload.hosts;
         self.swaps += 1;
-        self.diagnostics.clear();
-        for diagnostic in reload.diagnostics {
-            *self.diagnostics.entry((diagnostic.code, diagnostic.severity)).or_default() += 1;
-        }
     }
 
-    pub(super) fn failed(&mut self) {
-        self.is_good = false;
-        self.failures += 1;
+    pub(super) fn found(&mut self, diagnostics: &Diagnostics) {
+        self.diagnostics.clear();
+        for diagnostic in diagnostics {
+            *self.diagnostics.entry((diagnostic.code, diagnostic.severity)).or_default() += 1;
+        }
     }
 }

@@ -45,7 +45,7 @@ struct Nginx {
     accepted: u64,
     handled: u64,
     hash: u64,
-    is_good: bool,
+    is_complete: bool,
     last_good: u64,
     swaps: u64,
     failures: u64,
@@ -89,7 +89,7 @@ impl Nginx {
             accepted: sum(|worker| worker.accepted.get()),
             handled: sum(|worker| worker.accepted.get().wrapping_sub(worker.rejected.get())),
             hash: control.hash,
-            is_good: control.is_good,
+            is_complete: control.is_complete,
             last_good: control.last_good,
             swaps: control.swaps,
             failures: control.failures,
@@ -170,16 +170,16 @@ impl Collector for Nginx {
         single(
             to,
             name,
-            "Whether the last configuration was put in force",
+            "Whether all of the configuration could be read and is in force",
             MetricType::Gauge,
-            u64::from(self.is_good),
+            u64::from(self.is_complete),
         )?;
         let name = "nginx_ingress_controller_config_last_reload_successful_timestamp_seconds";
         single(to, name, "When a configuration was last put in force", MetricType::Gauge, self.last_good)?;
         let name = "nginx_ingress_controller_success";
         single(to, name, "Configurations that were put in force", MetricType::Counter, self.swaps)?;
         let name = "nginx_ingress_controller_errors";
-        single(to, name, "Configurations that were refused", MetricType::Counter, self.failures)
+        single(to, name, "Parts of a configuration that could not be read", MetricType::Counter, self.failures)
     }
 }
 
@@ -250,7 +250,7 @@ impl Own {
                 ("upstream_failures_total", "Failures of endpoints", reasons(|worker| &worker.upstream_failures)),
                 ("tls_handshake_failures_total", "Handshakes that failed", reasons(|worker| &worker.tls_failures)),
                 ("refused_requests_total", "Requests that were refused", reasons(|worker| &worker.refused)),
-                ("restrictions_not_enforced_total", "Requests that passed a restriction that was not enforced", {
+                ("restrictions_not_enforced_total", "Requests refused because a restriction cannot be enforced", {
                     reasons(|worker| &worker.not_enforced)
                 }),
                 ("http2_floods_total", "HTTP/2 connections closed for abuse", reasons(|worker| &worker.http2_floods)),

@@ -149,7 +149,8 @@ fn the_configuration_and_the_workers_own_counts_are_told() {
     metrics.access_log_dropped(5);
     let finding = Diagnostic::new(Code::InvalidHost, None, FieldPath::named(&"spec"), "`x`");
     let diagnostics: Diagnostics = [finding].into_iter().collect();
-    metrics.reloaded(&Reload { hash: 77, unix_seconds: 1_800_000_000, hosts: 2, diagnostics: &diagnostics });
+    metrics.reloaded(&Reload { hash: 77, unix_seconds: 1_800_000_000, hosts: 2 });
+    metrics.found(&diagnostics);
     metrics.reload_failed();
     metrics.set_certificates([("a.example".into(), 1_900_000_000)]);
     let samples = read(&metrics.expose());

@@ -1,0 +1,78 @@
+//! What can be asked of the state: the table, the findings, whose Ingresses there are and what they refer to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{Backends, Reading, State};
+use crate::diagnostic::Diagnostics;
+use crate::object::{Kind, ObjectRef};
+use crate::path::PathPolicy;
+use crate::policy::{DefaultBackend, RouteTable};
+
+impl State {
+    /// The whole table, in a form to print and compare.
+    pub(crate) fn table(&self) -> RouteTable {
+        let merged = self
+            .hosts
+            .iter()
+            .filter_map(|(pattern, host)| Some((pattern.clone(), Arc::clone(&host.merged.as_ref()?.host))));
+        let chosen = self
+            .certificates
+            .iter()
+            .filter_map(|(name, state)| Some((name.clone(), Arc::clone(state.chosen.as_ref()?))));
+        RouteTable {
+            hosts: merged.collect(),
+            default_backend: self.default_backend.clone(),
+            certificates: chosen.collect(),
+            backends: self.backends.all(),
+            path_policy: self.path_policy(),
+        }
+    }
+
+    /// All findings. They are put together again only after some have changed.
+    pub(crate) fn diagnostics(&mut self) -> Diagnostics {
+        let diagnostics = &self.diagnostics;
+        self.collected.get_or_insert_with(|| diagnostics.values().flatten().cloned().collect()).clone()
+    }
+
+    pub(crate) fn default_backend(&self) -> Option<&Arc<DefaultBackend>> {
+        self.default_backend.as_ref()
+    }
+
+    /// How the paths of requests for unknown hosts are made canonical.
+    pub(crate) fn path_policy(&self) -> PathPolicy {
+        self.dialects.of(None, None).semantics().path_policy
+    }
+
+    pub(crate) fn load_balancers(&self) -> &BTreeMap<Arc<ObjectRef>, Box<str>> {
+        &self.load_balancers
+    }
+
+    pub(crate) fn backends(&self) -> &Backends {
+        &self.backends
+    }
+
+    /// Whether an Ingress is claimed.
+    pub(crate) fn is_claimed(&self, ingress: &ObjectRef) -> bool {
+        self.readings.get(ingress).is_some_and(|reading| reading.contribution.dialect.is_some())
+    }
+
+    /// The Secrets and ConfigMaps that an Ingress refers to, there or not.
+    pub(crate) fn references_of(&self, ingress: &ObjectRef) -> BTreeSet<ObjectRef> {
+        let Some(Reading { contribution, .. }) = self.readings.get(ingress) else { return BTreeSet::new() };
+        let asked = contribution.asked.iter().filter(|object| matches!(object.kind, Kind::Secret | Kind::ConfigMap));
+        contribution.secrets.iter().map(|(secret, _)| secret).chain(asked).cloned().collect()
+    }
+
+    /// The Ingresses that are claimed and the Secrets and ConfigMaps that they refer to, there or not; none if no Ingress has
+    /// been read since the last call.
+    pub(crate) fn take_claims(&mut self) -> Option<(BTreeSet<Arc<ObjectRef>>, BTreeSet<ObjectRef>)> {
+        if !std::mem::take(&mut self.are_readings_new) {
+            return None;
+        }
+        let claimed = self.readings.iter().filter(|(_, reading)| reading.contribution.dialect.is_some());
+        let asked = self.askers.keys().filter(|object| matches!(object.kind, Kind::Secret | Kind::ConfigMap));
+        let referred = self.secret_users.keys().chain(asked).cloned();
+        Some((claimed.map(|(object, _)| Arc::clone(object)).collect(), referred.collect()))
+    }
+}

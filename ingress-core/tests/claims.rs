@@ -1,0 +1,76 @@
+//! What an adapter asks of the compiler that reads only what is needed: which Ingresses are claimed, and what they refer to.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use ingress_core::compiler::{Claims, Compiled, Compiler};
+use ingress_core::diagnostic::Code;
+use ingress_core::lower::{ClassSelection, ControllerClass, Options};
+use ingress_core::model::{Inputs, Object, WireKind, decode};
+use ingress_core::object::{Kind, ObjectRef};
+
+/// An Ingress of class annotation `nginx`, or another one, with a certificate and a password file.
+fn ingress(name: &str, class: &str) -> Object {
+    let text = format!(
+        r#"{{"metadata": {{"namespace": "shop", "name": "{name}", "annotations": {{
+            "kubernetes.io/ingress.class": "{class}",
+            "nginx.ingress.kubernetes.io/auth-type": "basic",
+            "nginx.ingress.kubernetes.io/auth-secret": "{name}-users"}}}},
+        "spec": {{"tls": [{{"hosts": ["{name}.example"], "secretName": "{name}-cert"}}],
+            "rules": [{{"host": "{name}.example", "http": {{"paths": [{{"path": "/", "pathType": "Prefix",
+                "backend": {{"service": {{"name": "s", "port": {{"number": 80}}}}}}}}]}}}}]}}}}"#
+    );
+    decode(WireKind::Ingress, &mut serde_json::Deserializer::from_str(&text)).unwrap()
+}
+
+fn controller() -> Compiler {
+    let mut options = Options::default();
+    options.classes = ClassSelection::Controller(ControllerClass::default());
+    Compiler::new(options)
+}
+
+fn codes(compiled: &Compiled) -> Vec<Code> {
+    compiled.diagnostics.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn what_is_given_completely_can_be_missed() {
+    let (mut compiler, mut inputs) = (controller(), Inputs::default());
+    inputs.insert(ingress("tea", "nginx"));
+    let before = compiler.compile(&inputs);
+    assert!(!codes(&before).contains(&Code::SecretNotFound), "nobody knows whether there are Secrets");
+    for kind in [Kind::Secret, Kind::ConfigMap, Kind::Service, Kind::EndpointSlice] {
+        inputs.set_complete(kind);
+        let compiled = compiler.compile(&inputs);
+        let fresh = controller().compile(&inputs);
+        assert_eq!(compiled.diagnostics, fresh.diagnostics, "{kind}");
+        assert_eq!(compiled.snapshot.table(), fresh.snapshot.table(), "{kind}");
+    }
+    let after = codes(&compiler.compile(&inputs));
+    assert!(after.contains(&Code::SecretNotFound) && after.contains(&Code::ReferenceMissing), "{after:?}");
+}
+
+#[test]
+fn claims_are_what_accepted_objects_refer_to() {
+    let (mut compiler, mut inputs) = (controller(), Inputs::default());
+    inputs.extend([ingress("tea", "nginx"), ingress("theirs", "other")]);
+    compiler.compile(&inputs);
+    let names = |claims: &Claims| -> Vec<String> { claims.references.iter().map(ObjectRef::path).collect() };
+    let claims = compiler.take_claims().unwrap();
+    assert_eq!(claims.ingresses.iter().map(|object| object.path()).collect::<Vec<_>>(), ["shop/tea"]);
+    assert_eq!(names(&claims), ["shop/tea-cert", "shop/tea-users"]);
+    assert_eq!(compiler.take_claims(), None, "nothing has been read since");
+    let tea = ObjectRef::new(Kind::Ingress, "shop", "tea");
+    let theirs = ObjectRef::new(Kind::Ingress, "shop", "theirs");
+    assert_eq!((compiler.is_claimed(&tea), compiler.is_claimed(&theirs)), (true, false));
+    assert_eq!(compiler.references_of(&tea), claims.references);
+    assert!(compiler.references_of(&theirs).is_empty());
+
+    inputs.insert(ingress("theirs", "nginx"));
+    compiler.compile(&inputs);
+    assert_eq!(names(&compiler.take_claims().unwrap()).len(), 4);
+    inputs.remove(&tea);
+    inputs.remove(&theirs);
+    compiler.compile(&inputs);
+    assert_eq!(compiler.take_claims(), Some(Claims::default()));
+    assert!(!compiler.is_claimed(&tea));
+}

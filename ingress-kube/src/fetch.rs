@@ -1,0 +1,48 @@
+//! Reading one Secret or ConfigMap.
+
+use std::time::Duration;
+
+use ingress_core::model::ConfigMap;
+use ingress_core::object::{Kind, ObjectRef};
+use kube::Client;
+
+use crate::api::{self, Failure, Reason, WHOLE};
+use crate::convert::{self, WireSecret};
+use crate::references::Answer;
+use crate::resource::Resource;
+
+/// An object that others refer to.
+#[derive(Debug)]
+pub(crate) enum Fetched {
+    Secret(WireSecret),
+    ConfigMap(ConfigMap),
+}
+
+/// Reads the object with this name.
+pub(crate) async fn fetch(client: &Client, name: &ObjectRef, limit: Duration) -> Answer<Fetched> {
+    let resource = if name.kind == Kind::Secret { Resource::Secrets } else { Resource::ConfigMaps };
+    // An empty name would ask for all of them.
+    let version = resource.versions().first().filter(|_| !name.namespace.is_empty() && !name.name.is_empty());
+    let Some(version) = version else { return Answer::Absent };
+    match api::get(client, &version.object(&name.namespace, &name.name), WHOLE, limit).await {
+        Ok(text) => read(name, &text),
+        Err(Failure { reason: Reason::NotFound, .. }) => Answer::Absent,
+        Err(failure) => Answer::Failed(failure),
+    }
+}
+
+fn read(name: &ObjectRef, text: &str) -> Answer<Fetched> {
+    let read = if name.kind == Kind::Secret {
+        // Whatever the decoder could say of it might be a part of a key.
+        let secret = WireSecret::read(name, text).map_err(|_| Failure::new(Reason::Malformed, "it cannot be decoded"));
+        secret.map(|secret| (secret.revision.clone(), Fetched::Secret(secret)))
+    } else {
+        let map = convert::config_map(name, text);
+        map.map(|(revision, map)| (revision, Fetched::ConfigMap(map)))
+            .map_err(|why| Failure::new(Reason::Malformed, &format!("{}: {}", why.field, why.message)))
+    };
+    match read {
+        Ok((revision, object)) => Answer::Present(revision, object),
+        Err(failure) => Answer::Failed(failure),
+    }
+}

@@ -1,0 +1,55 @@
+//! Feeds the routing engine of [`ingress_core`] from a Kubernetes API server.
+//!
+//! A [`Controller`] watches the objects that routing reads, keeps them as the engine's own records, compiles what changed and
+//! publishes a snapshot when it differs. It holds the bytes of a Secret for as long as it takes to hand them to its
+//! [`Sink`], and only of Secrets that an accepted object refers to.
+//!
+//! ```text
+//! API server -> watch -> convert -> store -> debounce -> Compiler -> Publisher, Sink, View
+//!                                references -> fetch /
+//! ```
+//!
+//! Nothing is published before everything that is needed has been read once. From then on whatever goes wrong between the
+//! controller and the API server leaves the last snapshot in force, and shows in [`View::resources`].
+//!
+//! ```no_run
+//! use ingress_kube::{ClientOptions, Controller, Settings, connect};
+//! # use ingress_kube::{SecretData, Sink, State};
+//! # use ingress_core::{model::CertificateState, object::ObjectRef};
+//! # struct Certificates;
+//! # impl Sink for Certificates {
+//! #     fn secret(&mut self, _: &ObjectRef, _: &SecretData) -> CertificateState {
+//! #         CertificateState::Unusable { reason: "is not served here".into() }
+//! #     }
+//! #     fn secret_gone(&mut self, _: &ObjectRef) {}
+//! #     fn in_force(&mut self, _: State<'_>) {}
+//! #     fn say(&mut self, line: &str) { eprintln!("{line}") }
+//! # }
+//! # async fn run() -> Result<(), ingress_kube::ConnectError> {
+//! let client = connect(&ClientOptions::default()).await?;
+//! let controller = Controller::new(client, Settings::default(), Certificates);
+//! let reader = controller.reader(); // for the data plane
+//! let mut views = controller.handle().views(); // for whoever writes status
+//! controller.run().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod api;
+mod client;
+pub mod controller;
+mod convert;
+pub mod debounce;
+mod fetch;
+mod references;
+mod resource;
+mod store;
+mod watch;
+
+pub use self::api::{Failure, Reason};
+pub use self::client::{ClientOptions, ConnectError, connect};
+pub use self::controller::{Controller, Handle, SecretAccess, Settings, Sink, State, Trial, View};
+pub use self::convert::{Address, IngressRecord, SecretData};
+pub use self::resource::{Resource, Scope};
+pub use self::store::ResourceStatus;
+pub use self::watch::Timing;

@@ -1,0 +1,61 @@
+//! `--check`: everything is read as it is for serving, and nothing is served.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ingress_cli::input::SecretData;
+use ingress_core::object::ObjectRef;
+use ingress_proxy::certs::CertStore;
+
+use super::console::say;
+use super::plane::Certificates;
+use super::settings::Settings;
+use super::source::{FileSource, Sink, State};
+
+/// Reads everything and says what is wrong.
+///
+/// # Errors
+///
+/// What cannot be done, for people.
+pub(crate) fn check(settings: Settings) -> Result<ExitCode, String> {
+    let certs = CertStore::new(settings.default_certificate);
+    let certs = certs.map_err(|error| format!("cannot make a certificate: {error}"))?;
+    let certs = Certificates { store: Arc::new(certs), cloud: settings.cloud_certificates };
+    let console = Console { certs, has_bad_secrets: false };
+    let mut source = FileSource::open(settings.source, console).map_err(|error| error.to_string())?;
+    source.read();
+    source.report(usize::MAX);
+    if source.has_errors() || source.sink().has_bad_secrets {
+        return Ok(ExitCode::FAILURE);
+    }
+    say("the configuration is valid");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints to standard error.
+#[derive(Debug)]
+struct Console {
+    certs: Certificates,
+    has_bad_secrets: bool,
+}
+
+impl Sink for Console {
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Vec<Box<str>>> {
+        // There is no pair before, so that there is none to be served in place of a bad one.
+        if let Some(Err((why, _))) = self.certs.take(name, data) {
+            say(format_args!("error: {name} cannot be used: {why}"));
+            self.has_bad_secrets = true;
+        }
+        None
+    }
+
+    fn secret_gone(&mut self, _: &ObjectRef) {}
+
+    fn in_force(&mut self, _: State<'_>) {}
+
+    fn lost(&mut self) {}
+
+    fn say(&mut self, line: &str) {
+        say(line);
+    }
+}

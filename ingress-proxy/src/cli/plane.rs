@@ -1,0 +1,172 @@
+//! What the source finds goes to the proxy's stores and figures.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ingress_cli::cert_source::{DirectorySource, Pem};
+use ingress_cli::input::SecretData;
+use ingress_core::object::ObjectRef;
+use ingress_core::policy::CertificateId;
+use ingress_core::snapshot::Snapshot;
+use ingress_proxy::certs::{CertStore, Refused, SecretPem};
+use ingress_proxy::observe::error_log::ErrorLog;
+use ingress_proxy::observe::health::Health;
+use ingress_proxy::observe::metrics::{Metrics, Reload};
+
+use super::console::say;
+use super::source::{Sink, State};
+
+/// In place of a value that is not base64: something is there, and it is not PEM.
+const GARBLED: &[u8] = b"?";
+
+/// The key of a Secret with the identifiers that Tencent Cloud has for its certificates.
+const CLOUD_CERTIFICATES: &str = "qcloud_cert_id";
+
+/// Where all of it goes.
+#[derive(Debug)]
+pub(super) struct Plane {
+    certs: Certificates,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    errors: ErrorLog,
+    hasher: RandomState,
+    swaps: u64,
+    /// Whether the figures of certificates are older than the certificates.
+    are_certificates_new: bool,
+}
+
+impl Plane {
+    pub(super) fn new(certs: Certificates, metrics: Arc<Metrics>, health: Arc<Health>, errors: ErrorLog) -> Self {
+        Self { certs, metrics, health, errors, hasher: RandomState::new(), swaps: 0, are_certificates_new: true }
+    }
+
+    /// Takes what a Secret has, and says what is wrong with it, as [`Certificates::take`] does.
+    pub(super) fn take_secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Result<(), (String, bool)>> {
+        self.are_certificates_new = true;
+        let Some(taken) = self.certs.take(name, data) else {
+            self.errors.forget(name);
+            return None;
+        };
+        let why = taken.as_ref().err().map(|(why, _)| why as &dyn Display);
+        self.errors.state(name, "cannot be used", "can be used again", why);
+        Some(taken)
+    }
+
+    /// The names of the certificate that is served of a Secret.
+    pub(super) fn dns_names(&self, name: &ObjectRef) -> Option<Vec<Box<str>>> {
+        let material = self.certs.store.material(&certificate_id(name))?;
+        material.pair().map(|pair| pair.dns_names().to_vec())
+    }
+
+    /// Tells when the certificates expire, for each name that a TLS entry lists, as ingress-nginx does; `_` is all others.
+    fn certificates_changed(&self, snapshot: &Snapshot) {
+        let seconds = |id: &CertificateId| {
+            let since = self.certs.store.not_after(id).duration_since(UNIX_EPOCH);
+            since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+        };
+        let mut all = BTreeMap::from([("_".into(), seconds(&CertificateId::Default))]);
+        for (pattern, entry) in snapshot.table().certificates {
+            let expires = seconds(&entry.certificate);
+            // Patterns of different kinds may be written alike.
+            all.entry(pattern.to_string().into()).and_modify(|other| *other = expires.min(*other)).or_insert(expires);
+        }
+        self.metrics.set_certificates(all);
+    }
+}
+
+/// Where pairs are kept, and where those are that a Secret only names.
+#[derive(Debug)]
+pub(super) struct Certificates {
+    pub(super) store: Arc<CertStore>,
+    /// `--cert-source`.
+    pub(super) cloud: Option<Arc<DirectorySource>>,
+}
+
+/// The name under which a Secret's certificate is kept.
+fn certificate_id(name: &ObjectRef) -> CertificateId {
+    CertificateId::Secret { namespace: Arc::clone(&name.namespace), name: Arc::clone(&name.name) }
+}
+
+impl Certificates {
+    /// Takes what a Secret has. None if it is not about TLS, and forgotten; else what is wrong with it, if anything is, and
+    /// whether something older is served in its place.
+    pub(super) fn take(&self, name: &ObjectRef, data: &SecretData) -> Option<Result<(), (String, bool)>> {
+        const KEYS: [&str; 3] = ["tls.crt", "tls.key", "ca.crt"];
+        let id = certificate_id(name);
+        let cloud = self.of_cloud(data);
+        if cloud.is_none() && !KEYS.iter().any(|key| data.has(key)) {
+            self.store.remove(&id);
+            return None;
+        }
+        let garbled = KEYS.into_iter().find(|key| data.has(key) && data.get(key).is_none());
+        let [certificate, key, authorities] = KEYS.map(|key| data.has(key).then(|| data.get(key).unwrap_or(GARBLED)));
+        let pem = match cloud {
+            Some(pem) => {
+                SecretPem { certificate: Some(pem.certificate.as_bytes()), key: Some(pem.key.as_bytes()), authorities }
+            }
+            None => SecretPem { certificate, key, authorities },
+        };
+        let refused = self.store.update(&id, pem).err();
+        Some(match (refused, garbled) {
+            (None, _) => Ok(()),
+            (Some(Refused { is_served, .. }), Some(key)) => {
+                let then = if is_served { "; the one before stays in use" } else { "" };
+                Err((format!("`{key}` is not base64{then}"), is_served))
+            }
+            (Some(refused), None) => Err((refused.to_string(), refused.is_served)),
+        })
+    }
+
+    /// The pair that a Secret names without having one.
+    fn of_cloud(&self, data: &SecretData) -> Option<&Pem> {
+        let cloud = self.cloud.as_ref().filter(|_| !data.has("tls.crt") && !data.has("tls.key"))?;
+        let ids = std::str::from_utf8(data.get(CLOUD_CERTIFICATES)?).ok()?;
+        cloud.pem(ids.split(',').map(str::trim))
+    }
+}
+
+impl Sink for Plane {
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Vec<Box<str>>> {
+        let is_before = self.take_secret(name, data)?.is_err_and(|(_, is_served)| is_served);
+        self.dns_names(name).filter(|_| is_before)
+    }
+
+    fn secret_gone(&mut self, name: &ObjectRef) {
+        self.certs.store.remove(&certificate_id(name));
+        self.errors.forget(name);
+        self.are_certificates_new = true;
+    }
+
+    fn in_force(&mut self, State { snapshot, is_new, findings, stale_files, newly_stale }: State<'_>) {
+        if std::mem::take(&mut self.are_certificates_new) || is_new {
+            self.certificates_changed(snapshot);
+        }
+        self.metrics.found(findings);
+        for _ in 0..newly_stale {
+            self.metrics.reload_failed();
+        }
+        if is_new {
+            self.swaps += 1;
+            let mut hash = self.hasher.build_hasher();
+            hash.write_u64(self.swaps);
+            let unix_seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            self.metrics.reloaded(&Reload { hash: hash.finish(), unix_seconds, hosts: snapshot.host_count() });
+        }
+        self.metrics.set_complete(stale_files == 0);
+    }
+
+    fn lost(&mut self) {
+        say("error: files are no longer followed: their thread has ended; what was read stays in force");
+        self.health.not_ready("files are no longer followed");
+    }
+
+    fn say(&mut self, line: &str) {
+        say(line);
+    }
+}
+
+#[cfg(test)]
+mod tests;

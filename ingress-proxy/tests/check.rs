@@ -1,0 +1,44 @@
+//! `--check` finds what serving would refuse.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::process::Command;
+
+use rcgen::{CertificateParams, KeyPair};
+
+/// Exit status and standard error for one manifest.
+fn check(name: &str, manifest: &str, more: &[&str]) -> (Option<i32>, String) {
+    let path = std::env::temp_dir().join(format!("ingress-proxy-check-{name}-{}.yaml", std::process::id()));
+    std::fs::write(&path, manifest).expect("a file");
+    let program =
+        Command::new(env!("CARGO_BIN_EXE_ingress-proxy")).arg("--check").arg("--file").arg(&path).args(more).output();
+    std::fs::remove_file(&path).expect("to clean up");
+    let output = program.expect("the program");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn secret(certificate: &str, key: &str) -> String {
+    let block = |text: &str| text.lines().map(|line| format!("\n    {line}")).collect::<String>();
+    let (certificate, key) = (block(certificate), block(key));
+    format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: tls}}\nstringData:\n  tls.crt: |{certificate}\n  tls.key: |{key}\n"
+    )
+}
+
+#[test]
+fn a_key_has_to_belong_to_its_certificate() {
+    let (key, other) = (KeyPair::generate().expect("a key"), KeyPair::generate().expect("a key"));
+    let params = CertificateParams::new(["a.example".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a certificate").pem();
+    let (status, said) = check("good", &secret(&certificate, &key.serialize_pem()), &[]);
+    assert!(status == Some(0) && said.contains("the configuration is valid"), "{said}");
+    let (status, said) = check("mismatch", &secret(&certificate, &other.serialize_pem()), &[]);
+    let expected = "error: Secret default/tls cannot be used: `tls.key` does not belong to the first certificate";
+    assert!(status == Some(1) && said.contains(expected), "{said}");
+}
+
+#[test]
+fn a_log_format_is_read() {
+    let (status, said) = check("format", "", &["--log-format", "$nosuch"]);
+    assert!(status == Some(2) && said.contains("--log-format") && said.contains("`$nosuch`"), "{said}");
+}

@@ -1,0 +1,181 @@
+//! The process itself: its descriptors, what it says to whom, and how it begins and ends.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::manifest;
+use super::support::http2;
+use super::support::load::{HOST, ask};
+use super::support::origin::Origin;
+use super::support::program::{Folder, PATIENCE, Port, Ports, Program};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+
+#[test]
+fn the_end_does_not_wait_for_descriptors() {
+    let files = Folder::new("descriptors");
+    let ports = Ports::new();
+    files.write("site.yaml", &manifest(Port::new().address));
+    for (timeout, has_second_signal) in [("1s", false), ("240s", true)] {
+        let line = "ulimit -n 60 && exec \"$0\" \"$@\"";
+        let more = ["--max-worker-connections", "1000", "--client-header-timeout", "1h", "--workers", "1"];
+        let more = [&more[..], &["--worker-shutdown-timeout", timeout]].concat();
+        let mut program = Program::from_shell(line, &files, &ports, &more);
+        // More than it has descriptors for, and none of them comes to an end.
+        let clients: Vec<TcpStream> = (0..100)
+            .map(|_| {
+                let mut client = TcpStream::connect(ports.http.address).expect("a connection");
+                client.write_all(b"GET / HTTP/1.1\r\n").expect("to be heard");
+                client
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(300));
+        program.signal("TERM");
+        if has_second_signal {
+            std::thread::sleep(Duration::from_millis(300));
+            program.signal("TERM");
+        }
+        assert!(program.wait().success());
+        drop(clients);
+    }
+}
+
+#[test]
+fn more_connections_than_descriptors_are_turned_away() {
+    let files = Folder::new("limit");
+    let ports = Ports::new();
+    files.write("site.yaml", &manifest(Port::new().address));
+    // The soft limit is raised to the hard one: 164 allow for 46 connections of one worker.
+    let line = "ulimit -Sn 64 && ulimit -Hn 164 && exec \"$0\" \"$@\"";
+    let program = Program::from_shell(line, &files, &ports, &["--workers", "1"]);
+    let clients: Vec<TcpStream> =
+        (0..60).map(|_| TcpStream::connect(ports.http.address).expect("a connection")).collect();
+    program.wait_for_figure("ingress_proxy_connections_rejected_total", "14");
+    drop(clients);
+}
+
+#[test]
+fn whoever_is_connected_at_the_end_is_served() {
+    let origin = Origin::constant(OK);
+    let files = Folder::new("backlog");
+    let ports = Ports::new();
+    files.write("site.yaml", &manifest(origin.address));
+    let mut program = Program::start(&files, &ports, &["--workers", "1"]);
+    // The system takes connections while the program stands still.
+    program.signal("STOP");
+    let clients: Vec<TcpStream> = (0..400)
+        .map(|_| {
+            let mut client = TcpStream::connect(ports.http.address).expect("a connection");
+            client.write_all(REQUEST.as_bytes()).expect("to be heard");
+            client
+        })
+        .collect();
+    program.signal("TERM");
+    program.signal("CONT");
+    for (number, mut client) in clients.into_iter().enumerate() {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap_or_else(|error| panic!("client {number}: {error}"));
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "client {number}: {answer}");
+    }
+    assert!(program.wait().success());
+}
+
+#[test]
+fn probes_are_answered_while_manifests_are_read() {
+    let files = Folder::new("slow");
+    let ports = Ports::new();
+    let service = |number| {
+        format!("apiVersion: v1\nkind: Service\nmetadata: {{name: s{number}}}\nspec: {{ports: [{{port: 80}}]}}\n")
+    };
+    let services: Vec<String> = (0..20_000).map(service).collect();
+    for (number, services) in services.chunks(200).enumerate() {
+        files.write(&format!("{number}.yaml"), &services.join("---\n"));
+    }
+    let program = Program::begin(&files, &ports, &[]);
+    program.wait_for("/healthz", "200");
+    let ready = program.page("/readyz");
+    assert!(ready.contains("503") && ready.contains("starting"), "{ready}");
+    program.wait_for("/readyz", "200");
+}
+
+#[test]
+fn nobody_to_talk_to_is_no_reason_to_end() {
+    let files = Folder::new("stderr");
+    let ports = Ports::new();
+    files.write("site.yaml", &manifest(Port::new().address));
+    // Nothing can be written there.
+    let line = "exec \"$0\" \"$@\" 2>/dev/full";
+    let mut program = Program::from_shell(line, &files, &ports, &["--kubeconfig", "x"]);
+    files.write("site.yaml", "kind: [");
+    program.wait_for_figure("nginx_ingress_controller_errors{", "1");
+    program.signal("TERM");
+    assert!(program.wait().success());
+}
+
+#[test]
+fn the_access_log_is_opened_anew_while_the_proxy_ends() {
+    let origin = Origin::constant(OK);
+    let files = Folder::new("reopen");
+    let ports = Ports::new();
+    files.write("site.yaml", &manifest(origin.address));
+    let log = files.join("log.txt");
+    let more = ["--access-log", &log.to_string_lossy(), "--shutdown-grace-period", "1h"];
+    let mut program = Program::start(&files, &ports, &more);
+    program.signal("TERM");
+    program.wait_for("/readyz", "503");
+    std::fs::rename(&log, files.join("old.txt")).expect("a log");
+    program.signal("USR1");
+    let deadline = Instant::now() + PATIENCE;
+    while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("\"GET / HTTP/1.1\" 200")) {
+        assert!(Instant::now() < deadline, "nothing is written");
+        let mut client = TcpStream::connect(ports.http.address).expect("a connection");
+        assert!(ask(&mut client, REQUEST).expect("an answer").starts_with("HTTP/1.1 200"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    program.signal("TERM");
+    assert!(program.wait().success());
+}
+
+#[test]
+fn what_is_no_request_is_in_the_access_log() {
+    let files = Folder::new("refused");
+    let ports = Ports::new();
+    files.write("site.yaml", &manifest(Port::new().address));
+    let log = files.join("log.txt");
+    let more = ["--access-log", &log.to_string_lossy(), "--client-header-timeout", "1s", "--max-header-size", "1k"];
+    let more = [&more[..], &["--max-target-size", "100", "--http2-cleartext"]].concat();
+    let _program = Program::start(&files, &ports, &more);
+    let long = format!("GET /long HTTP/1.1\r\nHost: a.example\r\nX: {}\r\n\r\n", "x".repeat(2_000));
+    for (sent, status, request) in [
+        ("\x16\x03\x01 x\r\n\r\n", 400, "\\x16\\x03\\x01 x"),
+        ("GET /slow HTTP/1.1\r\nHost: a.", 408, "GET /slow HTTP/1.1"),
+        ("GET /sl", 408, "GET /sl"),
+        ("GET /a b HTTP/1.1\r\n\r\n", 400, "GET /a b HTTP/1.1"),
+        ("GET /old HTTP/3.0\r\n\r\n", 505, "GET /old HTTP/3.0"),
+        ("GET /nohost HTTP/1.1\r\n\r\n", 400, "GET /nohost HTTP/1.1"),
+        (&*long, 431, "GET /long HTTP/1.1"),
+    ] {
+        let mut client = TcpStream::connect(ports.http.address).expect("a connection");
+        client.write_all(sent.as_bytes()).expect("to be heard");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{sent}: {answer}");
+        wait_for_line(&log, &format!(" \"{request}\" {status} "));
+    }
+    let path = format!("/{}", "x".repeat(200));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let client = async { http2::Client::plain(ports.http.address).await.get(HOST, &path).await };
+    assert_eq!(runtime.block_on(client).status, 414);
+    wait_for_line(&log, &format!(" \"GET {path} HTTP/2.0\" 414 "));
+}
+
+fn wait_for_line(log: &Path, part: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while !std::fs::read_to_string(log).is_ok_and(|text| text.contains(part)) {
+        assert!(Instant::now() < deadline, "no {part} in {:?}", std::fs::read_to_string(log));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
