@@ -1,10 +1,8 @@
 //! Whether a request that failed at one endpoint is sent to another.
 
-use std::io;
 use std::rc::Rc;
 
 use ingress_core::policy::{Retries, RetryCondition};
-use rustix::io::Errno;
 
 use super::HeadError;
 use super::flow::Flow;
@@ -60,10 +58,13 @@ impl Failure {
         let (status, reason, condition) = match error {
             ConnectError::TimedOut => (504, "upstream-connect-timeout", RetryCondition::Timeout),
             ConnectError::Forbidden(_) => (503, "endpoint-forbidden", RetryCondition::Error),
-            ConnectError::Io(error) if is_own_shortage(error) => return Self::SHORTAGE,
+            ConnectError::Full => return Self { reason: "upstream-full", ..Self::NO_ENDPOINT },
+            error if error.is_own_shortage() => return Self::SHORTAGE,
             _ => (502, "upstream-connect-error", RetryCondition::Error),
         };
-        Self { status, reason, condition, reach: Reach::None, blames_endpoint: true }
+        // Whoever made the attempt has said what came of it.
+        let blames_endpoint = !matches!(error, ConnectError::Failed);
+        Self { status, reason, condition, reach: Reach::None, blames_endpoint }
     }
 
     pub(super) fn head(error: &HeadError, connection: &Connection) -> Self {
@@ -81,11 +82,6 @@ impl Failure {
             _ => Reach::Sent,
         };
         Self { status, reason, condition, reach, blames_endpoint: !is_stale && !matches!(error, HeadError::Refused) }
-    }
-
-    /// The request could not be written.
-    pub(super) fn write(connection: &Connection) -> Self {
-        Self::head(&HeadError::Closed, connection)
     }
 }
 
@@ -126,11 +122,16 @@ impl<'a> Attempts<'a> {
     }
 
     /// A failure, if another endpoint shall answer in place of one that answered with this status.
-    pub(super) fn retry_status(&self, status: u16, upload: &Flow) -> Option<Failure> {
-        let condition = RetryCondition::Status(status);
-        let failure =
-            Failure { status, reason: "upstream-status", condition, reach: Reach::Sent, blames_endpoint: true };
-        (self.is_wanted(condition) && self.may_repeat(failure, upload) && self.tries_are_left()).then_some(failure)
+    pub(super) fn retry_status(&self, status: u16, upload: &Flow, now: u64) -> Option<Failure> {
+        let failure = Failure {
+            status,
+            reason: "upstream-status",
+            condition: RetryCondition::Status(status),
+            reach: Reach::Sent,
+            // What a client may not have or what is not there is no failure, however often it is looked for elsewhere.
+            blames_endpoint: !matches!(status, 403 | 404),
+        };
+        (self.is_to_be_retried(failure, now) && self.may_repeat(failure, upload)).then_some(failure)
     }
 
     /// Notes a failure; says whether there is to be another attempt.
@@ -140,15 +141,11 @@ impl<'a> Attempts<'a> {
             return false;
         }
         if failure.reach == Reach::Stale && !self.wants_fresh {
-            // The same endpoint again, on a connection of its own: nothing is wrong with it.
+            // On a new connection, for which the same endpoint comes into question too: nothing is wrong with it.
             self.wants_fresh = true;
             return true;
         }
-        let timeout = self.retries.map_or(0, |retries| u64::from(retries.timeout) * 1_000);
-        if timeout > 0 && now.saturating_sub(self.started) > timeout {
-            return false;
-        }
-        if !self.is_wanted(failure.condition) || !self.tries_are_left() {
+        if !self.is_to_be_retried(failure, now) {
             return false;
         }
         self.count = self.count.saturating_add(1);
@@ -166,11 +163,21 @@ impl<'a> Attempts<'a> {
         failure.reach == Reach::None || self.is_idempotent || repeats_all
     }
 
+    /// Whether the settings want another endpoint to be asked.
+    fn is_to_be_retried(&self, failure: Failure, now: u64) -> bool {
+        self.is_wanted(failure.condition) && self.tries_are_left() && self.is_in_time(now)
+    }
+
     fn is_wanted(&self, condition: RetryCondition) -> bool {
         match self.retries {
             Some(retries) => retries.conditions.contains(&condition),
             None => Retries::DEFAULT_CONDITIONS.contains(&condition),
         }
+    }
+
+    fn is_in_time(&self, now: u64) -> bool {
+        let timeout = self.retries.map_or(0, |retries| u64::from(retries.timeout) * 1_000);
+        timeout == 0 || now.saturating_sub(self.started) <= timeout
     }
 
     fn tries_are_left(&self) -> bool {
@@ -179,14 +186,10 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// Whether a connection could not even be begun, whoever was to be called.
-fn is_own_shortage(error: &io::Error) -> bool {
-    let own = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
-    error.raw_os_error().is_some_and(|code| own.contains(&Errno::from_raw_os_error(code)))
-}
-
 #[cfg(test)]
 mod tests {
+    use rustix::io::Errno;
+
     use super::*;
 
     #[test]
@@ -195,6 +198,11 @@ mod tests {
         {
             let failure = Failure::connect(&ConnectError::Io(code.into()));
             assert_eq!(failure.blames_endpoint, blames_endpoint, "{code:?}");
+        }
+        for (error, blames_endpoint) in
+            [(ConnectError::Failed, false), (ConnectError::Full, false), (ConnectError::TimedOut, true)]
+        {
+            assert_eq!(Failure::connect(&error).blames_endpoint, blames_endpoint, "{error}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A body on its way from one side to the other.
 
+use std::io;
 use std::task::{Context, Poll, ready};
 
-use crate::message::{BodyError, Fill, Sink, Source, Trailers};
+use crate::message::{BodyError, Fields, Fill, Sink, Source, Trailers};
 
 /// One body that is copied piece by piece; nothing is kept that the other side does not take.
 #[derive(Debug, Default)]
@@ -20,13 +21,32 @@ enum State {
     Done,
 }
 
+/// What does not get through.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Terms<'a> {
+    /// More than so many bytes.
+    pub(super) limit: Option<u64>,
+    /// Trailers of these names: recipients that merge trailers into the head would have them beside ours.
+    pub(super) set: Option<&'a Fields>,
+    /// Trailers with an underscore in their name, which would be taken for others.
+    pub(super) drops_underscores: bool,
+}
+
+impl Terms<'_> {
+    fn apply(&self, trailers: &mut Trailers) {
+        let is_set =
+            |name: &[u8]| self.set.is_some_and(|set| set.iter().any(|(_, own, _)| own.eq_ignore_ascii_case(name)));
+        trailers.fields.remove_if(|_, name, _| self.drops_underscores && name.contains(&b'_') || is_set(name));
+    }
+}
+
 /// Why a body did not get through.
 #[derive(Debug)]
 pub(super) enum FlowError {
     /// It could not be read.
     Source(BodyError),
     /// It could not be written.
-    Sink,
+    Sink(io::Error),
     /// It is longer than allowed.
     TooLong,
 }
@@ -38,31 +58,37 @@ impl Flow {
         cx: &mut Context<'_>,
         from: &mut impl Source,
         to: &mut impl Sink,
-        limit: Option<u64>,
+        terms: &Terms<'_>,
     ) -> Poll<Result<(), FlowError>> {
         loop {
             match &self.state {
                 State::Copying => match from.poll_fill(cx) {
                     Poll::Ready(Ok(Fill::Data(data))) => {
-                        if limit.is_some_and(|limit| self.bytes.saturating_add(data.len() as u64) > limit) {
+                        if terms.limit.is_some_and(|limit| self.bytes.saturating_add(data.len() as u64) > limit) {
                             return Poll::Ready(Err(FlowError::TooLong));
                         }
-                        let amount = ready!(to.poll_write(cx, data)).map_err(|_| FlowError::Sink)?;
+                        let amount = ready!(to.poll_write(cx, data)).map_err(FlowError::Sink)?;
                         from.consume(amount);
                         self.bytes = self.bytes.saturating_add(amount as u64);
                     }
-                    Poll::Ready(Ok(Fill::End)) => self.state = State::Finishing(from.trailers()),
+                    Poll::Ready(Ok(Fill::End)) => {
+                        let mut trailers = from.trailers();
+                        if let Some(trailers) = &mut trailers {
+                            terms.apply(trailers);
+                        }
+                        self.state = State::Finishing(trailers);
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(FlowError::Source(error))),
                     Poll::Pending => {
                         // Whoever waits for the next piece should have seen this one.
-                        if let Poll::Ready(Err(_)) = to.poll_flush(cx) {
-                            return Poll::Ready(Err(FlowError::Sink));
+                        if let Poll::Ready(Err(error)) = to.poll_flush(cx) {
+                            return Poll::Ready(Err(FlowError::Sink(error)));
                         }
                         return Poll::Pending;
                     }
                 },
                 State::Finishing(trailers) => {
-                    ready!(to.poll_finish(cx, trailers.as_ref())).map_err(|_| FlowError::Sink)?;
+                    ready!(to.poll_finish(cx, trailers.as_ref())).map_err(FlowError::Sink)?;
                     self.state = State::Done;
                 }
                 State::Done => return Poll::Ready(Ok(())),

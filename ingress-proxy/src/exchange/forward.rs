@@ -1,20 +1,23 @@
 //! A request to an endpoint, and what comes back.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::io;
 use std::net::Ipv4Addr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use ingress_core::policy;
 
 use super::answer::{self, Answer};
 use super::attempt::{Attempts, Failure};
-use super::flow::{Flow, FlowError};
+use super::flow::{Flow, FlowError, Terms};
 use super::plan::{Forwarding, Share};
 use super::record::Record;
 use super::request::RequestFields;
 use super::{Downstream, HeadError, Outcome, Scratch, Upstream};
-use crate::message::{BodyError, BodyLength, Framing, Known, OutgoingRequest, RequestHead, Version};
+use crate::message::{BodyError, BodyLength, Framing, Known, OutgoingRequest, RequestHead, Source, Version};
 use crate::server::Client;
 use crate::server::tls::Alpn;
 use crate::upstream::tls::Unusable;
@@ -32,6 +35,19 @@ pub(super) struct Exchange<'a, D> {
     pub(super) head: &'a RequestHead,
     pub(super) plan: &'a Forwarding,
     pub(super) upload: Flow,
+    turn: Turn,
+}
+
+/// Whose time it is that passes before the head of a response.
+#[derive(Clone, Copy, Debug, Default)]
+enum Turn {
+    /// The endpoint's, as it was from the beginning.
+    #[default]
+    Endpoint,
+    /// The client's, whose body is on its way.
+    Client,
+    /// The endpoint's since it has the whole body.
+    Since(Instant),
 }
 
 /// Forwards a request, to another endpoint if one fails and that is safe.
@@ -44,7 +60,7 @@ pub(super) async fn run<D: Downstream>(
     plan: &Forwarding,
     record: &mut Record,
 ) -> Outcome {
-    let mut exchange = Exchange { worker, client, down, head, plan, upload: Flow::default() };
+    let mut exchange = Exchange { worker, client, down, head, plan, upload: Flow::default(), turn: Turn::default() };
     let mut attempts = Attempts::new(plan.retries(), head.method(), worker.clock.now());
     loop {
         let Some(Session { endpoint, key }) = exchange.pick(scratch, &attempts) else {
@@ -54,27 +70,28 @@ pub(super) async fn run<D: Downstream>(
         record.upstream(&endpoint);
         let in_flight = Rc::clone(&endpoint).begin(worker.clock.now());
         let failure = match exchange.attempt(&endpoint, scratch, record, &attempts).await {
-            Ok(connection) => match attempts.retry_status(scratch.response.status, &exchange.upload) {
-                None => return exchange.respond(connection, in_flight, key, scratch, record).await,
-                Some(failure) => failure,
-            },
+            Ok(connection) => {
+                let failure = attempts.retry_status(scratch.response.status, &exchange.upload, worker.clock.now());
+                // Where nobody is left to ask, this is the response.
+                match failure.filter(|_| plan.group.has_another(&endpoint, attempts.tried())) {
+                    None => return exchange.respond(connection, in_flight, key, scratch, record).await,
+                    Some(failure) => failure,
+                }
+            }
             Err(Stop::Failed(failure)) => failure,
             Err(Stop::ClientGone) => {
-                in_flight.report(Health::Abandoned, record.upstream_time(), worker.clock.now());
-                worker.metrics.refused.count("client-gone");
-                record.status = 499;
+                in_flight.report(Health::Abandoned, exchange.latency(record.upstream_time()), worker.clock.now());
+                record.client_gone(worker);
                 return Outcome::Broken;
             }
             Err(Stop::Refused(status, reason)) => {
-                in_flight.report(Health::Abandoned, record.upstream_time(), worker.clock.now());
                 worker.metrics.refused.count(reason);
                 let answer = Answer { closes: true, ..Answer::new(status, reason) };
                 return answer::send(worker, exchange.down, head, &answer, &scratch.response_headers, record).await;
             }
         };
-        let health = if failure.blames_endpoint { Health::Failure } else { Health::Abandoned };
-        in_flight.report(health, record.upstream_time(), worker.clock.now());
         if failure.blames_endpoint {
+            in_flight.report(Health::Failure, exchange.latency(record.upstream_time()), worker.clock.now());
             worker.metrics.upstream_failures.count(failure.reason);
             worker.is_down(&endpoint, failure.reason);
         }
@@ -82,7 +99,7 @@ pub(super) async fn run<D: Downstream>(
             return exchange.give_up(failure, scratch, record).await;
         }
         worker.metrics.upstream_retries.increment();
-        exchange.upload = Flow::default();
+        (exchange.upload, exchange.turn) = (Flow::default(), Turn::default());
     }
 }
 
@@ -90,17 +107,17 @@ pub(super) async fn run<D: Downstream>(
 enum Stop {
     Failed(Failure),
     ClientGone,
-    /// The client is told what is wrong with its request's body.
+    /// The request is at fault, and is answered with this.
     Refused(u16, &'static str),
 }
 
 impl Stop {
-    /// The body of the request cannot be read to its end.
+    /// The request's body cannot be read to its end.
     fn body(error: &BodyError) -> Self {
         match error {
-            BodyError::TimedOut => Self::Refused(408, "body-timeout"),
             BodyError::Malformed(_) => Self::Refused(400, "malformed-body"),
-            BodyError::Io(_) | BodyError::Truncated | BodyError::Reset => Self::ClientGone,
+            BodyError::TimedOut => Self::Refused(408, "body-timeout"),
+            _ => Self::ClientGone,
         }
     }
 }
@@ -109,6 +126,24 @@ impl<D: Downstream> Exchange<'_, D> {
     pub(super) async fn give_up(&mut self, failure: Failure, scratch: &Scratch, record: &mut Record) -> Outcome {
         let answer = Answer::new(failure.status, failure.reason);
         answer::send(self.worker, self.down, self.head, &answer, &scratch.response_headers, record).await
+    }
+
+    /// How much of a time since the endpoint was asked was its own, if it had all that it needed.
+    pub(super) fn latency(&self, since_asked: Duration) -> Option<Duration> {
+        match self.turn {
+            Turn::Endpoint => Some(since_asked),
+            Turn::Client => None,
+            Turn::Since(instant) => Some(instant.elapsed()),
+        }
+    }
+
+    /// What of the request's body does not get through.
+    pub(super) fn terms<'s>(&self, scratch: &'s Scratch) -> Terms<'s> {
+        Terms {
+            limit: self.plan.body_limit,
+            set: Some(&scratch.request_headers),
+            drops_underscores: !self.worker.config.downstream.underscores_in_headers,
+        }
     }
 
     /// With or without TLS, and on which terms.
@@ -167,16 +202,24 @@ impl<D: Downstream> Exchange<'_, D> {
             http2: self.plan.speak.http2,
             timeouts: self.plan.timeouts,
             fresh: attempts.wants_fresh(),
+            is_last: self.plan.speak.http2 && !self.plan.group.has_another(endpoint, attempts.tried()),
         };
-        let connected = connect::get(self.worker, request).await;
-        let mut connection = connected.map_err(|error| Stop::Failed(Failure::connect(&error)))?;
+        let mut connecting = pin!(connect::get(self.worker, request));
+        let connected = poll_fn(|cx| match connecting.as_mut().poll(cx) {
+            Poll::Ready(connected) => Poll::Ready(connected.map_err(|error| Stop::Failed(Failure::connect(&error)))),
+            Poll::Pending => self.down.poll_gone(cx).map(|()| Err(Stop::ClientGone)),
+        });
+        let mut connection = connected.await?;
         record.connected(connection.is_reused());
-        self.start(&mut connection, scratch).map_err(|_| Stop::Failed(Failure::write(&connection)))?;
+        self.start(&mut connection, scratch).map_err(|error| match error {
+            HeadError::Unsayable => Stop::Refused(400, "request-not-for-http2"),
+            error => Stop::Failed(Failure::head(&error, &connection)),
+        })?;
         self.head(&mut connection, scratch).await?;
         Ok(connection)
     }
 
-    fn start(&self, connection: &mut Connection, scratch: &Scratch) -> std::io::Result<()> {
+    fn start(&self, connection: &mut Connection, scratch: &Scratch) -> Result<(), HeadError> {
         let fields =
             RequestFields { worker: self.worker, client: self.client, head: self.head, scratch, plan: self.plan };
         connection.start(&OutgoingRequest {
@@ -207,26 +250,37 @@ impl<D: Downstream> Exchange<'_, D> {
 
     /// Sends the body and reads heads until the final one has come.
     async fn head(&mut self, connection: &mut Connection, scratch: &mut Scratch) -> Result<(), Stop> {
-        let limit = self.plan.body_limit;
-        let mut interim = 0;
+        let (mut interim, mut is_late) = (0, false);
         // A tunnel's bytes wait until the endpoint has agreed to it.
         let mut is_uploading = !self.head.websocket;
         poll_fn(|cx| {
             if is_uploading && !self.upload.is_done() {
-                match self.upload.poll(cx, self.down, connection, limit) {
-                    Poll::Ready(Ok(())) => {}
+                let terms = self.terms(scratch);
+                match self.upload.poll(cx, self.down, connection, &terms) {
+                    Poll::Ready(Ok(())) => {
+                        if let Turn::Client = self.turn {
+                            self.turn = Turn::Since(Instant::now());
+                        }
+                    }
                     // An endpoint need not answer before it has everything, however long the client takes.
-                    Poll::Pending => connection.wait_anew(),
+                    Poll::Pending => {
+                        self.turn = Turn::Client;
+                        connection.wait_anew();
+                    }
                     Poll::Ready(Err(FlowError::Source(error))) => return Poll::Ready(Err(Stop::body(&error))),
                     Poll::Ready(Err(FlowError::TooLong)) => {
                         return Poll::Ready(Err(Stop::Refused(413, "body-too-large")));
                     }
                     // The endpoint may have answered before it stopped reading.
-                    Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
+                    Poll::Ready(Err(FlowError::Sink(error))) => {
+                        is_uploading = false;
+                        is_late = error.kind() == io::ErrorKind::TimedOut;
+                    }
                 }
             }
             while let Poll::Ready(read) = connection.poll_head(cx, &mut scratch.response) {
                 if let Err(error) = read {
+                    let error = if is_late { HeadError::TimedOut } else { error };
                     return Poll::Ready(Err(Stop::Failed(Failure::head(&error, connection))));
                 }
                 match scratch.response.status {
@@ -244,10 +298,10 @@ impl<D: Downstream> Exchange<'_, D> {
                     _ => return Poll::Ready(Ok(())),
                 }
             }
-            match self.down.poll_gone(cx) {
-                Poll::Ready(()) => Poll::Ready(Err(Stop::ClientGone)),
-                Poll::Pending => Poll::Pending,
+            if is_late {
+                return Poll::Ready(Err(Stop::Failed(Failure::head(&HeadError::TimedOut, connection))));
             }
+            self.down.poll_gone(cx).map(|()| Err(Stop::ClientGone))
         })
         .await
     }

@@ -8,6 +8,7 @@ use ingress_core::policy::{Access, HttpVersion, Limits, LoadBalance, Protocol, R
 use ingress_core::request::{BadRequest, RequestView};
 
 use super::answer::Answer;
+use super::attempt::Failure;
 use super::record::Record;
 use super::{Scratch, tunnel, view};
 use crate::config::Balance;
@@ -80,7 +81,7 @@ pub(super) fn make(
         scratch.websocket_key = own.map_or_else(|| tunnel::new_key(&worker.random), <[u8]>::to_vec);
     }
     view::with(head, &client.conn, worker.random.next(), |request| match request {
-        Ok(request) => decided(worker, &current, request, scratch, record),
+        Ok(request) => decided(worker, &current, request, head.websocket, scratch, record),
         Err(bad) => bad_request(worker, &current, bad, record),
     })
 }
@@ -95,6 +96,7 @@ fn decided(
     worker: &Worker,
     current: &Current,
     request: &RequestView<'_>,
+    is_websocket: bool,
     scratch: &mut Scratch,
     record: &mut Record,
 ) -> Plan {
@@ -107,7 +109,14 @@ fn decided(
     }
     match &decision {
         Decision::Forward(forward) => match unenforced(forward, request) {
-            None => Plan::Forward(forwarding(worker, current, forward, request, route, scratch)),
+            None => {
+                let plan = forwarding(worker, current, forward, request, route, scratch);
+                if is_websocket && plan.speak.http2 {
+                    // WebSockets go over HTTP/1 alone, and that is not what the endpoint speaks.
+                    return Plan::Answer(Answer::new(Failure::NO_WEBSOCKET.status, Failure::NO_WEBSOCKET.reason));
+                }
+                Plan::Forward(plan)
+            }
             Some(reason) => {
                 worker.metrics.not_enforced.count(reason);
                 Plan::Answer(Answer::new(503, reason))

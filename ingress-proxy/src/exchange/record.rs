@@ -88,10 +88,17 @@ impl Record {
         self.header.unwrap_or_default()
     }
 
+    /// The client left before it had anything of a response.
+    pub(super) fn client_gone(&mut self, worker: &Worker) {
+        worker.metrics.refused.count("client-gone");
+        self.status = 499;
+        self.reason = Some("client-gone");
+    }
+
     /// The response did not get through.
     pub(super) fn broken(&mut self, worker: &Worker, error: &FlowError) {
         match error {
-            FlowError::Sink => {
+            FlowError::Sink(_) => {
                 worker.metrics.refused.count("client-gone");
                 self.reason = Some("client-gone");
             }

@@ -1,15 +1,16 @@
 //! An endpoint's response on its way to the client.
 
 use std::future::poll_fn;
+use std::io;
 use std::task::Poll;
 
 use super::attempt::Failure;
-use super::flow::{Flow, FlowError};
+use super::flow::{Flow, FlowError, Terms};
 use super::forward::Exchange;
 use super::record::Record;
 use super::response::{ResponseFields, body_length};
-use super::{Downstream, HeadError, Outcome, Scratch, Upstream, tunnel};
-use crate::message::{Known, OutgoingResponse, Version};
+use super::{Downstream, HeadError, Outcome, Scratch, tunnel};
+use crate::message::{Known, OutgoingResponse, RequestHead, ResponseHead, Source, Version};
 use crate::upstream::{Connection, InFlight, Outcome as Health, affinity};
 
 impl<'a, D: Downstream> Exchange<'a, D> {
@@ -27,16 +28,18 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         if scratch.response.status == 101 && !tunnel::is_agreed(&scratch.websocket_key, &scratch.response) {
             let error = HeadError::Malformed(crate::message::Rejection::StartLine);
             let failure = Failure::head(&error, &connection);
-            in_flight.report(Health::Failure, record.header_time(), worker.clock.now());
+            in_flight.report(Health::Failure, self.latency(record.header_time()), worker.clock.now());
             worker.metrics.upstream_failures.count(failure.reason);
             worker.is_down(in_flight.endpoint(), failure.reason);
             return self.give_up(failure, scratch, record).await;
         }
-        in_flight.report(Health::Success, record.header_time(), worker.clock.now());
+        in_flight.report(Health::Success, self.latency(record.header_time()), worker.clock.now());
         worker.is_up(in_flight.endpoint());
         if scratch.response.status == 101 {
-            let fields = self.response_fields(scratch, None);
+            let cookie = key.and_then(|key| self.cookie(&key));
+            let fields = self.response_fields(scratch, cookie.as_deref());
             if self.down.switch(&fields).is_err() {
+                record.client_gone(worker);
                 return Outcome::Broken;
             }
             record.status = 101;
@@ -56,27 +59,29 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             self.down.close_after();
         }
         if self.down.start(&OutgoingResponse { status: scratch.response.status, fields: &fields, body }).is_err() {
+            record.client_gone(worker);
             return Outcome::Broken;
         }
+        let gone = || Poll::Ready(Err(FlowError::Sink(io::ErrorKind::ConnectionAborted.into())));
         let mut download = Flow::default();
         let mut is_uploading = !self.head.websocket;
-        let limit = self.plan.body_limit;
         let end = poll_fn(|cx| {
             if is_uploading && !self.upload.is_done() {
-                match self.upload.poll(cx, self.down, &mut connection, limit) {
+                let terms = self.terms(scratch);
+                match self.upload.poll(cx, self.down, &mut connection, &terms) {
                     Poll::Ready(Ok(())) => {}
                     // An endpoint may begin to answer and still need the rest, however long the client takes.
                     Poll::Pending => connection.wait_anew(),
-                    Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
+                    Poll::Ready(Err(FlowError::Sink(_))) => is_uploading = false,
                     // It is the client that has broken off.
-                    Poll::Ready(Err(FlowError::Source(_))) => return Poll::Ready(Err(FlowError::Sink)),
+                    Poll::Ready(Err(FlowError::Source(_))) => return gone(),
                     Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(FlowError::TooLong)),
                 }
             }
-            let sent = download.poll(cx, &mut connection, self.down, None);
+            let sent = download.poll(cx, &mut connection, self.down, &Terms::default());
             if sent.is_pending() && self.down.poll_gone(cx).is_ready() {
                 // An endpoint that has nothing to say for now would never be told.
-                return Poll::Ready(Err(FlowError::Sink));
+                return gone();
             }
             sent
         })
@@ -84,7 +89,9 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         record.responded(download.bytes);
         match end {
             Ok(()) => {
-                connection.give_back(worker, in_flight.endpoint());
+                if !is_bound(self.head, &scratch.response) {
+                    connection.give_back(worker, in_flight.endpoint());
+                }
                 Outcome::Complete
             }
             Err(error) => {
@@ -131,5 +138,43 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         };
         cookie.write(&mut value);
         (!value.is_empty()).then_some(value)
+    }
+}
+
+/// Whether the connection may be somebody's: in these schemes it is authenticated and not the request, so that whoever came next
+/// on it would be taken for the same client.
+fn is_bound(request: &RequestHead, response: &ResponseHead) -> bool {
+    let asked = response.status == 401 && response.fields.all(Known::WwwAuthenticate).any(names_connection_scheme);
+    asked || request.fields.all(Known::Authorization).any(names_connection_scheme)
+}
+
+/// Whether an element of a list of challenges, or credentials, begins with a scheme that authenticates connections.
+fn names_connection_scheme(value: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').any(|element| {
+        let element = element.trim_ascii_start();
+        let end = element.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(element.len());
+        let scheme = element.get(..end).unwrap_or_default();
+        scheme.eq_ignore_ascii_case(b"ntlm") || scheme.eq_ignore_ascii_case(b"negotiate")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_that_authenticate_connections() {
+        for (value, expected) in [
+            ("NTLM", true),
+            ("NTLM TlRMTVNTUAABAAAA", true),
+            ("negotiate YII=", true),
+            ("Basic realm=\"a\", Negotiate", true),
+            ("Basic realm=\"NTLM\"", false),
+            ("Bearer ntlm", false),
+            ("NTLM2 x", false),
+            ("", false),
+        ] {
+            assert_eq!(names_connection_scheme(value.as_bytes()), expected, "`{value}`");
+        }
     }
 }

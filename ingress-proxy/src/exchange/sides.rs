@@ -46,8 +46,8 @@ pub trait Upstream: Source + Sink {
     ///
     /// # Errors
     ///
-    /// When the connection failed.
-    fn start(&mut self, request: &OutgoingRequest<'_>) -> io::Result<()>;
+    /// [`HeadError::Unsayable`] and [`HeadError::Refused`]; in both cases the endpoint has seen nothing of it.
+    fn start(&mut self, request: &OutgoingRequest<'_>) -> Result<(), HeadError>;
 
     /// Reads the next head of the response, interim or final, and meanwhile sends what was taken. After a final head the
     /// body follows through [`Source`].
@@ -56,9 +56,6 @@ pub trait Upstream: Source + Sink {
     ///
     /// [`HeadError`] if there will be none.
     fn poll_head(&mut self, cx: &mut Context<'_>, head: &mut ResponseHead) -> Poll<Result<(), HeadError>>;
-
-    /// Begins anew to wait for a head: so far it was not the endpoint's turn.
-    fn wait_anew(&mut self);
 
     /// Turns the body in both directions into the bytes of a tunnel, after a 101.
     fn switch(&mut self);
@@ -80,6 +77,9 @@ pub enum HeadError {
     /// The endpoint refused the stream before it did anything (HTTP/2 REFUSED_STREAM or GOAWAY).
     #[error("the endpoint refused the stream")]
     Refused,
+    /// The request cannot be said in the version of HTTP that the endpoint speaks.
+    #[error("the request cannot be said in this version of HTTP")]
+    Unsayable,
     /// Nothing came for too long.
     #[error("nothing came for too long")]
     TimedOut,

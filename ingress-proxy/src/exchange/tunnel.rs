@@ -2,17 +2,22 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use tokio::time::timeout;
 
-use super::flow::Flow;
+use super::flow::{Flow, Terms};
 use super::record::Record;
 use super::{Downstream, Outcome, Upstream};
 use crate::message::{Known, ResponseHead, Sink, Source};
 use crate::upstream::Connection;
 use crate::worker::Random;
+
+/// For how long an endpoint may go on when the client has ended.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Whether an endpoint has agreed to the WebSocket that was asked for with a key (RFC 6455 4.1): it says
 /// `Upgrade: websocket` and has computed `Sec-WebSocket-Accept`.
@@ -45,19 +50,43 @@ pub(super) async fn run<D: Downstream>(down: &mut D, mut connection: Connection,
     if is_good { Outcome::Complete } else { Outcome::Broken }
 }
 
-/// Copies both ways until one side ends; says how much came back, and whether the end was an orderly one.
+/// Copies both ways until the endpoint ends, or a little longer than the client does; says how much came back, and whether the
+/// end was an orderly one. As long as one side speaks, the other is not silent but listens.
 pub(crate) async fn splice<A: Source + Sink, B: Source + Sink>(client: &mut A, server: &mut B) -> (u64, bool) {
     let (mut forth, mut back) = (Flow::default(), Flow::default());
+    let terms = Terms::default();
     let end = poll_fn(|cx| {
-        let forward = forth.poll(cx, client, server, None);
-        // What the endpoint has still to say is said before the tunnel ends.
-        match back.poll(cx, server, client, None) {
-            Poll::Ready(done) => Poll::Ready(done),
-            Poll::Pending => forward,
+        loop {
+            let before = (forth.bytes, back.bytes);
+            let forward = forth.poll(cx, client, server, &terms);
+            if forth.bytes != before.0 {
+                server.wait_anew();
+            }
+            // What the endpoint has still to say is said before the tunnel ends.
+            if let Poll::Ready(done) = back.poll(cx, server, client, &terms) {
+                return Poll::Ready(done);
+            }
+            if forward.is_ready() {
+                return forward;
+            }
+            if back.bytes == before.1 {
+                return Poll::Pending;
+            }
+            // Its time begins with the next question.
+            client.wait_anew();
         }
     })
     .await;
-    (back.bytes, end.is_ok())
+    if end.is_err() || !forth.is_done() || back.is_done() {
+        return (back.bytes, end.is_ok());
+    }
+    // The endpoint has been told; what it says to that is still wanted.
+    let rest = timeout(FAREWELL, poll_fn(|cx| back.poll(cx, server, client, &terms))).await;
+    let is_good = match rest {
+        Ok(end) => end.is_ok(),
+        Err(_) => poll_fn(|cx| client.poll_finish(cx, None)).await.is_ok(),
+    };
+    (back.bytes, is_good)
 }
 
 #[cfg(test)]

@@ -81,4 +81,8 @@ impl Source for Incoming {
     fn is_done(&self) -> bool {
         self.is_done && self.current.is_empty()
     }
+
+    fn wait_anew(&mut self) {
+        self.idle.clear();
+    }
 }

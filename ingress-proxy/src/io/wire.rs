@@ -2,12 +2,14 @@
 //!
 //! It knows bodies and tunnels. Heads are the business of `server::h1` and `upstream::h1`.
 
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::unconstrained;
 
 use super::Io;
 use crate::h1::encode::{self, Writing};
@@ -89,11 +91,6 @@ impl Wire {
     /// From now on a body has to come at some speed, and no longer one byte at a time.
     pub fn keep_pace(&mut self) {
         self.is_paced = true;
-    }
-
-    /// The timeout between two reads begins now.
-    pub fn wait_anew(&mut self) {
-        self.read.start_over();
     }
 
     /// Bytes received and sent, for the log.
@@ -179,6 +176,23 @@ impl Wire {
             Poll::Pending => {
                 self.input.release();
                 Poll::Pending
+            }
+        }
+    }
+
+    /// Whether nothing has come, not even the end. Unlike [`poll_receive`](Self::poll_receive) it looks in any case: the budget of
+    /// the task makes a socket look silent that is not. Nobody is woken later.
+    pub fn is_silent(&mut self) -> bool {
+        match &self.io {
+            Io::Plain(tcp) => {
+                // No system call, unless there is something.
+                let read = tcp.get_ref().try_read(&mut [0]);
+                matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+            // Records that are no data may come at any time.
+            Io::Tls(_) => {
+                let receive = poll_fn(|cx| self.poll_receive(cx));
+                pin!(unconstrained(receive)).poll(&mut Context::from_waker(Waker::noop())).is_pending()
             }
         }
     }
@@ -350,6 +364,10 @@ impl Source for Wire {
             Reading::Tunnel => self.is_eof && self.input.is_empty(),
         }
     }
+
+    fn wait_anew(&mut self) {
+        self.read.start_over();
+    }
 }
 
 impl Sink for Wire {
@@ -384,7 +402,11 @@ impl Sink for Wire {
                 encode::last_chunk(self.out(), trailers);
             }
         }
-        self.poll_send(cx)
+        match self.reading {
+            // The end of a tunnel is the end of what is sent.
+            Reading::Tunnel => self.poll_shutdown(cx),
+            Reading::Body(_) => self.poll_send(cx),
+        }
     }
 }
 

@@ -53,6 +53,10 @@ pub trait Source {
 
     /// Whether the body has been read to its end.
     fn is_done(&self) -> bool;
+
+    /// Begins anew to wait for the peer, be it for a head or for more of a body: so far it was not its turn. The time runs again
+    /// from the next question on.
+    fn wait_anew(&mut self);
 }
 
 /// A body that is written.

@@ -245,6 +245,10 @@ impl Source for Connection {
     fn is_done(&self) -> bool {
         self.wire.is_done()
     }
+
+    fn wait_anew(&mut self) {
+        self.wire.wait_anew();
+    }
 }
 
 impl Sink for Connection {

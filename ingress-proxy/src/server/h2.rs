@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::Client;
 use crate::exchange::{self, Refused, Scratch};
+use crate::h2::Ended;
 use crate::h2::server::{self, ServerSettings, ServerStream, Service};
-use crate::h2::{Ended, grpc};
 use crate::io::Io;
 use crate::message::{Rejection, RequestHead, Version};
 use crate::worker::Worker;
@@ -34,10 +34,6 @@ impl Service for Streams {
         let (worker, client) = (Rc::clone(&self.worker), Rc::clone(&self.client));
         self.served.set(self.served.get().wrapping_add(1));
         let number = self.served.get();
-        if grpc::is_grpc(&head.fields) {
-            // A client that only listens is silent for as long as it likes.
-            stream.set_idle_timeout(None);
-        }
         tokio::task::spawn_local(async move {
             let mut scratch = Scratch::default();
             exchange::run(&worker, &client, &mut stream, &head, &mut scratch, number).await;

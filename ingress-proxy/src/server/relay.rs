@@ -58,7 +58,7 @@ async fn dial(worker: &Worker, group: &Group) -> Option<(TcpStream, InFlight)> {
         let failure = Failure::connect(&error);
         worker.metrics.upstream_failures.count(failure.reason);
         if failure.blames_endpoint {
-            in_flight.report(Outcome::Failure, Duration::ZERO, worker.clock.now());
+            in_flight.report(Outcome::Failure, None, worker.clock.now());
             worker.is_down(&endpoint, failure.reason);
         }
         tried.push(endpoint);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ingress_core::policy::{self, Timeouts};
+use rustix::io::Errno;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -15,7 +16,7 @@ use super::forbidden::{self, Forbidden};
 use super::pool::Key;
 use super::{Connection, Endpoint, h1};
 use crate::h1::Limits;
-use crate::h2::client::{self, Next};
+use crate::h2::client::{self, Multiplexer, Next};
 use crate::io::{Io, Tcp, Wire};
 use crate::server::tls::Alpn;
 use crate::worker::Worker;
@@ -30,6 +31,8 @@ pub(crate) struct Request<'a> {
     pub(crate) timeouts: Timeouts,
     /// Whether it must be a new one.
     pub(crate) fresh: bool,
+    /// Whether there is nobody else to ask, so that a place on a connection is worth waiting for.
+    pub(crate) is_last: bool,
 }
 
 /// Why there is no connection.
@@ -47,13 +50,27 @@ pub(crate) enum ConnectError {
     NotHttp2,
     #[error("another request could not connect either")]
     Failed,
+    #[error("all connections are full")]
+    Full,
+}
+
+impl ConnectError {
+    /// Whether no connection could even be begun for want of descriptors, ports or memory, whoever was to be called.
+    pub(crate) fn is_own_shortage(&self) -> bool {
+        let own = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+        matches!(self, Self::Io(error)
+            if error.raw_os_error().is_some_and(|code| own.contains(&Errno::from_raw_os_error(code))))
+    }
 }
 
 /// Finds an idle connection or makes one.
 pub(crate) async fn get(worker: &Worker, request: Request<'_>) -> Result<Connection, ConnectError> {
     if request.http2 {
-        let waited = timeout(seconds(request.timeouts.connect), multiplexed(worker, &request));
-        return waited.await.unwrap_or(Err(ConnectError::TimedOut));
+        let multiplexer = request.endpoint.pool.multiplexer(&request.key);
+        let waited = timeout(seconds(request.timeouts.connect), multiplexed(worker, &request, &multiplexer)).await;
+        // A limit of ours is not the endpoint's slowness.
+        let late = || if multiplexer.is_full() { ConnectError::Full } else { ConnectError::TimedOut };
+        return waited.unwrap_or_else(|_| Err(late()));
     }
     let (read, write) = (seconds(request.timeouts.read), seconds(request.timeouts.send));
     let pool = &request.endpoint.pool;
@@ -71,27 +88,41 @@ pub(crate) async fn get(worker: &Worker, request: Request<'_>) -> Result<Connect
     Ok(Connection::h1(Box::new(h1::Connection::new(wire, limits, worker.clock.now())), request.key))
 }
 
-async fn multiplexed(worker: &Worker, request: &Request<'_>) -> Result<Connection, ConnectError> {
-    let multiplexer = request.endpoint.pool.multiplexer(&request.key);
+async fn multiplexed(
+    worker: &Worker,
+    request: &Request<'_>,
+    multiplexer: &Multiplexer,
+) -> Result<Connection, ConnectError> {
     let mut stream = loop {
-        match multiplexer.next().await {
+        match multiplexer.next(request.is_last).await {
             Next::Stream(stream) => {
                 worker.metrics.upstream_reuses.increment();
                 break stream;
             }
             Next::Dial(task) => {
-                let io = dial(worker, request).await?;
-                let settings = worker.http2_settings(io.is_tls());
-                let connection = client::connect(io, settings, &worker.clock, |_| ()).await?;
+                let connection = match dial_http2(worker, request).await {
+                    Ok(connection) => connection,
+                    Err(error) => {
+                        task.fail();
+                        return Err(error);
+                    }
+                };
                 if let Some(stream) = task.bring(connection) {
                     break stream;
                 }
             }
             Next::Failed => return Err(ConnectError::Failed),
+            Next::Full => return Err(ConnectError::Full),
         }
     };
     stream.set_timeouts(Some(seconds(request.timeouts.send)), Some(seconds(request.timeouts.read)));
     Ok(Connection::H2(Box::new(stream)))
+}
+
+async fn dial_http2(worker: &Worker, request: &Request<'_>) -> Result<client::Connection, ConnectError> {
+    let io = dial(worker, request).await?;
+    let settings = worker.http2_settings(io.is_tls());
+    Ok(client::connect(io, settings, &worker.clock, |_| ()).await?)
 }
 
 /// A new connection on which nothing has been said, within so many seconds.

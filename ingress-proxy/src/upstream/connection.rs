@@ -78,6 +78,13 @@ impl Source for Connection {
             Self::H2(stream) => stream.is_done(),
         }
     }
+
+    fn wait_anew(&mut self) {
+        match self {
+            Self::H1 { connection, .. } => connection.wait_anew(),
+            Self::H2(stream) => stream.wait_anew(),
+        }
+    }
 }
 
 impl Sink for Connection {
@@ -104,7 +111,7 @@ impl Sink for Connection {
 }
 
 impl Upstream for Connection {
-    fn start(&mut self, request: &OutgoingRequest<'_>) -> io::Result<()> {
+    fn start(&mut self, request: &OutgoingRequest<'_>) -> Result<(), HeadError> {
         match self {
             Self::H1 { connection, .. } => connection.start(request),
             Self::H2(stream) => stream.start(request),
@@ -115,13 +122,6 @@ impl Upstream for Connection {
         match self {
             Self::H1 { connection, .. } => connection.poll_head(cx, head),
             Self::H2(stream) => stream.poll_head(cx, head),
-        }
-    }
-
-    fn wait_anew(&mut self) {
-        match self {
-            Self::H1 { connection, .. } => connection.wait_anew(),
-            Self::H2(stream) => stream.wait_anew(),
         }
     }
 

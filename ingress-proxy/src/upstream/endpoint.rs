@@ -38,7 +38,7 @@ pub enum Outcome {
     Success,
     /// The endpoint refused the connection, broke it, or took too long.
     Failure,
-    /// The client left before.
+    /// The client left before there was a response.
     Abandoned,
 }
 
@@ -146,23 +146,31 @@ impl InFlight {
         &self.endpoint
     }
 
-    /// Says how it went, and how long it took until the head of the response or until the failure. A failure may follow a
-    /// success, when the body breaks off. A request of which nothing is said has no influence on later choices.
-    pub fn report(&self, outcome: Outcome, latency: Duration, now: u64) {
+    /// Says how it went, and how long the endpoint took until the head of the response or until the failure, if that is known: the
+    /// time that a client took for its body is not the endpoint's. A request of which nothing is said has no influence on later
+    /// choices.
+    pub fn report(&self, outcome: Outcome, latency: impl Into<Option<Duration>>, now: u64) {
+        let latency = latency.into();
         let Endpoint { health, latency: latencies, peers, is_gone, .. } = &*self.endpoint;
         if is_gone.get() {
             return;
         }
         match outcome {
             Outcome::Success => {
-                latencies.observe(latency, now);
+                if let Some(latency) = latency {
+                    latencies.observe(latency, now);
+                }
                 health.succeeded(peers, self.started);
             }
             Outcome::Failure => {
-                latencies.observe_failure(latency, now);
+                latencies.observe_failure(latency.unwrap_or_default(), now);
                 health.failed(peers, self.started, now);
             }
-            Outcome::Abandoned => latencies.observe_abandoned(latency, now),
+            Outcome::Abandoned => {
+                if let Some(latency) = latency {
+                    latencies.observe_abandoned(latency, now);
+                }
+            }
         }
     }
 

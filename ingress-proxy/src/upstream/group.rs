@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use ingress_core::policy::{self, BackendRef};
 
-use self::members::{Asked, Members};
+use self::members::{Asked, Members, is_untried};
 use super::affinity::{self, Key};
 use super::endpoint::Endpoint;
 use super::health::Peers;
@@ -68,7 +68,7 @@ impl Group {
             return;
         }
         let list = merge(&members.list, &targets, &self.peers, now);
-        self.peers.recount(list.iter().map(|endpoint| &endpoint.health));
+        self.peers.recount(list.iter().map(|endpoint| &endpoint.health), now);
         let new = members.succeeded_by(list);
         let old = std::mem::replace(&mut *members, new);
         // With an endpoint its connections go, and who hears of that may ask the group for another endpoint.
@@ -91,6 +91,13 @@ impl Group {
             Choice::HashSubset { key, size } => members.in_subset(&asked, maglev::hash(key), *size, draw),
         };
         picked.or_else(|| members.last_resort(tried, draw)).map(Rc::clone)
+    }
+
+    /// Whether there is an endpoint but for this one and those that were tried.
+    #[must_use]
+    pub fn has_another(&self, endpoint: &Rc<Endpoint>, tried: &[Rc<Endpoint>]) -> bool {
+        let members = self.members.borrow();
+        members.list.iter().any(|other| !Rc::ptr_eq(other, endpoint) && is_untried(tried, other))
     }
 
     /// How many endpoints there are.

@@ -61,8 +61,8 @@ impl Connection {
     }
 
     /// Whether an idle connection is still good: nothing has come, not even its end.
-    pub fn is_alive(&mut self, cx: &mut Context<'_>) -> bool {
-        self.wire.poll_receive(cx).is_pending()
+    pub fn is_alive(&mut self) -> bool {
+        self.wire.is_silent()
     }
 
     /// Whether a byte of the response to the last request has come.
@@ -88,6 +88,10 @@ impl Source for Connection {
     fn is_done(&self) -> bool {
         self.wire.is_done()
     }
+
+    fn wait_anew(&mut self) {
+        self.wire.wait_anew();
+    }
 }
 
 impl Sink for Connection {
@@ -105,7 +109,7 @@ impl Sink for Connection {
 }
 
 impl Upstream for Connection {
-    fn start(&mut self, request: &OutgoingRequest<'_>) -> io::Result<()> {
+    fn start(&mut self, request: &OutgoingRequest<'_>) -> Result<(), HeadError> {
         self.served = self.served.saturating_add(1);
         self.has_answered = false;
         self.keep_alive = false;
@@ -151,7 +155,10 @@ impl Upstream for Connection {
                 Poll::Pending => {
                     // A connection that cannot be written to has nothing more to say either.
                     if let Poll::Ready(Err(error)) = sending {
-                        return Poll::Ready(Err(error.into()));
+                        return Poll::Ready(Err(match error.kind() {
+                            io::ErrorKind::TimedOut => HeadError::TimedOut,
+                            _ => error.into(),
+                        }));
                     }
                     return Poll::Pending;
                 }
@@ -165,10 +172,6 @@ impl Upstream for Connection {
             self.wire.wait_anew();
         }
         Poll::Ready(Ok(()))
-    }
-
-    fn wait_anew(&mut self) {
-        self.wire.wait_anew();
     }
 
     fn switch(&mut self) {

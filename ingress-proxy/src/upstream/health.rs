@@ -49,12 +49,12 @@ impl Peers {
     }
 
     /// Counts again, after endpoints came or went. Where more than half would be suspected, nobody is.
-    pub(super) fn recount<'h>(&self, members: impl ExactSizeIterator<Item = &'h Health> + Clone) {
+    pub(super) fn recount<'h>(&self, members: impl ExactSizeIterator<Item = &'h Health> + Clone, now: u64) {
         let suspects = members.clone().filter(|health| health.is_suspected()).count();
         self.size.set(members.len());
         self.suspects.set(suspects);
         if suspects.saturating_mul(2) > members.len() {
-            members.for_each(Health::acquit);
+            members.filter(|health| health.is_suspected()).for_each(|health| health.begin_anew(now));
             self.suspects.set(0);
         }
     }
@@ -136,5 +136,12 @@ impl Health {
     fn acquit(&self) {
         self.ejections.set(0);
         self.closed_until.set(0);
+    }
+
+    /// Counts as healthy without having had its trial: what fails from now on counts.
+    fn begin_anew(&self, now: u64) {
+        self.acquit();
+        self.fails.set(0);
+        self.trial.set(now);
     }
 }

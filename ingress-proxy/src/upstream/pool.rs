@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 
 use super::h1;
 use super::tls::Terms;
@@ -11,7 +10,7 @@ use crate::config;
 use crate::h2::client::Multiplexer;
 
 /// How many HTTP/2 connections one worker has to one endpoint at the most.
-const MULTIPLEXED: usize = 8;
+const MULTIPLEXED: usize = 32;
 
 /// Which connections may serve for which: those with the same TLS settings and server name, or plain ones.
 #[derive(Clone, Debug, Default)]
@@ -87,5 +86,5 @@ fn is_good(idle: &mut Idle, config: &config::Upstream, now: u64) -> bool {
     let within = |since: u64, most: std::time::Duration| u128::from(now.saturating_sub(since)) < most.as_millis();
     within(idle.since, config.keep_alive_timeout)
         && within(idle.connection.since, config.keep_alive_age)
-        && idle.connection.is_alive(&mut Context::from_waker(Waker::noop()))
+        && idle.connection.is_alive()
 }

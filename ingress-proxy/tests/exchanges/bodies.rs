@@ -276,3 +276,20 @@ fn bodies_that_are_too_long() {
     let origin = Scripted::echo();
     sizes(&annotated(&[origin.address], &[("proxy-body-size", "1k")]), &origin);
 }
+
+/// Trailers are not a way around what a route sets, nor for names that are taken for others.
+#[test]
+fn trailers_say_nothing_of_ours() {
+    let origin = Scripted::start(|peer| {
+        if peer.head().is_some() {
+            while !peer.pending.windows(4).any(|it| it == b"\r\n\r\n") && peer.receive() {}
+            let seen = String::from_utf8_lossy(&peer.pending).replace("\r\n", "|");
+            peer.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{seen}", seen.len()));
+        }
+    });
+    let site = annotated(&[origin.address], &[]);
+    let body = "2\r\nab\r\n0\r\nX-Sum: 1\r\nX_Sum: 2\r\n\r\n";
+    let head = "PUT / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = Client::new(site.http).send(format!("{head}{body}")).answer().expect("an answer");
+    assert!(answer.text().contains("X-Sum: 1") && !answer.text().contains("X_Sum"), "{}", answer.text());
+}

@@ -201,3 +201,39 @@ fn requests_that_do_not_wait_for_one_another() {
     let targets: Vec<_> = origin.requests().into_iter().map(|(_, request)| request.target).collect();
     assert_eq!(targets, (0..COUNT).map(|number| format!("/{number}").into_bytes()).collect::<Vec<_>>());
 }
+
+/// What was authenticated is the connection, so that it must not serve anybody else.
+#[test]
+fn connections_of_somebody() {
+    let origin = Scripted::start(|peer| {
+        while let Some(request) = peer.request() {
+            if request.target == b"/challenge" {
+                peer.send("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"a\"\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n");
+            } else {
+                peer.send(peer.tagged(&request));
+            }
+        }
+    });
+    let site = site(origin.address);
+    let mut client = Client::new(site.http);
+    let with = |credentials: &str| {
+        request("GET", "/with").replace("\r\n\r\n", &format!("\r\nAuthorization: {credentials}\r\n\r\n"))
+    };
+    let mut connections = Vec::new();
+    for (text, is_kept) in [
+        (request("GET", "/"), true),
+        (with("Basic YTpi"), true),
+        (with("NTLM TlRMTVNTUAABAAAA"), false),
+        (with("negotiate YII="), false),
+        (request("GET", "/challenge"), false),
+        (request("GET", "/"), true),
+    ] {
+        let answer = client.send(text).answer().expect("an answer");
+        assert!(answer.is_complete);
+        connections.push((origin.requests().last().expect("a request").0, is_kept));
+    }
+    for pair in connections.windows(2) {
+        let ((before, is_kept), (after, _)) = (pair[0], pair[1]);
+        assert_eq!(before == after, is_kept, "{connections:?}");
+    }
+}

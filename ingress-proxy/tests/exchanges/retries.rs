@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::support::client::Client;
+use super::support::ingress::Ingress;
 use super::support::scripted::Scripted;
+use super::support::site::{Site, config};
 use super::{annotated, request, site};
 
 /// An address at which nobody listens. The listener keeps others from taking it.
@@ -162,4 +164,87 @@ fn who_does_not_accept() {
         let answer = client.send(post(path)).answer().expect("an answer");
         assert_eq!((answer.status, answer.text().as_str()), (200, path));
     }
+}
+
+/// An endpoint that answers everything with one status and says which endpoint it is.
+fn saying(status: u16, name: &'static str) -> Scripted {
+    Scripted::start(move |peer| {
+        while peer.request().is_some() {
+            peer.send(format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{name}", name.len()));
+        }
+    })
+}
+
+/// Whoever is the last to be asked has the last word.
+#[test]
+fn the_last_response_is_passed_on() {
+    let (one, other) = (saying(404, "one"), saying(404, "two"));
+    let wanted = [("proxy-next-upstream", "error http_404")];
+    for endpoints in [&[one.address][..], &[one.address, other.address]] {
+        let site = annotated(endpoints, &wanted);
+        let mut client = Client::new(site.http);
+        for _ in 0..3 {
+            let before = one.requests().len() + other.requests().len();
+            let answer = client.get("/");
+            assert_eq!(answer.status, 404);
+            assert!(matches!(answer.text().as_str(), "one" | "two"), "{answer:?}");
+            assert_eq!(one.requests().len() + other.requests().len() - before, endpoints.len());
+        }
+    }
+}
+
+/// Failures are remembered here.
+#[test]
+fn what_is_not_there_is_no_failure() {
+    let (nothing, origin) = (saying(404, "no"), Scripted::echo());
+    let endpoints = [nothing.address, origin.address];
+    for (condition, status) in [("http_404", 404), ("http_403", 403)] {
+        let forbidding = saying(status, "no");
+        let endpoints = [if status == 404 { endpoints[0] } else { forbidding.address }, endpoints[1]];
+        let annotations = [("proxy-next-upstream", condition)];
+        let ingress =
+            Ingress { host: "a.example", endpoints: &endpoints, annotations: &annotations, ..Ingress::default() };
+        let site = Site::start(&ingress.to_string(), config());
+        let mut client = Client::new(site.http);
+        for _ in 0..10 {
+            assert_eq!(client.get("/x").text(), "/x");
+        }
+        let refused = if status == 404 { &nothing } else { &forbidding };
+        assert!(refused.requests().len() >= 5, "it was left out after {}", refused.requests().len());
+    }
+}
+
+/// HTTP/2 cannot say everything that HTTP/1 can, and endpoints are not to blame for it.
+#[test]
+fn what_cannot_be_said_to_grpc() {
+    let origin = Scripted::start(|peer| peer.wait_for_end());
+    let annotations = [("backend-protocol", "GRPC")];
+    let endpoints = [origin.address];
+    let ingress = Ingress { host: "a.example", endpoints: &endpoints, annotations: &annotations, ..Ingress::default() };
+    let site = Site::start(&ingress.to_string(), config());
+    let websocket = "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    for (request, status) in [(websocket.to_owned(), 502), (request("GET", "/a`b"), 400), (request("GET", "/<"), 400)] {
+        let answer = Client::new(site.http).send(&request).answer().expect("an answer");
+        assert_eq!(answer.status, status, "{request}");
+    }
+    let metrics = site.metrics.expose();
+    assert!(!metrics.contains("upstream_failures_total{"), "an endpoint is blamed");
+}
+
+/// An endpoint that stops reading is too slow, whoever had the connection before.
+#[test]
+fn who_takes_nothing() {
+    let deaf = Scripted::start(|peer| {
+        peer.echo();
+        std::thread::sleep(Duration::from_secs(20));
+    });
+    let site = annotated(&[deaf.address], &[("proxy-send-timeout", "1"), ("proxy-body-size", "0")]);
+    let mut client = Client::new(site.http);
+    assert_eq!(client.get("/").status, 200);
+    let length = 64 << 20;
+    client.send(format!("PUT / HTTP/1.1\r\nHost: a.example\r\nContent-Length: {length}\r\n\r\n"));
+    let mut stream = client.stream.try_clone().expect("another handle");
+    std::thread::spawn(move || std::io::Write::write_all(&mut stream, &vec![b'x'; length]));
+    assert_eq!(client.answer().expect("an answer").status, 504);
 }

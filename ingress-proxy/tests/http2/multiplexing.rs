@@ -22,12 +22,15 @@ fn the_endpoint_says_how_many_streams() {
     run(async |clock| {
         let mut endpoint = Endpoint::new(&clock, client_settings(), &[(3, 2)]).await;
         let multiplexer = Rc::new(Multiplexer::new(1));
-        let Next::Dial(dial) = multiplexer.next().await else { panic!("there is none") };
+        let Next::Dial(dial) = multiplexer.next(true).await else { panic!("there is none") };
         let mut streams = vec![dial.bring(endpoint.connection.clone()).unwrap()];
-        let Next::Stream(second) = multiplexer.next().await else { panic!("there is room") };
+        let Next::Stream(second) = multiplexer.next(true).await else { panic!("there is room") };
         streams.push(second);
+        // Whoever has somebody else to ask does not wait.
+        assert!(matches!(multiplexer.next(false).await, Next::Full));
+        assert!(multiplexer.is_full());
         let waiting = Rc::clone(&multiplexer);
-        let waiting = spawn_local(async move { matches!(waiting.next().await, Next::Stream(_)) });
+        let waiting = spawn_local(async move { matches!(waiting.next(true).await, Next::Stream(_)) });
         sleep(SHORT / 3).await;
         assert!(!waiting.is_finished());
         streams.pop();
@@ -35,9 +38,9 @@ fn the_endpoint_says_how_many_streams() {
         // It allows none at all any more, and takes all when the connection is gone.
         let waiting = Rc::clone(&multiplexer);
         let waiting = spawn_local(async move {
-            let second = waiting.next().await;
+            let second = waiting.next(true).await;
             assert!(matches!(second, Next::Stream(_)));
-            matches!(waiting.next().await, Next::Dial(_))
+            matches!(waiting.next(true).await, Next::Dial(_))
         });
         sleep(SHORT / 3).await;
         assert!(!waiting.is_finished());
@@ -54,17 +57,23 @@ fn one_dials_and_the_others_wait_for_it() {
         let multiplexer = Rc::new(Multiplexer::new(4));
         let ask = || {
             let multiplexer = Rc::clone(&multiplexer);
-            spawn_local(async move { multiplexer.next().await })
+            spawn_local(async move { multiplexer.next(true).await })
         };
-        let Next::Dial(dial) = multiplexer.next().await else { panic!("there is none") };
+        let Next::Dial(dial) = multiplexer.next(true).await else { panic!("there is none") };
         let waiting: Vec<_> = (0..3).map(|_| ask()).collect();
         yield_now().await;
-        drop(dial);
+        dial.fail();
         for task in waiting {
             assert!(matches!(patiently(task).await.unwrap(), Next::Failed));
         }
+        // Whoever had no more time or interest says nothing of the endpoint.
+        let Next::Dial(dial) = multiplexer.next(true).await else { panic!("it may be better now") };
+        let waiting = ask();
+        yield_now().await;
+        drop(dial);
+        assert!(matches!(patiently(waiting).await.unwrap(), Next::Dial(_)));
         // Whoever comes later tries again.
-        let Next::Dial(dial) = multiplexer.next().await else { panic!("it may be better now") };
+        let Next::Dial(dial) = multiplexer.next(true).await else { panic!("it may be better now") };
         let waiting = ask();
         yield_now().await;
         let _first = dial.bring(endpoint.connection.clone()).unwrap();
@@ -140,7 +149,7 @@ fn a_hundred_empty_frames_cost_a_connection_and_no_more() {
     run(async |clock| {
         let mut endpoint = Endpoint::new(&clock, client_settings(), &[]).await;
         let multiplexer = Multiplexer::new(1);
-        let Next::Dial(dial) = multiplexer.next().await else { panic!("there is none") };
+        let Next::Dial(dial) = multiplexer.next(true).await else { panic!("there is none") };
         let mut stream = dial.bring(endpoint.connection.clone()).unwrap();
         stream.start(&outgoing(BodyLength::None, &Pairs(&[]))).unwrap();
         endpoint.until(|frame| frame.kind == HEADERS).await;
@@ -151,6 +160,6 @@ fn a_hundred_empty_frames_cost_a_connection_and_no_more() {
         }
         assert!(matches!(endpoint.ended().await, Ended::Protocol(Reason::ENHANCE_YOUR_CALM)));
         assert!(read_all(&mut stream).await.1.is_some());
-        assert!(matches!(patiently(multiplexer.next()).await, Next::Dial(_)));
+        assert!(matches!(patiently(multiplexer.next(true)).await, Next::Dial(_)));
     });
 }

@@ -10,18 +10,42 @@ use super::stream::ClientStream;
 
 /// Those who wait for a stream.
 #[derive(Debug, Default)]
-pub(super) struct Waiters(RefCell<Vec<Waker>>);
+pub(super) struct Waiters {
+    wakers: RefCell<Vec<(u64, Waker)>>,
+    last: Cell<u64>,
+}
 
 impl Waiters {
-    fn add(&self, cx: &Context<'_>) {
-        let mut wakers = self.0.borrow_mut();
-        if !wakers.iter().any(|it| it.will_wake(cx.waker())) {
-            wakers.push(cx.waker().clone());
-        }
+    pub(super) fn wake(&self) {
+        self.wakers.borrow_mut().drain(..).for_each(|(_, waker)| waker.wake());
+    }
+}
+
+/// The place of one who waits, until he is gone.
+struct Place<'a> {
+    waiters: &'a Waiters,
+    number: u64,
+}
+
+impl<'a> Place<'a> {
+    fn new(waiters: &'a Waiters) -> Self {
+        let number = waiters.last.get().wrapping_add(1);
+        waiters.last.set(number);
+        Self { waiters, number }
     }
 
-    pub(super) fn wake(&self) {
-        self.0.borrow_mut().drain(..).for_each(Waker::wake);
+    fn wait(&self, cx: &Context<'_>) {
+        let mut wakers = self.waiters.wakers.borrow_mut();
+        match wakers.iter_mut().find(|(number, _)| *number == self.number) {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => wakers.push((self.number, cx.waker().clone())),
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.waiters.wakers.borrow_mut().retain(|(number, _)| *number != self.number);
     }
 }
 
@@ -50,6 +74,8 @@ pub enum Next {
     Dial(Dial),
     /// Somebody else tried to connect and could not.
     Failed,
+    /// There are as many connections as there may be, and no room on them.
+    Full,
 }
 
 impl Multiplexer {
@@ -65,10 +91,18 @@ impl Multiplexer {
         }))
     }
 
-    /// Waits for a stream: until one of the connections has room, or it is time to make another.
-    pub async fn next(&self) -> Next {
+    /// Waits for a stream: until one of the connections has room, or it is time to make another. Where there is room only when
+    /// somebody leaves it, `is_patient` says whether that is waited for too.
+    pub async fn next(&self, is_patient: bool) -> Next {
+        let place = Place::new(&self.0.waiters);
         let mut failures = None;
-        poll_fn(|cx| self.0.poll_next(cx, &mut failures)).await
+        poll_fn(|cx| self.0.poll_next(cx, &mut failures, is_patient, &place)).await
+    }
+
+    /// Whether there are as many connections as there may be, so that whoever waits does so for others to leave.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        !self.0.is_dialling.get() && self.connections() >= self.0.most
     }
 
     /// How many connections there are that take streams.
@@ -79,7 +113,13 @@ impl Multiplexer {
 }
 
 impl Inner {
-    fn poll_next(self: &Rc<Self>, cx: &mut Context<'_>, failures: &mut Option<u64>) -> Poll<Next> {
+    fn poll_next(
+        self: &Rc<Self>,
+        cx: &mut Context<'_>,
+        failures: &mut Option<u64>,
+        is_patient: bool,
+        place: &Place<'_>,
+    ) -> Poll<Next> {
         let mut connections = self.connections.borrow_mut();
         connections.retain(Connection::is_usable);
         let emptiest = connections.iter().min_by_key(|connection| connection.active());
@@ -92,10 +132,13 @@ impl Inner {
         }
         if !self.is_dialling.get() && connections.len() < self.most {
             self.is_dialling.set(true);
-            return Poll::Ready(Next::Dial(Dial { inner: Rc::clone(self), is_done: false }));
+            return Poll::Ready(Next::Dial(Dial { inner: Rc::clone(self) }));
+        }
+        if !self.is_dialling.get() && !is_patient {
+            return Poll::Ready(Next::Full);
         }
         *failures = self.is_dialling.get().then(|| self.failures.get());
-        self.waiters.add(cx);
+        place.wait(cx);
         Poll::Pending
     }
 }
@@ -106,31 +149,31 @@ impl Drop for Multiplexer {
     }
 }
 
-/// The task to connect. If it is dropped, it has failed.
+/// The task to connect. If it is dropped, whoever dialled had no more time or interest, and one of those who wait takes it up.
 #[derive(Debug)]
 pub struct Dial {
     inner: Rc<Inner>,
-    is_done: bool,
 }
 
 impl Dial {
     /// Adds the connection that was made, and gives the first stream on it, if the endpoint allows any.
     #[must_use]
-    pub fn bring(mut self, connection: Connection) -> Option<ClientStream> {
-        self.is_done = true;
+    pub fn bring(self, connection: Connection) -> Option<ClientStream> {
         connection.set_waiters(&self.inner.waiters);
         let stream = connection.stream();
         self.inner.connections.borrow_mut().push(connection);
         stream
+    }
+
+    /// Says that the attempt came to nothing, and that whoever waited for it need not try.
+    pub fn fail(self) {
+        self.inner.failures.set(self.inner.failures.get() + 1);
     }
 }
 
 impl Drop for Dial {
     fn drop(&mut self) {
         self.inner.is_dialling.set(false);
-        if !self.is_done {
-            self.inner.failures.set(self.inner.failures.get() + 1);
-        }
         self.inner.waiters.wake();
     }
 }

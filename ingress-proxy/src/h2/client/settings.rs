@@ -39,8 +39,8 @@ pub struct ClientSettings {
     pub max_requests: u64,
     /// How old a connection may become.
     pub max_age: Duration,
-    /// After how long a silence the endpoint is sent a PING, and how long it has to answer it. None for never: gRPC servers
-    /// take more than one in five minutes for an attack by default.
+    /// After how long a silence the endpoint is sent a PING while there are streams, and how long it has to answer it; none for
+    /// never. A call that waits for the client has no other deadline that a dead host would miss.
     pub ping: Option<(Duration, Duration)>,
 }
 
@@ -62,7 +62,8 @@ impl From<&config::Upstream> for ClientSettings {
             keep_alive: config.keep_alive_timeout,
             max_requests: config.keep_alive_requests,
             max_age: config.keep_alive_age,
-            ping: None,
+            // gRPC servers take more than one in five minutes for an attack by default.
+            ping: Some((Duration::from_secs(310), Duration::from_secs(20))),
         }
     }
 }

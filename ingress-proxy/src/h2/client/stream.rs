@@ -1,5 +1,6 @@
 //! One request to an endpoint and its response.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -13,7 +14,7 @@ use http::{Method, Request, Uri, Version};
 
 use super::connection::Slot;
 use crate::exchange::{HeadError, Upstream};
-use crate::h2::error::{head_error, io_error};
+use crate::h2::error::head_error;
 use crate::h2::fields::{WhiteSpace, write};
 use crate::h2::grpc::is_grpc_type;
 use crate::h2::head::read_response;
@@ -78,18 +79,23 @@ impl ClientStream {
     }
 }
 
-fn request(request: &OutgoingRequest<'_>, said: Option<u64>, is_tls: bool) -> io::Result<Request<()>> {
-    let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+/// The head as `h2` takes it, which is narrower than what HTTP/1 allows: in bytes of targets, and a request has an authority.
+fn request(request: &OutgoingRequest<'_>, said: Option<u64>, is_tls: bool) -> Result<Request<()>, HeadError> {
+    // What is left of an absolute form may be a query alone; the path is empty then and written as `/` (RFC 9113 8.3.1).
+    let target = match request.target {
+        target @ [b'?', ..] => Cow::Owned([b"/", target].concat()),
+        target => Cow::Borrowed(target),
+    };
     let mut head = Request::new(());
     *head.version_mut() = Version::HTTP_2;
-    *head.method_mut() = Method::from_bytes(request.method).map_err(|_| invalid())?;
+    *head.method_mut() = Method::from_bytes(request.method).map_err(|_| HeadError::Unsayable)?;
     *head.uri_mut() = Uri::builder()
         .scheme(if is_tls { Scheme::HTTPS } else { Scheme::HTTP })
         .authority(request.authority)
-        .path_and_query(request.target)
+        .path_and_query(&*target)
         .build()
-        .map_err(|_| invalid())?;
-    *head.headers_mut() = write(request.fields, said)?;
+        .map_err(|_| HeadError::Unsayable)?;
+    *head.headers_mut() = write(request.fields, said).map_err(|_| HeadError::Unsayable)?;
     // Without it a gRPC server takes it that trailers do not get through.
     if head.headers().get(CONTENT_TYPE).is_some_and(|value| is_grpc_type(value.as_bytes())) {
         head.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
@@ -98,9 +104,9 @@ fn request(request: &OutgoingRequest<'_>, said: Option<u64>, is_tls: bool) -> io
 }
 
 impl Upstream for ClientStream {
-    fn start(&mut self, outgoing: &OutgoingRequest<'_>) -> io::Result<()> {
+    fn start(&mut self, outgoing: &OutgoingRequest<'_>) -> Result<(), HeadError> {
         if outgoing.websocket {
-            return Err(io::ErrorKind::Unsupported.into());
+            return Err(HeadError::Unsayable);
         }
         let (said, is_ended) = match outgoing.body {
             BodyLength::None => (None, true),
@@ -110,8 +116,9 @@ impl Upstream for ClientStream {
         let connection = self.slot.connection();
         let request = request(outgoing, said, connection.is_tls())?;
         // It went away between the choice and now, and nothing was sent.
-        let mut requests = connection.requests().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
-        let (response, stream) = requests.send_request(request, is_ended).map_err(io_error)?;
+        let mut requests = connection.requests().ok_or(HeadError::Refused)?;
+        let sent = requests.send_request(request, is_ended);
+        let (response, stream) = sent.map_err(|_| HeadError::Refused)?;
         let shared = connection.shared();
         self.outgoing = Some(Outgoing::new(stream, said, is_ended, shared, self.send_timeout));
         self.sent = shared.clock.now();
@@ -150,10 +157,6 @@ impl Upstream for ClientStream {
         Poll::Ready(result)
     }
 
-    fn wait_anew(&mut self) {
-        self.wait.clear();
-    }
-
     /// There is no tunnel to an endpoint over HTTP/2: [`start`](Self::start) refuses to ask for one.
     fn switch(&mut self) {}
 }
@@ -179,6 +182,13 @@ impl Source for ClientStream {
     fn is_done(&self) -> bool {
         self.incoming.as_ref().is_some_and(Source::is_done)
     }
+
+    fn wait_anew(&mut self) {
+        self.wait.clear();
+        if let Some(incoming) = &mut self.incoming {
+            incoming.wait_anew();
+        }
+    }
 }
 
 impl Sink for ClientStream {
@@ -201,6 +211,30 @@ impl Drop for ClientStream {
         let waited = Duration::from_millis(shared.clock.now().saturating_sub(self.sent));
         if self.response.is_some() && waited >= SUSPICIOUS && shared.guard.silence() >= SUSPICIOUS {
             self.slot.connection().retire();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{NoFields, Version as Spoken};
+
+    #[test]
+    fn a_path_begins_with_a_slash() {
+        for (target, path) in [(&b"?x=1"[..], "/?x=1"), (b"/a?x=1", "/a?x=1"), (b"*", "*")] {
+            let outgoing = OutgoingRequest {
+                version: Spoken::Http2,
+                method: b"OPTIONS",
+                target,
+                authority: b"a.example",
+                fields: &NoFields,
+                body: BodyLength::None,
+                websocket: false,
+                connection: None,
+            };
+            let head = request(&outgoing, None, false).unwrap();
+            assert_eq!(head.uri().path_and_query().unwrap().as_str(), path);
         }
     }
 }

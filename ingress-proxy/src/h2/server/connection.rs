@@ -218,11 +218,13 @@ where
         let (parts, body) = request.into_parts();
         match read_request(&parts, body.is_end_stream(), self.settings.limits()) {
             Ok(head) => {
+                // A client that only listens is silent for as long as it likes.
                 let may_be_silent = head.websocket || grpc::is_grpc(&head.fields);
                 let idle = (!may_be_silent).then_some(self.settings.idle_timeout);
                 let times = (idle, self.settings.stall_timeout);
                 let live = Live::new(&self.live);
-                self.service.request(head, ServerStream::new(body, respond, &self.shared, times, live));
+                let stream = ServerStream::new(body, respond, &self.shared, times, head.expects_continue, live);
+                self.service.request(head, stream);
             }
             Err(Refusal::Reset(rejection)) => {
                 respond.send_reset(Reason::PROTOCOL_ERROR);

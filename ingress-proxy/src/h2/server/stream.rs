@@ -16,7 +16,7 @@ use crate::h2::fields::{WhiteSpace, write};
 use crate::h2::incoming::Incoming;
 use crate::h2::ledger::Piece;
 use crate::h2::outgoing::{Outgoing, Shared};
-use crate::message::{BodyError, BodyLength, EachField, Fill, OutgoingResponse, Sink, Source, Trailers};
+use crate::message::{BodyError, BodyLength, EachField, Fill, NoFields, OutgoingResponse, Sink, Source, Trailers};
 
 /// How many streams are in somebody's hands.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct ServerStream {
     shared: Shared,
     stall: Duration,
     is_reset: bool,
+    /// The client waits for 100 before it sends the body.
+    owes_continue: bool,
     /// Bytes of the body that were read, and that were written.
     traffic: (u64, u64),
     _live: Live,
@@ -56,6 +58,7 @@ impl ServerStream {
         respond: SendResponse<Piece>,
         shared: &Shared,
         (idle, stall): (Option<Duration>, Duration),
+        owes_continue: bool,
         live: Live,
     ) -> Self {
         let incoming = Incoming::new(body, WhiteSpace::Refuse, &shared.clock, idle);
@@ -66,14 +69,10 @@ impl ServerStream {
             shared: shared.clone(),
             stall,
             is_reset: false,
+            owes_continue,
             traffic: (0, 0),
             _live: live,
         }
-    }
-
-    /// How long the client may send nothing of a body, none for as long as it likes; in place of the configured time.
-    pub fn set_idle_timeout(&mut self, idle: Option<Duration>) {
-        self.incoming.set_idle(idle);
     }
 
     /// Gives the stream up, with or without a response.
@@ -150,6 +149,10 @@ impl Downstream for ServerStream {
 
 impl Source for ServerStream {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fill<'_>, BodyError>> {
+        if std::mem::take(&mut self.owes_continue) && !self.incoming.is_done() {
+            // Whoever asks for the body wants it.
+            self.interim(100, &NoFields)?;
+        }
         self.incoming.poll_fill(cx)
     }
 
@@ -164,6 +167,10 @@ impl Source for ServerStream {
 
     fn is_done(&self) -> bool {
         self.incoming.is_done()
+    }
+
+    fn wait_anew(&mut self) {
+        self.incoming.wait_anew();
     }
 }
 

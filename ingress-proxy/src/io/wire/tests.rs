@@ -1,4 +1,3 @@
-use std::future::poll_fn;
 use std::sync::Arc;
 
 use ingress_core::policy::CertificateId;
@@ -6,6 +5,7 @@ use ingress_core::publish::Publisher;
 use rustls::pki_types::ServerName;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::coop;
 use tokio_rustls::TlsConnector;
 
 use super::*;
@@ -68,4 +68,23 @@ async fn what_tls_gets_rid_of_is_progress() {
 #[tokio::test]
 async fn a_client_that_takes_next_to_nothing_is_not_waited_for() {
     assert_eq!(sent(10).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn an_end_is_seen_whatever_is_left_of_the_budget() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (peer, _) = listener.accept().await.unwrap();
+    let never = Duration::MAX;
+    let mut wire = Wire::new(Io::Plain(stream.into()), &Buffers::default(), &Clock::new(), never, never);
+    assert!(wire.is_silent());
+    drop(peer);
+    wire.io().tcp().readable().await.unwrap();
+    poll_fn(|cx| {
+        while coop::poll_proceed(cx).map(|budget| budget.made_progress()).is_ready() {}
+        assert!(wire.poll_receive(cx).is_pending(), "there is something left of it");
+        assert!(!wire.is_silent());
+        Poll::Ready(())
+    })
+    .await;
 }

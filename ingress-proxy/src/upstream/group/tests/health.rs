@@ -110,6 +110,11 @@ fn if_the_others_go_all_count_as_healthy() {
     assert_eq!(open(&group, 1), [false, false, true, true]);
     group.update(&targets(0..3), &config::Upstream::default(), 2);
     assert_eq!(open(&group, 2), [true, true, true]);
+    // What was begun before says nothing new; what fails from now on counts at once.
+    fail(&group.at(0), 1, 3);
+    assert_eq!(open(&group, 3), [true, true, true]);
+    fail(&group.at(0), 3, 3);
+    assert_eq!(open(&group, 3), [false, true, true]);
 }
 
 #[test]
