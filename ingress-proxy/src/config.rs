@@ -28,8 +28,10 @@ pub struct Downstream {
     pub max_target: usize,
     /// Until the head is complete, from the first byte; and until the TLS handshake is done.
     pub header_timeout: Duration,
-    /// Between two pieces of a request body, and between two pieces of a response that the client takes.
+    /// Between two pieces of a request body. A body over HTTP/1 has to come at 1 kB/s besides, and may fall behind by so much.
     pub idle_timeout: Duration,
+    /// For how long a client may take less than 1 KiB of a response that waits for it.
+    pub stall_timeout: Duration,
     /// Between two requests of a connection.
     pub keep_alive: Duration,
     /// The most requests of a connection.
@@ -56,6 +58,7 @@ impl Default for Downstream {
             max_target: 8 << 10,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),
             keep_alive_requests: 100_000,
             http2_max_streams: 100,

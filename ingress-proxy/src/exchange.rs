@@ -23,6 +23,7 @@ use crate::server::Client;
 use crate::worker::Worker;
 
 pub(crate) use self::answer::refuse;
+pub(crate) use self::attempt::Failure;
 pub(crate) use self::record::Refused;
 pub(crate) use self::tunnel::splice;
 

@@ -9,7 +9,6 @@ pub mod client;
 pub mod grpc;
 pub mod server;
 
-mod deadline;
 mod error;
 mod fields;
 mod frame;

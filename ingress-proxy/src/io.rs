@@ -1,5 +1,6 @@
 //! A connection, plain or with TLS.
 
+mod tcp;
 mod wire;
 
 use std::io;
@@ -10,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+pub use self::tcp::Tcp;
 pub use self::wire::Wire;
 
 /// A connection to a client or to an endpoint.
@@ -17,9 +19,9 @@ pub use self::wire::Wire;
 #[expect(clippy::exhaustive_enums, reason = "there is no third kind")]
 pub enum Io {
     /// TCP.
-    Plain(TcpStream),
+    Plain(Tcp),
     /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Tcp>>),
 }
 
 impl Io {
@@ -27,8 +29,16 @@ impl Io {
     #[must_use]
     pub fn tcp(&self) -> &TcpStream {
         match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Plain(tcp) => tcp.get_ref(),
+            Self::Tls(tls) => tls.get_ref().0.get_ref(),
+        }
+    }
+
+    /// How many bytes the system has taken, which are more than those that were written if there is TLS, and later.
+    fn taken(&self) -> u64 {
+        match self {
+            Self::Plain(tcp) => tcp.taken(),
+            Self::Tls(tls) => tls.get_ref().0.taken(),
         }
     }
 
@@ -51,11 +61,7 @@ impl AsyncRead for Io {
 impl AsyncWrite for Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            // There is nearly always room; who has to wait is put on the list below.
-            Self::Plain(tcp) => match tcp.try_write(data) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Pin::new(tcp).poll_write(cx, data),
-                done => Poll::Ready(done),
-            },
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
             Self::Tls(tls) => Pin::new(tls).poll_write(cx, data),
         }
     }
@@ -80,10 +86,7 @@ impl AsyncWrite for Io {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(tcp) => match tcp.try_write_vectored(bufs) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Pin::new(tcp).poll_write_vectored(cx, bufs),
-                done => Poll::Ready(done),
-            },
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
             Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
         }
     }

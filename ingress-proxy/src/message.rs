@@ -5,6 +5,7 @@
 
 mod body;
 mod bytes;
+mod date;
 mod fields;
 mod head;
 mod known;
@@ -13,6 +14,7 @@ mod outgoing;
 pub use self::body::{BodyError, Fill, Sink, Source};
 pub use self::bytes::{is_field_value, is_token};
 pub(crate) use self::bytes::{is_token_byte, is_word, target_length, text_length, token_length};
+pub(crate) use self::date::ImfFixdate;
 pub use self::fields::{Fields, InvalidField};
 pub use self::head::{Framing, Rejection, RequestHead, ResponseHead, Version};
 pub use self::known::Known;

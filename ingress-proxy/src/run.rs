@@ -28,6 +28,8 @@ use crate::worker::{Parts, Worker};
 const SWEEP: Duration = Duration::from_secs(5);
 /// How often lines of the access log are handed on though the buffer is not full.
 const LOG_FLUSH: Duration = Duration::from_millis(200);
+/// As good as for ever, and short enough to be added to any time.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// How often a worker that drains looks whether it is done.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
 
@@ -62,7 +64,7 @@ pub struct Settings {
     pub own_addresses: Vec<std::net::IpAddr>,
 }
 
-/// A proxy that is serving.
+/// A proxy that is serving. When it is dropped everything ends, as after [`stop`](Self::stop).
 #[derive(Debug)]
 pub struct Running {
     phase: watch::Sender<Phase>,
@@ -91,6 +93,8 @@ pub fn start(settings: Settings) -> io::Result<Running> {
     let Settings { config, reader, certs, tls, http, https, workers, metrics, access_log, errors, own, own_addresses } =
         settings;
     let workers = workers.max(1);
+    let counters: Option<Vec<_>> = (0..workers).map(|index| metrics.worker(index)).collect();
+    let counters = counters.ok_or_else(|| io::Error::other("there are more workers than counters"))?;
     let mut sockets: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
     let http = bind_all(&http, false, &mut sockets)?;
     let https = bind_all(&https, true, &mut sockets)?;
@@ -101,10 +105,9 @@ pub fn start(settings: Settings) -> io::Result<Running> {
     let (phase, receiver) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
     let mut threads = Vec::new();
-    for (index, listeners) in sockets.into_iter().enumerate() {
+    // What can fail without a thread has been done by now; a worker ends by itself if a later one cannot be started.
+    for (index, (listeners, worker_metrics)) in sockets.into_iter().zip(counters).enumerate() {
         let (config, own) = (Arc::clone(&config), Arc::clone(&own));
-        let worker_metrics =
-            metrics.worker(index).ok_or_else(|| io::Error::other("there are more workers than counters"))?;
         let (reader, certs, acceptor) = (reader.clone(), Arc::clone(&certs), acceptor.clone());
         let log = access_log.as_ref().map(|(log, format)| log.logger(Arc::clone(&worker_metrics), Arc::clone(format)));
         let (receiver, errors, all_metrics) = (receiver.clone(), errors.clone(), Arc::clone(&metrics));
@@ -169,7 +172,7 @@ impl Running {
 
     /// Accepts nothing more, lets exchanges come to their end within the time, and ends connections after them.
     pub fn drain(&self, within: Duration) {
-        self.phase.send_replace(Phase::Draining(Instant::now() + within));
+        self.phase.send_replace(Phase::Draining(Instant::now() + within.min(FOREVER)));
     }
 
     /// Ends everything now.
@@ -227,9 +230,8 @@ async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, tls: TlsAcceptor, p
         let _ = accepting.await;
     }
     while worker.connections() > 0 && Instant::now() < until && *phase.borrow() != Phase::Stopped {
+        // Whoever came while the listeners closed has found out by itself.
         tokio::time::sleep(DRAIN_TICK).await;
-        // Connections that came while the listeners closed have to hear of it too.
-        worker.drain();
     }
     housekeeping.abort();
     worker.flush_log();

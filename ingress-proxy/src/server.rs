@@ -10,7 +10,7 @@ mod relay;
 pub mod tls;
 
 use std::cell::OnceCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use ingress_core::request::ConnInfo;
@@ -31,11 +31,13 @@ pub struct Client {
     pub peer: SocketAddr,
     /// The address as headers and logs write it.
     pub address: Box<str>,
+    /// What a PROXY header says, whether it is believed or not; for the log.
+    pub proxied: Option<IpAddr>,
     /// The address that was connected to.
     pub local: SocketAddr,
     /// Whether the peer is one of those whose forwarding headers are believed.
     pub is_trusted: bool,
-    /// The number of the connection on its worker.
+    /// The number of the connection, which no other of the process has.
     pub number: u64,
     /// Version and cipher suite of TLS, for the log.
     pub tls: Option<(&'static str, &'static str)>,
@@ -67,6 +69,7 @@ impl Client {
             conn: ConnInfo { remote_addr: Some(peer.ip()), tls: None },
             peer,
             address: peer.ip().to_string().into(),
+            proxied: None,
             local,
             is_trusted: trusted.iter().any(|range| range.contains(peer.ip())),
             number,

@@ -3,6 +3,7 @@
 mod buffers;
 mod clock;
 mod current;
+mod deadline;
 mod random;
 mod routes;
 
@@ -18,6 +19,7 @@ use tokio::sync::Semaphore;
 pub use self::buffers::{Buffer, Buffers};
 pub use self::clock::{Clock, Timer};
 pub use self::current::Current;
+pub(crate) use self::deadline::{Deadline, Pace, Stall};
 pub use self::random::Random;
 pub use self::routes::RouteState;
 use self::routes::Routes;

@@ -7,6 +7,8 @@ mod support;
 
 use std::net::SocketAddr;
 
+use ingress_core::lower::Options;
+use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::AddressRange;
 use ingress_proxy::config::Config;
 use support::client::{Client, values};
@@ -19,7 +21,7 @@ use support::strict::Request;
 const EVIL: &str = "evil.invalid";
 
 /// The headers that are ours, and what we say; nothing is said where there is no value.
-const OWN: [(&str, Option<&str>); 15] = [
+const OWN: [(&str, Option<&str>); 21] = [
     ("X-Forwarded-For", Some("127.0.0.1")),
     ("X-Real-IP", Some("127.0.0.1")),
     ("X-Forwarded-Host", Some("a.example")),
@@ -29,10 +31,16 @@ const OWN: [(&str, Option<&str>); 15] = [
     ("X-Scheme", Some("http")),
     ("Forwarded", None),
     ("X-Forwarded-Prefix", None),
+    ("X-Forwarded-Ssl", None),
+    ("X-Forwarded-User", None),
+    ("X-Forwarded-Client-Cert", None),
+    ("X-Forwarded-Whatever-Else-Somebody-Thinks-Of", None),
     ("X-Original-Forwarded-For", None),
     ("X-Original-Forwarded-Host", None),
     ("X-Original-URL", None),
     ("X-Original-URI", None),
+    ("X-Original-Host", None),
+    ("X-Original-Method", None),
     ("X-Rewrite-URL", None),
     ("Proxy", None),
 ];
@@ -202,9 +210,14 @@ const CLAIMED: &str = "X-Forwarded-For: 203.0.113.9\r\nX-Real-IP: 203.0.113.9\r\
                        X-Forwarded-Host: b.example\r\nX-Forwarded-Port: 8443\r\n";
 
 fn seen(config: Config, fields: &str) -> Request {
+    seen_behind("", config, fields)
+}
+
+/// What the endpoint sees of a connection that begins like this.
+fn seen_behind(beginning: &str, config: Config, fields: &str) -> Request {
     let origin = Scripted::echo();
     let site = Site::start(&manifest("a.example", origin.address), config);
-    let request = format!("GET / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n");
+    let request = format!("{beginning}GET / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n");
     assert_eq!(Client::new(site.http).send(request).answer().expect("an answer").status, 200);
     origin.find("/").expect("the request").1
 }
@@ -250,6 +263,68 @@ fn others_are_not() {
             assert_eq!(found(&request, name), Vec::from_iter(value), "{name}");
         }
     }
+}
+
+/// What a balancer in front says of a connection makes nobody trusted.
+#[test]
+fn clients_behind_the_proxy_protocol_are_judged_by_their_own_address() {
+    let mut config = trusting("127.0.0.0/8");
+    config.downstream.proxy_protocol = true;
+    let handed_on = |client: &str| {
+        let beginning = format!("PROXY TCP4 {client} 127.0.0.1 4000 80\r\n");
+        seen_behind(&beginning, config.clone(), &format!("{CLAIMED}X-Forwarded-Ssl: on\r\n"))
+    };
+    let request = handed_on("198.51.100.7");
+    for (name, value) in [("X-Forwarded-For", "198.51.100.7"), ("X-Real-IP", "198.51.100.7")] {
+        assert_eq!(found(&request, name), [value], "{name}");
+    }
+    for (name, value) in OWN.iter().filter(|(name, _)| !matches!(*name, "X-Forwarded-For" | "X-Real-IP")) {
+        assert_eq!(found(&request, name), Vec::from_iter(*value), "{name}");
+    }
+    // Another proxy that is trusted may stand behind the balancer.
+    let request = handed_on("127.0.0.9");
+    for (name, value) in [
+        ("X-Forwarded-For", "203.0.113.9, 127.0.0.9"),
+        ("X-Real-IP", "203.0.113.9"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Ssl", "on"),
+    ] {
+        assert_eq!(found(&request, name), [value], "{name}");
+    }
+}
+
+/// What frames a message or concerns its connection is no matter of a policy; what else is ours may be set by one.
+#[test]
+fn policies_set_other_headers() {
+    let set = |config_map: &str| {
+        let data = "  Upgrade: $http_upgrade\n  Transfer-Encoding: \"\"\n  Content-Length: \"7\"\n  TE: gzip\n  \
+                    X-Forwarded-User: policy\n  X-Forwarded-Ssl: policy\n  X-Other: policy\n";
+        format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {config_map}}}\ndata:\n{data}")
+    };
+    let origin = Scripted::echo();
+    let ingress = Ingress { host: "a.example", endpoints: &[origin.address], ..Ingress::default() };
+    let global = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: global}\n\
+                  data: {proxy-set-headers: default/sent, add-headers: default/answered}\n";
+    let manifest = format!("{ingress}{global}{}{}", set("sent"), set("answered"));
+    let mut options = Options::default();
+    options.config_map = Some(ObjectRef::new(Kind::ConfigMap, "default", "global"));
+    let site = Site::with_options(&manifest, config(), options);
+    let mut client = Client::new(site.http);
+    client.send("PUT / HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-Ssl: on\r\nContent-Length: 2\r\n\r\nok");
+    let answer = client.answer().expect("an answer");
+    assert_eq!((answer.status, answer.text().as_str()), (200, "/"), "{}", answer.head);
+    let (_, request) = origin.find("/").expect("the request");
+    assert_eq!((&*request.body, origin.faults()), (&b"ok"[..], Vec::new()));
+    for name in ["Upgrade", "Transfer-Encoding", "TE"] {
+        assert!(found(&request, name).is_empty(), "{name}: {:?}", request.fields);
+        assert_eq!(values(&answer.head, name).count(), 0, "{name}: {}", answer.head);
+    }
+    for name in ["X-Forwarded-User", "X-Forwarded-Ssl", "X-Other"] {
+        assert_eq!(found(&request, name), ["policy"], "{name}: {:?}", request.fields);
+        assert_eq!(answer.value(name), Some("policy"));
+    }
+    assert_eq!(found(&request, "Content-Length"), ["2"]);
+    assert_eq!(answer.value("content-length"), Some("1"));
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::future::poll_fn;
 use std::io;
 
-use super::record::{Record, Refused};
+use super::record::{Record, Refused, unix_now};
 use super::{Downstream, Outcome};
 use crate::h1::encode::reason as phrase;
 use crate::h2::grpc::{self, Status, TrailersOnly};
-use crate::message::{BodyLength, EachField, Fields, OutgoingResponse, RequestHead};
+use crate::message::{BodyLength, EachField, Fields, ImfFixdate, OutgoingResponse, RequestHead};
 use crate::server::Client;
 use crate::worker::Worker;
 
@@ -83,7 +83,8 @@ async fn write<D: Downstream>(
     let has_body = !matches!(answer.status, 204 | 304);
     let body = if has_body { format!("{} {}\n", answer.status, phrase(answer.status)) } else { String::new() };
     let length = body.len() as u64;
-    let fields = AnswerFields { answer, set, has_body };
+    let date = ImfFixdate(unix_now()).to_string();
+    let fields = AnswerFields { answer, set, has_body, date: date.as_bytes() };
     let framing = match (has_body, is_head) {
         (false, _) => BodyLength::None,
         (true, true) => BodyLength::Declared(length),
@@ -103,10 +104,13 @@ struct AnswerFields<'a> {
     answer: &'a Answer,
     set: &'a Fields,
     has_body: bool,
+    date: &'a [u8],
 }
 
 impl EachField for AnswerFields<'_> {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
+        // RFC 9110 6.6.1
+        call(b"Date", self.date);
         if self.has_body {
             call(b"Content-Type", b"text/plain; charset=utf-8");
         }

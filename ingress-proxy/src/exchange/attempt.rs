@@ -13,15 +13,15 @@ use crate::upstream::{Connection, Endpoint};
 
 /// How an attempt failed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// What the client is told if there is no other attempt.
     pub(super) status: u16,
-    pub(super) reason: &'static str,
+    pub(crate) reason: &'static str,
     condition: RetryCondition,
     /// How much the endpoint may have seen of the request.
     reach: Reach,
     /// Whether the endpoint is at fault, so that others are asked for a while.
-    pub(super) blames_endpoint: bool,
+    pub(crate) blames_endpoint: bool,
 }
 
 /// How much an endpoint may have seen of a request.
@@ -56,7 +56,7 @@ impl Failure {
     /// A setting of the route cannot be honoured.
     pub(super) const REFUSED: Self = Self { reason: "upstream-tls-unusable", ..Self::NO_ENDPOINT };
 
-    pub(super) fn connect(error: &ConnectError) -> Self {
+    pub(crate) fn connect(error: &ConnectError) -> Self {
         let (status, reason, condition) = match error {
             ConnectError::TimedOut => (504, "upstream-connect-timeout", RetryCondition::Timeout),
             ConnectError::Forbidden(_) => (503, "endpoint-forbidden", RetryCondition::Error),

@@ -117,7 +117,8 @@ impl<D: Downstream> Exchange<'_, D> {
             return Ok(Key::default());
         }
         let settings = self.plan.route.filters.as_deref().and_then(|filters| filters.upstream.tls.as_deref());
-        let host = without_port(std::str::from_utf8(&scratch.authority).unwrap_or_default());
+        let host = std::str::from_utf8(without_port(&scratch.authority)).unwrap_or_default();
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let address = match &endpoint.target {
             policy::Endpoint::Address(address) => address.ip(),
             // By which sessions are remembered; those of one name are good at each of its addresses or at none.
@@ -261,12 +262,13 @@ impl<D: Downstream> Exchange<'_, D> {
     }
 }
 
-/// The name or address in an authority, without brackets.
-fn without_port(authority: &str) -> &str {
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    }
+/// The name or address in an authority, in its brackets if it has some.
+pub(super) fn without_port(authority: &[u8]) -> &[u8] {
+    let end = match authority {
+        [b'[', ..] => memchr::memchr(b']', authority).map(|at| at + 1),
+        _ => memchr::memchr(b':', authority),
+    };
+    end.and_then(|end| authority.get(..end)).unwrap_or(authority)
 }
 
 #[cfg(test)]
@@ -278,11 +280,12 @@ mod tests {
         for (authority, host) in [
             ("a.example", "a.example"),
             ("a.example:443", "a.example"),
-            ("[::1]", "::1"),
-            ("[::1]:443", "::1"),
+            ("[::1]", "[::1]"),
+            ("[2001:db8::1]:443", "[2001:db8::1]"),
+            ("[::1", "[::1"),
             ("", ""),
         ] {
-            assert_eq!(without_port(authority), host);
+            assert_eq!(without_port(authority.as_bytes()), host.as_bytes());
         }
     }
 }

@@ -102,7 +102,8 @@ fn decided(
     let route = current.route(worker, &decision);
     record.route = Some(Rc::clone(&route));
     if route.filters.is_some() {
-        decision.each_response_header(request, &mut add_to(&mut scratch.response_headers));
+        decision
+            .each_response_header(request, &mut add_to(&mut scratch.response_headers, |known| !known.is_hop_by_hop()));
     }
     match &decision {
         Decision::Forward(forward) => match unenforced(forward, request) {
@@ -152,9 +153,14 @@ fn redirect(redirected: &Redirected<'_>, request: &RequestView<'_>) -> Answer {
     answer
 }
 
-/// Adds fields. What can be no field is left out: it would be read as something else.
-fn add_to(fields: &mut Fields) -> impl FnMut(&str, &[u8]) {
-    |name, value| _ = fields.push(name.as_bytes(), value)
+/// Adds fields. What can be no field is left out: it would be read as something else. So is what frames the message or concerns
+/// its connection, whatever a policy says: that is the writer's business, and twice would be ambiguous.
+fn add_to(fields: &mut Fields, is_settable: impl Fn(Known) -> bool) -> impl FnMut(&str, &[u8]) {
+    move |name, value| {
+        if is_settable(Known::of(name.as_bytes())) {
+            _ = fields.push(name.as_bytes(), value);
+        }
+    }
 }
 
 /// The request's identifier: the client's own, if it has one that can be logged, or a new one.
@@ -186,7 +192,9 @@ fn forwarding(
     let filters = forward.filters();
     scratch.request_headers.clear();
     if filters.is_some() {
-        forward.each_upstream_header(request, &mut add_to(&mut scratch.request_headers));
+        // `Connection` is the one field of a hop that a setting may write.
+        let is_settable = |known: Known| !known.is_hop_by_hop() || known == Known::Connection;
+        forward.each_upstream_header(request, &mut add_to(&mut scratch.request_headers, is_settable));
     }
     let sharing = forward.sharing();
     let affinity = sharing.and_then(|sharing| sharing.affinity.as_ref());

@@ -7,6 +7,7 @@ use ingress_core::policy;
 
 use super::Scratch;
 use super::flow::FlowError;
+use super::forward::without_port;
 use crate::message::{EachField, Known, RequestHead};
 use crate::observe::access_log::{Attempt, Entry, Logger, Tls};
 use crate::observe::metrics::{Method, Sample};
@@ -204,11 +205,12 @@ fn entry<'a>(client: &'a Client, head: &'a RequestHead) -> Entry<'a> {
         unix_millis: unix().as_millis().try_into().unwrap_or(u64::MAX),
         remote_addr: client.conn.remote_addr,
         remote_port: client.peer.port(),
+        proxy_protocol_addr: client.proxied,
         method: &head.method,
         target: &head.target,
         path: head.target.get(..path_end).unwrap_or_default(),
         version: head.version,
-        host: authority.split(|byte| *byte == b':').next().filter(|host| !host.is_empty()).unwrap_or(authority),
+        host: without_port(authority),
         fields: Some(&head.fields),
         tls: client.tls.map(|(protocol, cipher)| Tls {
             protocol,

@@ -66,7 +66,7 @@ impl RequestFields<'_> {
     /// Whether a field of the client is not passed on, or said by us.
     fn is_left_out(&self, known: Known, name: &[u8]) -> bool {
         known.is_hop_by_hop()
-            || known.is_identity()
+            || known.is_identity() && !(known == Known::XForwarded && self.is_believed())
             || matches!(known, Known::Host | Known::Expect | Known::XRequestId | Known::Proxy)
             || self.head.websocket && known == Known::SecWebSocketKey
             || self.plan.has_policy

@@ -8,7 +8,7 @@ use super::flow::{Flow, FlowError};
 use super::forward::Exchange;
 use super::record::Record;
 use super::response::{ResponseFields, body_length};
-use super::{Downstream, HeadError, Outcome, Scratch, tunnel};
+use super::{Downstream, HeadError, Outcome, Scratch, Upstream, tunnel};
 use crate::message::{Known, OutgoingResponse, Version};
 use crate::upstream::{Connection, InFlight, Outcome as Health, affinity};
 
@@ -24,13 +24,17 @@ impl<'a, D: Downstream> Exchange<'a, D> {
     ) -> Outcome {
         let worker = self.worker;
         record.answered(scratch.response.status);
+        if scratch.response.status == 101 && !tunnel::is_agreed(&scratch.websocket_key, &scratch.response) {
+            let error = HeadError::Malformed(crate::message::Rejection::StartLine);
+            let failure = Failure::head(&error, &connection);
+            in_flight.report(Health::Failure, record.header_time(), worker.clock.now());
+            worker.metrics.upstream_failures.count(failure.reason);
+            worker.is_down(in_flight.endpoint(), failure.reason);
+            return self.give_up(failure, scratch, record).await;
+        }
         in_flight.report(Health::Success, record.header_time(), worker.clock.now());
         worker.is_up(in_flight.endpoint());
         if scratch.response.status == 101 {
-            if !tunnel::is_agreed(&scratch.websocket_key, &scratch.response) {
-                let error = HeadError::Malformed(crate::message::Rejection::StartLine);
-                return self.give_up(Failure::head(&error, &connection), scratch, record).await;
-            }
             let fields = self.response_fields(scratch, None);
             if self.down.switch(&fields).is_err() {
                 return Outcome::Broken;
@@ -60,7 +64,9 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         let end = poll_fn(|cx| {
             if is_uploading && !self.upload.is_done() {
                 match self.upload.poll(cx, self.down, &mut connection, limit) {
-                    Poll::Ready(Ok(())) | Poll::Pending => {}
+                    Poll::Ready(Ok(())) => {}
+                    // An endpoint may begin to answer and still need the rest, however long the client takes.
+                    Poll::Pending => connection.wait_anew(),
                     Poll::Ready(Err(FlowError::Sink)) => is_uploading = false,
                     // It is the client that has broken off.
                     Poll::Ready(Err(FlowError::Source(_))) => return Poll::Ready(Err(FlowError::Sink)),

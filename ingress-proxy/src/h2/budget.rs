@@ -15,9 +15,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::deadline::Deadline;
 use super::frame::Scanner;
-use crate::worker::Clock;
+use crate::worker::{Clock, Deadline};
 
 /// How a peer overstepped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,10 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use h2::RecvStream;
 
-use super::deadline::Deadline;
 use super::error::body_error;
 use super::fields::{WhiteSpace, read_trailers};
 use crate::message::{BodyError, Fill, Source, Trailers};
-use crate::worker::Clock;
+use crate::worker::{Clock, Deadline};
 
 /// The receiving half of a stream. The peer may send on only when what it sent has been consumed, so that no more is held
 /// than the window.

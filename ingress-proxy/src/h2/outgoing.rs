@@ -9,12 +9,11 @@ use bytes::Bytes;
 use h2::{Reason, SendStream};
 
 use super::budget::Guard;
-use super::deadline::Stall;
 use super::error::io_error;
 use super::fields::write_trailers;
 use super::ledger::{Account, Ledger, Piece};
 use crate::message::{Sink, Trailers};
-use crate::worker::Clock;
+use crate::worker::{Clock, Stall};
 
 /// The most bytes of one piece: two frames of the usual size.
 const MAX_PIECE: usize = 32 << 10;

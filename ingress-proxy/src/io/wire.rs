@@ -13,7 +13,7 @@ use super::Io;
 use crate::h1::encode::{self, Writing};
 use crate::h1::{Decoder, Step};
 use crate::message::{BodyError, Fill, Framing, Sink, Source, Trailers};
-use crate::worker::{Buffer, Buffers, Clock, Timer};
+use crate::worker::{Buffer, Buffers, Clock, Pace, Stall};
 
 /// Up to so many bytes are put together before they are sent.
 const COALESCED: usize = 16 << 10;
@@ -34,8 +34,12 @@ pub struct Wire {
     body_read: u64,
     is_eof: bool,
     is_finished: bool,
-    read: Deadline,
-    write: Deadline,
+    read: Pace,
+    /// Whether what is read has to come fast enough; if not, any byte is good for the whole time again.
+    is_paced: bool,
+    write: Stall,
+    /// What the connection below had taken when last looked at.
+    taken: u64,
     received: u64,
     transmitted: u64,
 }
@@ -44,36 +48,6 @@ pub struct Wire {
 enum Reading {
     Body(Decoder),
     Tunnel,
-}
-
-/// A timeout between two steps forward; the timer runs only while there is something to wait for.
-#[derive(Debug)]
-struct Deadline {
-    timer: Timer,
-    after: Duration,
-    is_running: bool,
-}
-
-impl Deadline {
-    fn new(clock: &Clock, after: Duration) -> Self {
-        Self { timer: clock.timer(), after, is_running: false }
-    }
-
-    /// Whether it took too long, to be asked when nothing can be done at present.
-    fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.is_running {
-            self.is_running = true;
-            self.timer.set(self.after);
-        }
-        self.timer.is_due(cx)
-    }
-
-    fn progress(&mut self) {
-        if self.is_running {
-            self.is_running = false;
-            self.timer.clear();
-        }
-    }
 }
 
 impl Wire {
@@ -91,8 +65,10 @@ impl Wire {
             body_read: 0,
             is_eof: false,
             is_finished: true,
-            read: Deadline::new(clock, read),
-            write: Deadline::new(clock, write),
+            read: Pace::new(clock, read),
+            is_paced: false,
+            write: Stall::new(clock, Some(write)),
+            taken: 0,
             received: 0,
             transmitted: 0,
         }
@@ -106,15 +82,18 @@ impl Wire {
 
     /// Other timeouts, from now on.
     pub fn set_timeouts(&mut self, read: Duration, write: Duration) {
-        self.read.after = read;
-        self.write.after = write;
-        self.read.progress();
-        self.write.progress();
+        self.read.set_length(read);
+        self.write.set_length(Some(write));
+    }
+
+    /// From now on a body has to come at some speed, and no longer one byte at a time.
+    pub fn keep_pace(&mut self) {
+        self.is_paced = true;
     }
 
     /// The timeout between two reads begins now.
     pub fn wait_anew(&mut self) {
-        self.read.progress();
+        self.read.start_over();
     }
 
     /// Bytes received and sent, for the log.
@@ -127,7 +106,7 @@ impl Wire {
     pub fn begin_reading(&mut self, framing: Framing) {
         self.reading = Reading::Body(Decoder::new(framing));
         self.body_read = 0;
-        self.read.progress();
+        self.read.start_over();
     }
 
     /// A head is in `out`, and so is its body written.
@@ -139,6 +118,7 @@ impl Wire {
     /// From now on bytes are bytes.
     pub fn tunnel(&mut self) {
         self.reading = Reading::Tunnel;
+        self.is_paced = false;
         self.writing = Writing::Identity;
         self.is_finished = false;
     }
@@ -193,7 +173,6 @@ impl Wire {
                 self.input.advance(amount);
                 self.received = self.received.saturating_add(amount as u64);
                 self.is_eof = amount == 0;
-                self.read.progress();
                 Poll::Ready(Ok(amount))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -204,16 +183,21 @@ impl Wire {
         }
     }
 
-    /// The same under the timeout between two reads.
-    ///
-    /// # Errors
-    ///
-    /// Those of the connection, and [`io::ErrorKind::TimedOut`].
-    pub fn poll_receive_in_time(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        match self.poll_receive(cx) {
-            Poll::Pending if self.read.is_due(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            other => other,
+    /// Whether it takes too long until something comes, to be asked when nothing has.
+    pub fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        self.read.is_over(cx)
+    }
+
+    /// Reads some bytes of a body or of a tunnel, under the timeout between two reads.
+    fn poll_receive_in_time(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let received = self.poll_receive(cx);
+        match received {
+            Poll::Pending if self.is_late(cx) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Ready(Ok(amount)) if self.is_paced => self.read.progress(amount),
+            Poll::Ready(Ok(_)) => self.read.start_over(),
+            _ => {}
         }
+        received
     }
 
     /// Sends what is in `out`.
@@ -245,13 +229,12 @@ impl Wire {
             };
             let written = match written {
                 Poll::Ready(written) => written?,
-                Poll::Pending if self.write.is_due(cx) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                Poll::Pending if self.is_stalled(cx) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
                 Poll::Pending => return Poll::Pending,
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.write.progress();
             self.transmitted = self.transmitted.saturating_add(written as u64);
             if written < waiting_length {
                 self.sent = self.sent.saturating_add(written);
@@ -260,10 +243,22 @@ impl Wire {
             self.out.clear();
             self.sent = 0;
             let of_data = written.saturating_sub(waiting_length);
+            if of_data == data.len() && !self.io.is_tls() {
+                self.write.progress(0, true);
+            }
             if of_data > 0 || data.is_empty() {
                 return Poll::Ready(Ok(of_data));
             }
         }
+    }
+
+    /// Nothing more can be sent now. Whether the peer has taken too little for too long.
+    fn is_stalled(&mut self, cx: &mut Context<'_>) -> bool {
+        let taken = self.io.taken();
+        let more = taken.saturating_sub(self.taken);
+        self.taken = taken;
+        self.write.progress(usize::try_from(more).unwrap_or(usize::MAX), false);
+        self.write.is_over(cx)
     }
 
     fn in_time<T>(
@@ -272,10 +267,10 @@ impl Wire {
         step: impl FnOnce(Pin<&mut Io>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         match step(Pin::new(&mut self.io), cx) {
-            Poll::Pending if self.write.is_due(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending if self.is_stalled(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
             Poll::Ready(done) => {
-                self.write.progress();
+                self.write.progress(0, true);
                 Poll::Ready(done)
             }
         }
@@ -392,3 +387,6 @@ impl Sink for Wire {
         self.poll_send(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,9 +46,9 @@ pub enum Known {
     XForwardedProto,
     /// `X-Forwarded-Scheme`.
     XForwardedScheme,
-    /// `X-Forwarded-Prefix`.
-    XForwardedPrefix,
-    /// `X-Original-Forwarded-For`, `X-Original-Forwarded-Host`, `X-Original-URL`, `X-Original-URI`, `X-Rewrite-URL`.
+    /// Any other `X-Forwarded-*`.
+    XForwarded,
+    /// Any `X-Original-*`, and `X-Rewrite-URL`.
     XOriginal,
     /// `X-Real-IP`.
     XRealIp,
@@ -70,10 +70,6 @@ pub enum Known {
     SecWebSocketVersion,
     /// `Sec-WebSocket-Accept`.
     SecWebSocketAccept,
-    /// `Date`.
-    Date,
-    /// `Server`.
-    Server,
     /// `Location`.
     Location,
     /// `Set-Cookie`.
@@ -93,63 +89,80 @@ impl Known {
         // This is asked of every field: the length and one letter leave one candidate, or a few with a long beginning in common.
         let letter = |at: usize| name.get(at).map_or(0, |byte| byte | 0x20);
         match (name.len(), letter(0)) {
+            (_, b'x') => Self::of_x(name, letter(2)),
             (2, b't') => is(name, b"te", Self::Te),
             (4, b'h') => is(name, b"host", Self::Host),
-            (4, b'd') => is(name, b"date", Self::Date),
             (5, b'p') => is(name, b"proxy", Self::Proxy),
             (6, b'c') => is(name, b"cookie", Self::Cookie),
             (6, b'e') => is(name, b"expect", Self::Expect),
-            (6, b's') => is(name, b"server", Self::Server),
             (7, b'u') => is(name, b"upgrade", Self::Upgrade),
             (7, b't') => is(name, b"trailer", Self::Trailer),
             (7, b'r') => is(name, b"referer", Self::Referer),
-            (8, b'x') => is(name, b"x-scheme", Self::XScheme),
             (8, b'l') => is(name, b"location", Self::Location),
-            (9, b'x') => is(name, b"x-real-ip", Self::XRealIp),
             (9, b'f') => is(name, b"forwarded", Self::Forwarded),
             (10, b'c') => is(name, b"connection", Self::Connection),
             (10, b'u') => is(name, b"user-agent", Self::UserAgent),
             (10, b'k') => is(name, b"keep-alive", Self::KeepAlive),
             (10, b's') => is(name, b"set-cookie", Self::SetCookie),
-            (12, b'x') => is(name, b"x-request-id", Self::XRequestId),
             (12, b'c') => is(name, b"content-type", Self::ContentType),
             (13, b'a') => is(name, b"authorization", Self::Authorization),
-            (13, b'x') => is(name, b"x-rewrite-url", Self::XOriginal),
             (14, b'c') => is(name, b"content-length", Self::ContentLength),
             (14, b'h') => is(name, b"http2-settings", Self::Http2Settings),
-            (14, b'x') => match letter(13) {
-                b'l' => is(name, b"x-original-url", Self::XOriginal),
-                _ => is(name, b"x-original-uri", Self::XOriginal),
-            },
-            (15, b'x') => is(name, b"x-forwarded-for", Self::XForwardedFor),
-            (16, b'x') => match letter(12) {
-                b'h' => is(name, b"x-forwarded-host", Self::XForwardedHost),
-                _ => is(name, b"x-forwarded-port", Self::XForwardedPort),
-            },
             (16, b'p') => is(name, b"proxy-connection", Self::ProxyConnection),
             (16, b'w') => is(name, b"www-authenticate", Self::WwwAuthenticate),
             (17, b't') => is(name, b"transfer-encoding", Self::TransferEncoding),
-            (17, b'x') => is(name, b"x-forwarded-proto", Self::XForwardedProto),
             (17, b's') => is(name, b"sec-websocket-key", Self::SecWebSocketKey),
-            (18, b'x') => match letter(12) {
-                b's' => is(name, b"x-forwarded-scheme", Self::XForwardedScheme),
-                _ => is(name, b"x-forwarded-prefix", Self::XForwardedPrefix),
-            },
             (18, b'p') => is(name, b"proxy-authenticate", Self::ProxyAuthenticate),
             (19, b'p') => is(name, b"proxy-authorization", Self::ProxyAuthorization),
             (20, b's') => is(name, b"sec-websocket-accept", Self::SecWebSocketAccept),
             (21, b's') => is(name, b"sec-websocket-version", Self::SecWebSocketVersion),
-            (24, b'x') => is(name, b"x-original-forwarded-for", Self::XOriginal),
-            (25, b'x') => is(name, b"x-original-forwarded-host", Self::XOriginal),
             _ => Self::Other,
+        }
+    }
+
+    /// The same for names that begin with `x`, by their third letter. Two of them are families: whatever a proxy in front, or the
+    /// endpoint, understands by a name of these, a client must not say it.
+    fn of_x(name: &[u8], third: u8) -> Self {
+        const FORWARDED: &[u8; 12] = b"x-forwarded-";
+        const ORIGINAL: &[u8; 11] = b"x-original-";
+        match third {
+            b'f' => match name.split_at_checked(FORWARDED.len()) {
+                Some((start, rest)) if is_word(start, FORWARDED) => Self::of_forwarded(rest),
+                _ => Self::Other,
+            },
+            b'o' => match name.get(..ORIGINAL.len()) {
+                Some(start) => is(start, ORIGINAL, Self::XOriginal),
+                None => Self::Other,
+            },
+            b'r' => match name.len() {
+                9 => is(name, b"x-real-ip", Self::XRealIp),
+                12 => is(name, b"x-request-id", Self::XRequestId),
+                _ => is(name, b"x-rewrite-url", Self::XOriginal),
+            },
+            b's' => is(name, b"x-scheme", Self::XScheme),
+            _ => Self::Other,
+        }
+    }
+
+    /// Which `X-Forwarded-*` it is, by what follows.
+    fn of_forwarded(rest: &[u8]) -> Self {
+        match rest.len() {
+            3 if is_word(rest, b"for") => Self::XForwardedFor,
+            4 if is_word(rest, b"host") => Self::XForwardedHost,
+            4 if is_word(rest, b"port") => Self::XForwardedPort,
+            5 if is_word(rest, b"proto") => Self::XForwardedProto,
+            6 if is_word(rest, b"scheme") => Self::XForwardedScheme,
+            _ => Self::XForwarded,
         }
     }
 
     /// Which of them a token is if its underscores are read as hyphens, as CGI and its heirs do.
     #[must_use]
     pub fn of_any_spelling(name: &[u8]) -> Self {
+        // Of longer names, which can only be of a family, the beginning is enough.
         let mut copy = [0_u8; 32];
-        let Some(copy) = copy.get_mut(..name.len()) else { return Self::Other };
+        let length = name.len().min(copy.len());
+        let copy = copy.get_mut(..length).unwrap_or_default();
         for (to, from) in copy.iter_mut().zip(name) {
             *to = if *from == b'_' { b'-' } else { *from };
         }
@@ -186,7 +199,7 @@ impl Known {
                 | Self::XForwardedPort
                 | Self::XForwardedProto
                 | Self::XForwardedScheme
-                | Self::XForwardedPrefix
+                | Self::XForwarded
                 | Self::XOriginal
                 | Self::XRealIp
                 | Self::XScheme
@@ -220,7 +233,7 @@ fn is<const N: usize>(name: &[u8], text: &[u8; N], known: Known) -> Known {
 mod tests {
     use super::*;
 
-    const NAMES: [(&str, Known); 42] = [
+    const NAMES: [(&str, Known); 40] = [
         ("Host", Known::Host),
         ("Connection", Known::Connection),
         ("Keep-Alive", Known::KeepAlive),
@@ -241,7 +254,7 @@ mod tests {
         ("X-Forwarded-Port", Known::XForwardedPort),
         ("X-Forwarded-Proto", Known::XForwardedProto),
         ("X-Forwarded-Scheme", Known::XForwardedScheme),
-        ("X-Forwarded-Prefix", Known::XForwardedPrefix),
+        ("X-Forwarded-Prefix", Known::XForwarded),
         ("X-Original-Forwarded-For", Known::XOriginal),
         ("X-Original-Forwarded-Host", Known::XOriginal),
         ("X-Original-URL", Known::XOriginal),
@@ -257,13 +270,21 @@ mod tests {
         ("Sec-WebSocket-Key", Known::SecWebSocketKey),
         ("Sec-WebSocket-Version", Known::SecWebSocketVersion),
         ("Sec-WebSocket-Accept", Known::SecWebSocketAccept),
-        ("Date", Known::Date),
-        ("Server", Known::Server),
         ("Location", Known::Location),
         ("Set-Cookie", Known::SetCookie),
         ("WWW-Authenticate", Known::WwwAuthenticate),
         ("Content-Type", Known::ContentType),
     ];
+
+    /// What a name is that differs in some way from one of the above.
+    fn family(name: &[u8]) -> Known {
+        let name = name.to_ascii_lowercase();
+        match &*name {
+            [b'x', b'-', b'f', b'o', b'r', b'w', b'a', b'r', b'd', b'e', b'd', b'-', ..] => Known::XForwarded,
+            [b'x', b'-', b'o', b'r', b'i', b'g', b'i', b'n', b'a', b'l', b'-', ..] => Known::XOriginal,
+            _ => Known::Other,
+        }
+    }
 
     #[test]
     fn every_name_in_every_case_and_nothing_near_it() {
@@ -279,15 +300,32 @@ mod tests {
                     let is_same = other.eq_ignore_ascii_case(name.as_bytes());
                     let is_one = NAMES.iter().any(|(name, _)| other.eq_ignore_ascii_case(name.as_bytes()));
                     if crate::message::is_token(&other) && (is_same || !is_one) {
-                        let expected = if is_same { known } else { Known::Other };
+                        let expected = if is_same { known } else { family(&other) };
                         assert_eq!(Known::of(&other), expected, "{}", other.escape_ascii());
                     }
                 }
             }
             assert_eq!(Known::of(&name.as_bytes()[1..]), Known::Other, "{name}");
-            assert_eq!(Known::of(format!("{name}s").as_bytes()), Known::Other, "{name}");
+            let longer = format!("{name}s");
+            assert_eq!(Known::of(longer.as_bytes()), family(longer.as_bytes()), "{name}");
         }
         assert_eq!(Known::of(b""), Known::Other);
         assert_eq!(Known::of_any_spelling(&[b'x'; 33]), Known::Other);
+    }
+
+    #[test]
+    fn families_have_no_end() {
+        for (start, known) in [("X-Forwarded-", Known::XForwarded), ("X-Original-", Known::XOriginal)] {
+            for rest in ["", "Ssl", "User", "Client-Cert", "Host-And-Whatever-Else-Somebody-Thinks-Of"] {
+                let name = format!("{start}{rest}");
+                for spelling in [name.clone(), name.to_lowercase(), name.replace('-', "_")] {
+                    assert_eq!(Known::of_any_spelling(spelling.as_bytes()), known, "{spelling}");
+                }
+                assert!(known.is_identity() && must_not_trail(name.as_bytes()));
+            }
+        }
+        for other in ["X-Forwarded", "X-Original", "X-Forwardedfor", "Y-Forwarded-For"] {
+            assert_eq!(Known::of_any_spelling(other.as_bytes()), Known::Other, "{other}");
+        }
     }
 }

@@ -25,6 +25,7 @@ const LINGER_TIME: std::time::Duration = std::time::Duration::from_secs(2);
 /// A client's connection.
 #[derive(Debug)]
 pub struct Connection {
+    worker: Rc<Worker>,
     wire: Wire,
     parser: HeadParser,
     limits: Limits,
@@ -56,8 +57,10 @@ enum NoRequest {
 /// Serves a connection until it ends.
 pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
     let config = &worker.config.downstream;
-    let wire = Wire::new(io, &worker.buffers, &worker.clock, config.idle_timeout, config.idle_timeout);
+    let mut wire = Wire::new(io, &worker.buffers, &worker.clock, config.idle_timeout, config.stall_timeout);
+    wire.keep_pace();
     let mut connection = Connection {
+        worker: Rc::clone(&worker),
         wire,
         parser: HeadParser::default(),
         limits: Limits::from(config),
@@ -75,7 +78,7 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
     loop {
         if let Err(why) = connection.read_head(&worker, &mut head, served > 0).await {
             let (status, reason) = match why {
-                NoRequest::Gone => return,
+                NoRequest::Gone => return connection.farewell().await,
                 NoRequest::TooSlow => (408, "request-timeout"),
                 NoRequest::Rejected(rejection) => (rejection.status(), rejection.as_str()),
             };
@@ -85,7 +88,7 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
             break;
         }
         served += 1;
-        if served >= config.keep_alive_requests || worker.is_draining() {
+        if served >= config.keep_alive_requests {
             connection.keep_alive = false;
         }
         let outcome = exchange::run(&worker, &client, &mut connection, &head, &mut scratch, served).await;
@@ -175,6 +178,19 @@ impl Connection {
         self.wire.body_is_done() && !self.wire.is_eof()
     }
 
+    /// Ends a connection on which nothing is under way. With TLS that is said, lest it look like somebody else's doing.
+    async fn farewell(&mut self) {
+        if !self.wire.io().is_tls() {
+            return;
+        }
+        self.timer.set(LINGER_TIME);
+        std::future::poll_fn(|cx| match self.wire.poll_shutdown(cx) {
+            Poll::Pending if !self.timer.is_due(cx) => Poll::Pending,
+            _ => Poll::Ready(()),
+        })
+        .await;
+    }
+
     /// Ends the connection so that the client can read what was sent last: an abrupt end would take it away.
     async fn linger(&mut self) {
         self.timer.set(LINGER_TIME);
@@ -257,6 +273,9 @@ impl Downstream for Connection {
     fn start(&mut self, response: &OutgoingResponse<'_>) -> io::Result<()> {
         if self.owes_continue && !self.wire.body_is_done() {
             // Nobody has asked for the body, and whether the client sends it now is its own affair.
+            self.keep_alive = false;
+        }
+        if self.worker.is_draining() {
             self.keep_alive = false;
         }
         let (version, keep_alive) = (self.version, self.keep_alive);

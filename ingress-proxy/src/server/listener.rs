@@ -6,9 +6,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -16,7 +18,7 @@ use tokio::time::Instant;
 use super::closing::Closing;
 use super::tls::{Alpn, Established, HandshakeError, TlsAcceptor};
 use super::{Client, h1, h2, proxy_protocol, relay};
-use crate::io::Io;
+use crate::io::{Io, Tcp};
 use crate::run::Phase;
 use crate::worker::Worker;
 
@@ -24,6 +26,11 @@ use crate::worker::Worker;
 const BACKLOG: i32 = 4_096;
 /// How long nothing is accepted when the process has no file descriptors left.
 const OUT_OF_FILES: Duration = Duration::from_millis(50);
+/// Room for what a connection begins with, if that has to be known first.
+const USUAL_BEGINNING: usize = 512;
+
+/// The number of the next connection, on whichever worker: a log is read by this.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
 
 /// How much the system holds for a client beyond what is on its way, which clients inherit from their listener: without a bound
 /// it would be megabytes for each client that asks for much and reads nothing.
@@ -70,7 +77,6 @@ pub(crate) async fn accept(
 ) -> io::Result<()> {
     let socket = TcpListener::from_std(listener.socket)?;
     let name = format!("listener {}", socket.local_addr()?);
-    let mut number = 0_u64;
     let mut has_failed = false;
     let mut closing = None;
     loop {
@@ -79,7 +85,11 @@ pub(crate) async fn accept(
             Phase::Serving => tokio::select! {
                 biased;
                 accepted = socket.accept() => accepted,
-                _ = phase.changed() => continue,
+                changed = phase.changed() => match changed {
+                    Ok(()) => continue,
+                    // Nobody is left who could say that it ends.
+                    Err(_) => return Ok(()),
+                },
             },
             Phase::Draining(until) if Instant::now() < until => {
                 let closing = closing.get_or_insert_with(|| Closing::begin(&socket));
@@ -117,7 +127,7 @@ pub(crate) async fn accept(
             worker.metrics.rejected.increment();
             continue;
         }
-        number = number.wrapping_add(1);
+        let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
         let acceptor = listener.tls.then(|| Rc::clone(&tls));
         let admitted = worker.admit();
         let worker = Rc::clone(&worker);
@@ -146,28 +156,35 @@ fn accepted_already(socket: &TcpListener) -> io::Result<Option<(TcpStream, Socke
 /// Finds out who is there and what is spoken.
 async fn begin(
     worker: Rc<Worker>,
-    tcp: TcpStream,
+    mut tcp: TcpStream,
     peer: SocketAddr,
     number: u64,
     acceptor: Option<Rc<TlsAcceptor>>,
 ) -> io::Result<()> {
+    // What is read to find out who it is and what is spoken belongs to what follows.
+    let mut read = Vec::new();
     tcp.set_nodelay(true)?;
     let local = tcp.local_addr()?;
     let mut client = Client::new(&worker, SocketAddr::new(peer.ip().to_canonical(), peer.port()), local, number);
     let config = &worker.config.downstream;
     if config.proxy_protocol {
-        let header = tokio::time::timeout(config.header_timeout, proxied(&tcp)).await??;
-        if let proxy_protocol::Header::Handed { client: source, server } = header
-            && client.is_trusted
-        {
-            client = Client { is_trusted: true, ..Client::new(&worker, source, server, number) };
+        let header = tokio::time::timeout(config.header_timeout, proxied(&mut tcp, &mut read)).await??;
+        if let proxy_protocol::Header::Handed { client: source, server } = header {
+            if client.is_trusted {
+                // The balancer is believed about the client, not the client about itself: it is trusted if it is one that is.
+                client = Client::new(&worker, source, server, number);
+            }
+            client.proxied = Some(source.ip());
         }
     }
     let Some(acceptor) = acceptor else {
-        if config.http2_cleartext && tokio::time::timeout(config.header_timeout, knows_http2(&tcp)).await?? {
-            h2::serve(worker, Io::Plain(tcp), client).await;
+        let is_http2 = config.http2_cleartext
+            && tokio::time::timeout(config.header_timeout, knows_http2(&mut tcp, &mut read)).await??;
+        let io = Io::Plain(Tcp::new(tcp, read));
+        if is_http2 {
+            h2::serve(worker, io, client).await;
         } else {
-            h1::serve(worker, Io::Plain(tcp), client).await;
+            h1::serve(worker, io, client).await;
         }
         return Ok(());
     };
@@ -176,7 +193,7 @@ async fn begin(
         // It is never closed.
         let _turn = worker.handshakes.acquire().await;
         is_waiting = false;
-        acceptor.accept(tcp, Vec::new()).await
+        acceptor.accept(tcp, read).await
     });
     let Ok(handshake) = handshake.await else {
         worker.metrics.tls_failures.count(if is_waiting { "too-many" } else { "timeout" });
@@ -210,50 +227,31 @@ async fn begin(
 }
 
 /// Whether a client begins with the preface of HTTP/2 (RFC 9113 3.4), which is left where it is.
-async fn knows_http2(tcp: &TcpStream) -> io::Result<bool> {
+async fn knows_http2(tcp: &mut TcpStream, read: &mut Vec<u8>) -> io::Result<bool> {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    let mut seen = [0; PREFACE.len()];
+    while PREFACE.starts_with(read) && read.len() < PREFACE.len() {
+        read_more(tcp, read).await?;
+    }
+    Ok(read.starts_with(PREFACE))
+}
+
+/// Reads the PROXY header. What has been read behind it is left.
+async fn proxied(tcp: &mut TcpStream, read: &mut Vec<u8>) -> io::Result<proxy_protocol::Header> {
     loop {
-        let length = tcp.peek(&mut seen).await?;
-        let seen = seen.get(..length).unwrap_or_default();
-        if !PREFACE.starts_with(seen) || length == 0 {
-            return Ok(false);
+        if let Some((header, size)) = proxy_protocol::parse(read).map_err(io::Error::other)? {
+            read.drain(..size);
+            return Ok(header);
         }
-        if length == PREFACE.len() {
-            return Ok(true);
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        read_more(tcp, read).await?;
     }
 }
 
-/// Reads the PROXY header, and nothing behind it: it is looked at in the socket until it is complete.
-async fn proxied(tcp: &TcpStream) -> io::Result<proxy_protocol::Header> {
-    let mut seen = vec![0; proxy_protocol::MAX_HEADER];
-    let mut before = 0;
-    loop {
-        let length = tcp.peek(&mut seen).await?;
-        let parsed = proxy_protocol::parse(seen.get(..length).unwrap_or_default());
-        if let Some((header, size)) = parsed.map_err(io::Error::other)? {
-            let mut rest = size;
-            while rest > 0 {
-                tcp.readable().await?;
-                match tcp.try_read(seen.get_mut(..rest).unwrap_or_default()) {
-                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    Ok(amount) => rest = rest.saturating_sub(amount),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            return Ok(header);
-        }
-        if length == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if length == before {
-            // The socket stays readable while nothing is taken from it.
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        before = length;
+/// Waits for more bytes.
+async fn read_more(tcp: &mut TcpStream, read: &mut Vec<u8>) -> io::Result<()> {
+    read.reserve(USUAL_BEGINNING);
+    match tcp.read_buf(read).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
     }
 }
 

@@ -4,42 +4,64 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ingress_core::policy::Timeouts;
+use tokio::net::TcpStream;
 
 use super::passthrough::Passthrough;
 use crate::config::Balance;
-use crate::exchange::splice;
-use crate::io::{Io, Wire};
-use crate::upstream::{Choice, Outcome, connect};
+use crate::exchange::{Failure, splice};
+use crate::io::{Io, Tcp, Wire};
+use crate::upstream::{Choice, Group, InFlight, Outcome, connect};
 use crate::worker::Worker;
 
 /// For how long nothing may be said on such a connection (`proxy_stream_timeout`).
 const SILENCE: Duration = Duration::from_secs(600);
+/// How many endpoints are tried at the most, as with requests.
+const MOST_TRIES: usize = 3;
 
 /// Hands a connection to its backend, and copies until one side ends.
 pub(crate) async fn run(worker: &Rc<Worker>, passthrough: Passthrough) {
-    let now = worker.clock.now();
-    let picked = {
+    let group = {
         let current = worker.current();
         let Some(forward) = passthrough.forward(&current.snapshot) else { return };
-        let group = current.group(worker, forward.backend);
-        group.pick(&Choice::Balance(Balance::RoundRobin), &[], now, worker.random.next())
+        current.group(worker, forward.backend)
     };
-    let Some(endpoint) = picked else { return };
-    let in_flight = Rc::clone(&endpoint).begin(now);
-    let dialled = connect::plain(worker, &endpoint, Timeouts::default().connect).await;
-    let Ok(server) = dialled else {
-        worker.metrics.upstream_failures.count("upstream-connect-error");
-        return in_flight.report(Outcome::Failure, Duration::ZERO, worker.clock.now());
-    };
-    in_flight.report(Outcome::Success, Duration::ZERO, worker.clock.now());
+    let Some((server, in_flight)) = dial(worker, &group).await else { return };
     let wire = |tcp| {
-        let mut wire = Wire::new(Io::Plain(tcp), &worker.buffers, &worker.clock, SILENCE, SILENCE);
+        let mut wire = Wire::new(Io::Plain(Tcp::from(tcp)), &worker.buffers, &worker.clock, SILENCE, SILENCE);
         wire.tunnel();
         wire
     };
     let (mut client, mut server) = (wire(passthrough.tcp), wire(server));
     server.out().extend_from_slice(&passthrough.read);
     worker.metrics.open_tunnels.increment();
-    splice(&mut client, &mut server).await;
+    let (answered, _) = splice(&mut client, &mut server).await;
     worker.metrics.open_tunnels.decrement();
+    // That it could be connected to is no service yet: requests may be waiting for it that never get an answer.
+    if answered > 0 {
+        in_flight.served();
+        worker.is_up(in_flight.endpoint());
+    }
+}
+
+/// A connection to one of the endpoints.
+async fn dial(worker: &Worker, group: &Group) -> Option<(TcpStream, InFlight)> {
+    let choice = Choice::Balance(Balance::RoundRobin);
+    let mut tried = Vec::new();
+    while tried.len() < MOST_TRIES {
+        let now = worker.clock.now();
+        let endpoint = group.pick(&choice, &tried, now, worker.random.next())?;
+        let in_flight = Rc::clone(&endpoint).begin(now);
+        let error = match connect::plain(worker, &endpoint, Timeouts::default().connect).await {
+            Ok(server) => return Some((server, in_flight)),
+            Err(error) => error,
+        };
+        let failure = Failure::connect(&error);
+        worker.metrics.upstream_failures.count(failure.reason);
+        if failure.blames_endpoint {
+            in_flight.report(Outcome::Failure, Duration::ZERO, worker.clock.now());
+            worker.is_down(&endpoint, failure.reason);
+        }
+        tried.push(endpoint);
+    }
+    None
 }

@@ -31,7 +31,7 @@ use self::client_auth::ClientAuth;
 use self::resolver::Resolver;
 use super::passthrough::{self, Passthrough};
 use crate::certs::{self, CertStore, Suites, Versions};
-use crate::io::Io;
+use crate::io::{Io, Tcp};
 
 /// How TLS is spoken with clients.
 #[derive(Clone, Debug)]
@@ -225,7 +225,7 @@ async fn finish(
     config: Arc<ServerConfig>,
     info: TlsInfo,
 ) -> Result<Session, HandshakeError> {
-    let stream = StartHandshake::from_parts(accepted, tcp).into_stream(config).await.map_err(tell_apart)?;
+    let stream = StartHandshake::from_parts(accepted, Tcp::from(tcp)).into_stream(config).await.map_err(tell_apart)?;
     let (_, connection) = stream.get_ref();
     Ok(Session {
         info,

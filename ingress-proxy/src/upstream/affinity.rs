@@ -4,7 +4,6 @@
 //! their canary. With the mode `persistent` the first half is ingress-nginx's too, so that clients that it served find their
 //! endpoint again. Choosing the endpoint is not done here.
 
-mod date;
 mod same_site;
 
 use std::fmt;
@@ -12,8 +11,8 @@ use std::io::Write as _;
 
 use ingress_core::policy::{Affinity, BackendRef, Endpoint};
 
-use self::date::ImfFixdate;
 use super::balance::Draws;
+use crate::message::ImfFixdate;
 
 /// One half of the value of an affinity cookie: 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -16,7 +16,7 @@ use super::pool::Key;
 use super::{Connection, Endpoint, h1};
 use crate::h1::Limits;
 use crate::h2::client::{self, Next};
-use crate::io::{Io, Wire};
+use crate::io::{Io, Tcp, Wire};
 use crate::server::tls::Alpn;
 use crate::worker::Worker;
 
@@ -113,9 +113,9 @@ async fn open(worker: &Worker, endpoint: &Endpoint) -> Result<TcpStream, Connect
 /// Makes a new connection.
 async fn dial(worker: &Worker, request: &Request<'_>) -> Result<Io, ConnectError> {
     let tcp = open(worker, request.endpoint).await?;
-    let Some(terms) = &request.key.0 else { return Ok(Io::Plain(tcp)) };
+    let Some(terms) = &request.key.0 else { return Ok(Io::Plain(tcp.into())) };
     let connector = TlsConnector::from(Arc::clone(&terms.config));
-    let stream = connector.connect(terms.name.clone(), tcp).await?;
+    let stream = connector.connect(terms.name.clone(), Tcp::from(tcp)).await?;
     if request.http2 && stream.get_ref().1.alpn_protocol() != Some(Alpn::Http2.as_bytes()) {
         return Err(ConnectError::NotHttp2);
     }

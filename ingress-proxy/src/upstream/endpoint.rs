@@ -165,6 +165,13 @@ impl InFlight {
             Outcome::Abandoned => latencies.observe_abandoned(latency, now),
         }
     }
+
+    /// Says that the endpoint did its work, where nobody can tell how long that took.
+    pub fn served(&self) {
+        if !self.endpoint.is_gone.get() {
+            self.endpoint.health.succeeded(&self.endpoint.peers, self.started);
+        }
+    }
 }
 
 impl Drop for InFlight {

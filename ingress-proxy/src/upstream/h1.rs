@@ -128,7 +128,11 @@ impl Upstream for Connection {
         let sending = self.wire.poll_send(cx);
         loop {
             if !self.wire.input.is_empty() {
-                self.has_answered = true;
+                if !self.has_answered {
+                    self.has_answered = true;
+                    // From its first byte on a head has the same time once more, and not for each byte.
+                    self.wire.wait_anew();
+                }
                 if let Some(consumed) =
                     self.parser.response(self.wire.input.filled(), &self.limits, self.is_head_request, head)?
                 {
@@ -136,16 +140,14 @@ impl Upstream for Connection {
                     break;
                 }
             }
-            match self.wire.poll_receive_in_time(cx) {
+            match self.wire.poll_receive(cx) {
                 Poll::Ready(Ok(0)) if self.has_answered => {
                     return Poll::Ready(Err(HeadError::Io(io::ErrorKind::UnexpectedEof.into())));
                 }
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(HeadError::Closed)),
                 Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {
-                    return Poll::Ready(Err(HeadError::TimedOut));
-                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending if self.wire.is_late(cx) => return Poll::Ready(Err(HeadError::TimedOut)),
                 Poll::Pending => {
                     // A connection that cannot be written to has nothing more to say either.
                     if let Poll::Ready(Err(error)) = sending {
@@ -159,6 +161,8 @@ impl Upstream for Connection {
         if !is_interim {
             self.keep_alive = head.keep_alive && !self.asks_websocket;
             self.wire.begin_reading(head.framing);
+        } else {
+            self.wire.wait_anew();
         }
         Poll::Ready(Ok(()))
     }

@@ -1,7 +1,8 @@
 //! Deadlines at the price of a store.
 //!
 //! A request sets several deadlines and reaches none of them as a rule. So a deadline is a number in a cell, and one task per
-//! worker looks at all cells some times per second; what is due is woken. Deadlines are kept to within [`TICK`].
+//! worker looks at all cells some times per second; what is due is woken. A deadline is kept to within two [`TICK`]s, and never
+//! comes too early.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,7 +10,12 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 /// How often deadlines are looked at.
-pub(super) const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(50);
+const TICK_MILLIS: u64 = 50;
+/// The longest time that a tick makes pass. If there was none for longer, then nobody was served (the process was stopped, or the
+/// machine): that time is not held against anybody, above all not against those who came in it and whose deadlines are counted
+/// from the tick before.
+const LONGEST: u64 = 10 * TICK_MILLIS;
 
 const NEVER: u64 = u64::MAX;
 
@@ -19,8 +25,9 @@ pub struct Clock(Rc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    started: Instant,
-    /// Milliseconds since the start, as of the last tick.
+    /// The last tick.
+    ticked: Cell<Instant>,
+    /// Milliseconds that have passed until then.
     now: Cell<u64>,
     slots: RefCell<Vec<Rc<Slot>>>,
 }
@@ -37,10 +44,10 @@ impl Clock {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it reads the time")]
     pub fn new() -> Self {
-        Self(Rc::new(Inner { started: Instant::now(), now: Cell::new(0), slots: RefCell::default() }))
+        Self(Rc::new(Inner { ticked: Cell::new(Instant::now()), now: Cell::new(0), slots: RefCell::default() }))
     }
 
-    /// Milliseconds since the worker started, not older than a tick.
+    /// Milliseconds for which the worker has served, not older than a tick.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.0.now.get()
@@ -56,7 +63,18 @@ impl Clock {
 
     /// Looks at the time and wakes what is due.
     pub fn tick(&self) {
-        let now = u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(NEVER - 1);
+        let now = Instant::now();
+        let passed = millis(now.saturating_duration_since(self.0.ticked.get()));
+        // What is less than a millisecond is left for the next tick.
+        if passed > 0 {
+            self.0.ticked.set(now);
+        }
+        self.advance(passed);
+    }
+
+    /// Lets so many milliseconds pass.
+    pub(super) fn advance(&self, passed: u64) {
+        let now = self.0.now.get().saturating_add(passed.min(LONGEST));
         self.0.now.set(now);
         self.0.slots.borrow_mut().retain(|slot| {
             if slot.is_used.get()
@@ -99,9 +117,13 @@ pub struct Timer {
 impl Timer {
     /// Sets the deadline, in place of the one before.
     pub fn set(&self, after: Duration) {
-        let after = u64::try_from(after.as_millis()).unwrap_or(NEVER);
+        self.set_millis(millis(after));
+    }
+
+    /// The same in milliseconds.
+    pub(super) fn set_millis(&self, after: u64) {
         // The time may be a tick old, and a deadline must not come too early.
-        self.slot.deadline.set(self.clock.now().saturating_add(after).saturating_add(1));
+        self.slot.deadline.set(self.clock.now().saturating_add(after).saturating_add(TICK_MILLIS + 1));
     }
 
     /// Takes the deadline away.
@@ -122,12 +144,11 @@ impl Timer {
         }
         false
     }
+}
 
-    /// The clock.
-    #[must_use]
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
+/// More than there can be is for ever.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(NEVER)
 }
 
 impl Drop for Timer {
@@ -163,8 +184,9 @@ mod tests {
         soon.set(Duration::ZERO);
         later.set(Duration::from_secs(3600));
         assert!(!soon.is_due(&mut cx) && !later.is_due(&mut cx));
-        std::thread::sleep(Duration::from_millis(5));
-        clock.tick();
+        clock.advance(TICK_MILLIS);
+        assert!(!soon.is_due(&mut cx), "the time may have been a tick old");
+        clock.advance(TICK_MILLIS);
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
         assert!(soon.is_due(&mut cx) && !later.is_due(&mut cx));
         soon.clear();
@@ -172,5 +194,30 @@ mod tests {
         drop((soon, later));
         clock.tick();
         assert!(clock.0.slots.borrow().is_empty());
+    }
+
+    #[test]
+    fn time_in_which_nobody_was_served_does_not_count() {
+        let clock = Clock::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        let timer = clock.timer();
+        // Somebody comes after ten seconds without a tick.
+        timer.set(Duration::from_secs(1));
+        clock.advance(10_000);
+        assert!(!timer.is_due(&mut cx));
+        for _ in 0..30 {
+            clock.advance(TICK_MILLIS);
+        }
+        assert!(timer.is_due(&mut cx));
+    }
+
+    #[test]
+    fn time_passes_as_it_does() {
+        let clock = Clock::new();
+        let started = Instant::now();
+        while clock.now() < 20 {
+            clock.tick();
+        }
+        assert!(started.elapsed() >= Duration::from_millis(20));
     }
 }

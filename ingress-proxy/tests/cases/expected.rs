@@ -135,8 +135,9 @@ pub(crate) fn of_own_answer(report: &Value, status: u16, found: &[Field]) -> Opt
         wanted.push(("location".to_owned(), location.to_owned()));
     }
     let mut found = without_framing(found);
-    // Of the body, if there is one; and which methods there are (RFC 9110 15.5.6), of which reports do not speak.
+    // When it was (RFC 9110 6.6.1); of the body, if there is one; and which methods there are (RFC 9110 15.5.6), of which reports do not speak.
     found.retain(|(name, value)| match name.to_ascii_lowercase().as_str() {
+        "date" => !value.ends_with(" GMT"),
         "content-type" => value != "text/plain; charset=utf-8",
         "allow" => status != 405,
         _ => true,

@@ -6,7 +6,9 @@ mod bodies;
 mod clients;
 mod connections;
 mod endpoints;
+mod ends;
 mod retries;
+mod slowness;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::support::client::Client;
+use super::support::ingress::Ingress;
 use super::support::scripted::{Peer, Scripted};
 use super::support::site::{Site, config, manifest};
 
@@ -74,6 +75,24 @@ fn nothing_follows_a_request_that_was_not_agreed_to() {
     let behind = behind.lock().expect("the record");
     assert!(behind.len() == cases.len() - 1 && behind.iter().all(String::is_empty), "{behind:?}");
     assert!(origin.find("/smuggled").is_none());
+}
+
+/// An endpoint that agrees to what nobody asked is at fault like one that says nothing, and others are asked for a while.
+#[test]
+fn a_bad_agreement_is_a_failure() {
+    let bad = Scripted::start(|peer| {
+        while peer.request().is_some() {
+            peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        }
+    });
+    let good = Scripted::echo();
+    let ingress =
+        Ingress { host: "a.example", endpoints: &[bad.address, good.address], annotations: &[], ..Ingress::default() };
+    let site = Site::start(&ingress.to_string(), config());
+    let statuses: Vec<u16> =
+        (0..6).map(|_| Client::new(site.http).send(websocket("/")).answer().expect("an answer").status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 502).count(), 1, "{statuses:?}");
+    assert!(site.metrics.expose().contains("upstream-malformed"));
 }
 
 fn serve(peer: &mut Peer, says: &[(u16, String)], behind: &Behind) {

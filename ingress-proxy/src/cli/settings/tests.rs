@@ -94,6 +94,7 @@ fn flags_set_what_they_are_called_after() {
         max_target: 11 << 10,
         header_timeout: seconds(7),
         idle_timeout: seconds(8),
+        stall_timeout: Downstream::default().stall_timeout,
         keep_alive: seconds(5),
         keep_alive_requests: 6,
         http2_max_streams: 12,

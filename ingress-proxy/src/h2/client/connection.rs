@@ -16,11 +16,10 @@ use super::settings::ClientSettings;
 use super::stream::ClientStream;
 use crate::h2::Ended;
 use crate::h2::budget::{Guard, Guarded};
-use crate::h2::deadline::Deadline;
 use crate::h2::error::io_error;
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::outgoing::Shared;
-use crate::worker::Clock;
+use crate::worker::{Clock, Deadline};
 
 /// A connection to an endpoint. Clones are the same connection, which lives as long as it has streams or may get some.
 #[derive(Clone, Debug)]

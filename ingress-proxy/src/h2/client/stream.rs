@@ -13,7 +13,6 @@ use http::{Method, Request, Uri, Version};
 
 use super::connection::Slot;
 use crate::exchange::{HeadError, Upstream};
-use crate::h2::deadline::Deadline;
 use crate::h2::error::{head_error, io_error};
 use crate::h2::fields::{WhiteSpace, write};
 use crate::h2::grpc::is_grpc_type;
@@ -21,6 +20,7 @@ use crate::h2::head::read_response;
 use crate::h2::incoming::Incoming;
 use crate::h2::outgoing::Outgoing;
 use crate::message::{BodyError, BodyLength, Fill, OutgoingRequest, ResponseHead, Sink, Source, Trailers};
+use crate::worker::Deadline;
 
 /// An endpoint from which nothing at all was heard for so long while it owed an answer gets no more streams on that
 /// connection: it may be a black hole.

@@ -16,13 +16,12 @@ use super::settings::ServerSettings;
 use super::stream::{Live, ServerStream};
 use crate::h2::Ended;
 use crate::h2::budget::{Excess, Guard, Guarded};
-use crate::h2::deadline::Deadline;
 use crate::h2::grpc;
 use crate::h2::head::{Refusal, read_request};
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::outgoing::Shared;
 use crate::message::{Rejection, RequestHead};
-use crate::worker::Clock;
+use crate::worker::{Clock, Deadline};
 
 /// How long a client that is told to go away has to take that.
 const FAREWELL: Duration = Duration::from_secs(1);

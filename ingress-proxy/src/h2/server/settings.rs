@@ -70,7 +70,7 @@ impl From<&config::Downstream> for ServerSettings {
             control_frames: ControlFrames::default(),
             header_timeout: config.header_timeout,
             idle_timeout: config.idle_timeout,
-            stall_timeout: Duration::from_secs(30),
+            stall_timeout: config.stall_timeout,
             keep_alive: config.keep_alive,
             max_requests: config.keep_alive_requests,
             max_age: Duration::from_secs(3_600),

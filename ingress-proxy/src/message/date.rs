@@ -1,4 +1,4 @@
-//! Dates in cookies.
+//! Dates in fields and cookies.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ const DAY: u64 = 86_400;
 const LAST: u64 = 253_402_300_799;
 
 /// Seconds since 1970 as RFC 9110 5.6.7 writes a date. What lies beyond the year 9999 is its last second.
-pub(super) struct ImfFixdate(pub(super) u64);
+pub(crate) struct ImfFixdate(pub(crate) u64);
 
 impl fmt::Display for ImfFixdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,101 @@
+//! The end of connections and of the proxy.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ingress_core::policy::CertificateId;
+use ingress_core::publish::Publisher;
+use ingress_proxy::certs::CertStore;
+use ingress_proxy::observe::error_log::ErrorLog;
+use ingress_proxy::observe::metrics::{self, Metrics};
+use ingress_proxy::{Running, Settings};
+
+use super::support::client::Client;
+use super::support::scripted::{Scripted, eventually};
+use super::support::site::config;
+use super::{request, site};
+
+/// A proxy without routes.
+fn start(http: SocketAddr, workers: usize, counters: usize) -> std::io::Result<Running> {
+    ingress_proxy::start(Settings {
+        config: config(),
+        reader: Publisher::default().reader(),
+        certs: Arc::new(CertStore::new(CertificateId::Default).expect("a store")),
+        tls: Default::default(),
+        http: vec![http],
+        https: Vec::new(),
+        workers,
+        metrics: Metrics::new(counters, metrics::Options::default()),
+        access_log: None,
+        errors: ErrorLog::new(Box::new(std::io::sink())),
+        own: Vec::new(),
+        own_addresses: Vec::new(),
+    })
+}
+
+const ANY: &str = "127.0.0.1:0";
+
+#[test]
+fn workers_end_with_whoever_has_started_them() {
+    let running = start(ANY.parse().expect("an address"), 2, 2).expect("a proxy");
+    let address = running.http()[0];
+    assert!(TcpStream::connect(address).is_ok());
+    drop(running);
+    eventually("nobody listens", || TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_start_that_fails_leaves_nothing_behind() {
+    let address = std::net::TcpListener::bind(ANY).and_then(|it| it.local_addr()).expect("a port");
+    let error = start(address, 3, 2).expect_err("a worker without counters");
+    assert!(error.to_string().contains("counters"), "{error}");
+    assert!(TcpStream::connect(address).is_err(), "somebody listens");
+}
+
+#[test]
+fn an_end_may_take_as_long_as_it_likes() {
+    let mut running = start(ANY.parse().expect("an address"), 1, 1).expect("a proxy");
+    running.drain(Duration::MAX);
+    running.join();
+}
+
+/// What the proxy says itself has a date (RFC 9110 6.6.1).
+#[test]
+fn own_answers_are_dated() {
+    let origin = Scripted::echo();
+    let site = site(origin.address);
+    for bytes in ["GET / HTTP/1.1\r\nHost: nobody.example\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"] {
+        let answer = Client::new(site.http).send(bytes).answer().expect("an answer");
+        assert!(answer.status >= 400);
+        let date = answer.value("date").expect("a date");
+        assert!(date.len() == 29 && date.ends_with(" GMT"), "{date}");
+    }
+}
+
+/// The client of a request that is under way when the end begins is told not to come again on this connection.
+#[test]
+fn the_last_response_says_so() {
+    let (has_come, may_answer): (Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
+    let (come, answer) = (Arc::clone(&has_come), Arc::clone(&may_answer));
+    let origin = Scripted::start(move |peer| {
+        while let Some(request) = peer.request() {
+            come.store(true, Ordering::SeqCst);
+            eventually("it may answer", || answer.load(Ordering::SeqCst));
+            let tagged = peer.tagged(&request);
+            peer.send(tagged);
+        }
+    });
+    let site = site(origin.address);
+    let mut client = Client::new(site.http);
+    client.send(request("GET", "/last"));
+    eventually("the request is under way", || has_come.load(Ordering::SeqCst));
+    site.running.drain(Duration::from_secs(30));
+    // The worker knows once it accepts nothing more.
+    eventually("nobody listens", || TcpStream::connect(site.http).is_err());
+    may_answer.store(true, Ordering::SeqCst);
+    let answer = client.answer().expect("an answer");
+    assert_eq!((answer.text().as_str(), answer.value("connection")), ("/last", Some("close")));
+    assert!(client.rest().is_empty());
+}
