@@ -127,6 +127,10 @@ fn a_request_under_way_is_finished_and_a_second_signal_does_not_wait_for_it() {
         program.signal("TERM");
         program.wait_for("/readyz", "503");
         if is_patient {
+            // By then every worker knows.
+            while TcpStream::connect(ports.http.address).is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
             gate.store(true, Ordering::Relaxed);
             let answer = client.answer().expect("an answer");
             assert_eq!((answer.status, answer.value("connection")), (200, Some("close")));

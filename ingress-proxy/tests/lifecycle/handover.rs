@@ -2,7 +2,7 @@
 
 use super::manifest;
 use super::support::backend::Backend;
-use super::support::load::{Load, Way};
+use super::support::load::{Load, Summary, Way};
 use super::support::program::{Folder, Ports, Program};
 use super::support::size::sized;
 
@@ -28,7 +28,7 @@ fn the_end_is_orderly_under_load() {
     load.wait_for(sized(0, 100_000_usize).saturating_sub(load.good()));
     let summary = load.end();
     println!("{rounds} times SIGTERM: {summary}");
-    summary.assert_clean();
+    assert_nothing_is_lost(&summary, rounds, &backend);
 }
 
 /// As behind a balancer that sends nothing new to who is not ready. Here every connection may be a new one.
@@ -59,6 +59,13 @@ fn the_end_is_orderly_behind_a_balancer() {
     load.wait_for(sized(0, 100_000_usize).saturating_sub(load.good()));
     let summary = load.end();
     println!("{rounds} times SIGTERM behind a balancer: {summary}");
-    summary.assert_clean();
+    assert_nothing_is_lost(&summary, rounds, &backend);
     drop((old, ports));
+}
+
+/// What was repeated is rare, and was indeed not seen.
+fn assert_nothing_is_lost(summary: &Summary, rounds: usize, backend: &Backend) {
+    summary.assert_clean();
+    assert!(summary.repeated <= 1 + rounds / 4, "{summary}");
+    assert_eq!(backend.requests(), summary.good, "something was done that nobody has heard of");
 }

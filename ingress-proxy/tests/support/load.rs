@@ -56,6 +56,7 @@ impl Tally {
 #[derive(Debug, Default)]
 struct Seen {
     failures: Vec<String>,
+    repeated: usize,
     took: Vec<u32>,
 }
 
@@ -70,6 +71,9 @@ impl Seen {
 pub(crate) struct Summary {
     pub(crate) good: usize,
     pub(crate) failures: Vec<String>,
+    /// Requests of HTTP/2 that crossed a GOAWAY which says that they were not seen. `h2` answers the PING behind the first GOAWAY
+    /// before it sends what was to be sent, so that no server can know of it.
+    pub(crate) repeated: usize,
     /// How long they took, in order, in microseconds.
     took: Vec<u32>,
 }
@@ -90,9 +94,13 @@ impl Summary {
 
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { good, failures, .. } = self;
+        let Self { good, failures, repeated, .. } = self;
         let (half, most, last) = (self.quantile(500), self.quantile(990), self.quantile(1_000));
-        write!(f, "{good} good, {} failed, p50 {half:?}, p99 {most:?}, longest {last:?}", failures.len())
+        write!(
+            f,
+            "{good} good, {} failed, {repeated} repeated, p50 {half:?}, p99 {most:?}, longest {last:?}",
+            failures.len()
+        )
     }
 }
 
@@ -148,13 +156,14 @@ impl Load {
     pub(crate) fn end(self) -> Summary {
         self.tally.stop.store(true, Ordering::Relaxed);
         let seen: Vec<Seen> = self.threads.into_iter().map(|thread| thread.join().expect("a client")).collect();
-        let (mut failures, mut took) = (Vec::new(), Vec::new());
+        let (mut failures, mut repeated, mut took) = (Vec::new(), 0, Vec::new());
         for seen in seen {
             failures.extend(seen.failures);
+            repeated += seen.repeated;
             took.extend(seen.took);
         }
         took.sort_unstable();
-        Summary { good: self.tally.good.load(Ordering::Relaxed), failures, took }
+        Summary { good: self.tally.good.load(Ordering::Relaxed), failures, repeated, took }
     }
 }
 
@@ -238,6 +247,7 @@ async fn http2(tally: &Tally, target: &Target) -> Seen {
                 connection = Some(requests);
             }
             Ok(status) => seen.failures.push(format!("HTTP/2: {status}")),
+            Err(error) if is_unseen(&error) => seen.repeated += 1,
             Err(error) => seen.failures.push(format!("HTTP/2: {error}")),
         }
     }
@@ -253,6 +263,11 @@ async fn connect(address: SocketAddr) -> Result<SendRequest<Bytes>, h2::Error> {
     let (requests, connection) = h2::client::handshake(stream).await?;
     tokio::spawn(connection);
     requests.ready().await
+}
+
+/// Whether the server has not looked at the request (RFC 9113 6.8), as it says.
+fn is_unseen(error: &h2::Error) -> bool {
+    error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
 }
 
 /// The status of a response that comes to its end.
