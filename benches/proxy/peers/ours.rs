@@ -43,7 +43,7 @@ pub(super) fn prepare(launch: Launch, site: &Site) -> Result<Launch, Error> {
     launch = launch.arg("--post-shutdown-grace-period").arg("0");
     launch = launch.arg("--default-ssl-certificate").arg(format!("{NAMESPACE}/tls")).arg("--access-log");
     Ok(match site.access_log() {
-        Some(path) => launch.arg(path),
+        Some(path) => launch.arg(path).arg("--log-format").arg("json"),
         None => launch.arg("off"),
     })
 }
