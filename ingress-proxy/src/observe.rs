@@ -11,4 +11,4 @@ pub mod health;
 pub mod metrics;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

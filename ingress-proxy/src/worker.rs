@@ -133,6 +133,7 @@ impl Worker {
         let mut current = self.current.borrow_mut();
         if !Arc::ptr_eq(snapshot, &current.snapshot) {
             *current = Rc::new(Current::new(Arc::clone(snapshot)));
+            self.routes.outdate();
         }
         Rc::clone(&current)
     }
@@ -165,7 +166,8 @@ impl Worker {
         group
     }
 
-    /// Forgets routes that no snapshot has and backends that none in use has asked for lately, and closes idle connections that are over.
+    /// Forgets routes that no snapshot has and backends that none in use has asked for lately, and closes idle connections that
+    /// are over.
     pub fn sweep(&self) {
         // A snapshot that is no longer in force goes with its last request.
         drop(self.current());

@@ -10,7 +10,7 @@ use ingress_core::request::{ConnInfo, RequestView};
 use ingress_core::snapshot::Snapshot;
 
 /// A snapshot in which each host has the path `/tea`, which goes to Service `tea`.
-pub(super) fn snapshot(hosts: &[&str]) -> Arc<Snapshot> {
+pub(crate) fn snapshot(hosts: &[&str]) -> Arc<Snapshot> {
     let rules: Vec<_> = hosts.iter().map(|host| rule(host)).collect();
     let ingress = serde_json::json!({
         "metadata": {"name": "cafe", "namespace": "shop"},
@@ -27,7 +27,7 @@ fn rule(host: &str) -> serde_json::Value {
 }
 
 /// Decides a GET.
-pub(super) fn with_decision<T>(snapshot: &Snapshot, url: &str, ask: impl FnOnce(&Decision<'_>) -> T) -> T {
+pub(crate) fn with_decision<T>(snapshot: &Snapshot, url: &str, ask: impl FnOnce(&Decision<'_>) -> T) -> T {
     let (parts, ()) = http::Request::get(url).body(()).unwrap().into_parts();
     let conn = ConnInfo::default();
     ask(&snapshot.decide(&RequestView::new(&parts, &conn, 0).unwrap()))

@@ -3,7 +3,7 @@
 //! A host that a new snapshot has in common with the one before is the same in memory, and so what is known of its routes
 //! stays: a change costs the routes of the hosts that it is about.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
@@ -33,7 +33,14 @@ pub struct RouteState {
 
 /// The routes of hosts, by their place in memory.
 #[derive(Debug, Default)]
-pub(super) struct Routes(RefCell<HashMap<Key, Known, ahash::RandomState>>);
+pub(super) struct Routes {
+    known: RefCell<HashMap<Key, Known, ahash::RandomState>>,
+    /// How many sweeps shall still look for what has gone.
+    sweeps: Cell<u8>,
+}
+
+/// After a change: others may need the snapshot before it for a while.
+const SWEEPS: u8 = 12;
 
 /// The host, the place of the rule in it, and the canary that took the request.
 type Key = (usize, usize, usize);
@@ -56,7 +63,7 @@ impl Routes {
         };
         let canary = canary(decision).map_or(0, |canary| Arc::as_ptr(canary).addr());
         let key = (Arc::as_ptr(host).addr(), rule.wrapping_sub(host.routes().as_ptr().addr()), canary);
-        if let Some(known) = self.0.borrow().get(&key)
+        if let Some(known) = self.known.borrow().get(&key)
             && !known.state.metrics.is_gone()
         {
             return Some(Rc::clone(&known.state));
@@ -74,13 +81,21 @@ impl Routes {
     ) -> Rc<RouteState> {
         let state = Rc::new(RouteState::new(metrics, decision));
         let known = Known { host: Arc::downgrade(host), state: Rc::clone(&state) };
-        self.0.borrow_mut().insert(key, known);
+        self.known.borrow_mut().insert(key, known);
         state
     }
 
-    /// Forgets the routes of hosts that no snapshot has.
+    /// There is another snapshot.
+    pub(super) fn outdate(&self) {
+        self.sweeps.set(SWEEPS);
+    }
+
+    /// Forgets the routes of hosts that no snapshot has. There may be a hundred thousand, so that nothing is looked at while nothing
+    /// changes.
     pub(super) fn sweep(&self) {
-        self.0.borrow_mut().retain(|_, known| known.host.strong_count() > 0);
+        let Some(left) = self.sweeps.get().checked_sub(1) else { return };
+        self.sweeps.set(left);
+        self.known.borrow_mut().retain(|_, known| known.host.strong_count() > 0);
     }
 }
 
@@ -123,5 +138,29 @@ impl RouteState {
 impl fmt::Debug for RouteState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RouteState({:?} {})", self.ingress, self.rule_path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::fixture::{snapshot, with_decision};
+    use crate::observe::metrics::{Metrics, Options};
+
+    #[test]
+    fn routes_are_known_as_long_as_their_host_is_somewhere() {
+        let metrics = Metrics::new(1, Options::default());
+        let worker = metrics.worker(0).unwrap();
+        let routes = Routes::default();
+        let snapshot = snapshot(&["a.example"]);
+        let meet =
+            || with_decision(&snapshot, "http://a.example/tea", |decision| routes.get(&worker, decision)).unwrap();
+        assert!(Rc::ptr_eq(&meet(), &meet()));
+        routes.outdate();
+        routes.sweep();
+        assert_eq!(routes.known.borrow().len(), 1, "somebody has the snapshot");
+        drop(snapshot);
+        routes.sweep();
+        assert_eq!(routes.known.borrow().len(), 0);
     }
 }
