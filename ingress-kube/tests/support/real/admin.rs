@@ -79,9 +79,8 @@ impl Admin {
 
     /// The same for many, some at a time, in no order.
     pub fn apply_all(&self, objects: impl IntoIterator<Item = Value>) {
-        for refused in self.try_apply_all(objects).into_iter().filter_map(Result::err) {
-            panic!("{refused:?}");
-        }
+        let refused = self.try_apply_all(objects).into_iter().find_map(Result::err);
+        assert!(refused.is_none(), "{refused:?}");
     }
 
     /// What came of each, in their order.

@@ -13,7 +13,9 @@
     missing_debug_implementations,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
     reason = "each test uses a part of it, and fails by panicking"
 )]
 
