@@ -14,6 +14,7 @@ mod changes;
 mod outages;
 #[path = "../../../ingress-kube/tests/support/real/mod.rs"]
 mod real;
+mod relay;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;
