@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Metadata;
 use super::metadata::{null_default, null_list};
+use super::{Metadata, PathType};
 
 /// An Ingress (Kubernetes API reference, networking.k8s.io/v1).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -67,7 +67,7 @@ pub struct HttpIngressPath {
     pub path: Box<str>,
     /// `pathType`, unchecked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path_type: Option<Box<str>>,
+    pub path_type: Option<PathType>,
     /// `backend`.
     #[serde(default, deserialize_with = "null_default")]
     pub backend: IngressBackend,
@@ -80,9 +80,9 @@ pub struct IngressBackend {
     /// `service`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<IngressServiceBackend>,
-    /// `resource`.
+    /// `resource`; hardly any backend is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resource: Option<ResourceRef>,
+    pub resource: Option<Box<ResourceRef>>,
 }
 
 /// `backend.service`.
