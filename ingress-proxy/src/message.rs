@@ -14,7 +14,7 @@ mod outgoing;
 pub use self::body::{BodyError, Fill, Sink, Source};
 pub use self::bytes::{is_field_value, is_token};
 pub(crate) use self::bytes::{is_token_byte, is_word, target_length, text_length, token_length};
-pub(crate) use self::date::ImfFixdate;
+pub(crate) use self::date::{ImfFixdate, Today};
 pub use self::fields::{Fields, InvalidField};
 pub use self::head::{Framing, Rejection, RequestHead, ResponseHead, Version};
 pub use self::known::Known;

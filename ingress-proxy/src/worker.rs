@@ -25,6 +25,7 @@ pub use self::routes::RouteState;
 use self::routes::Routes;
 use crate::config::Config;
 use crate::h2::client::ClientSettings;
+use crate::message::Today;
 use crate::observe::access_log::Logger;
 use crate::observe::error_log::ErrorLog;
 use crate::observe::metrics::{Metrics, WorkerMetrics};
@@ -51,6 +52,8 @@ pub struct Worker {
     pub upstream_tls: crate::upstream::tls::ClientConfigs,
     /// Addresses that the proxy listens on.
     pub own: Arc<Own>,
+    /// What it says of the time.
+    pub(crate) today: Today,
     /// Tasks that answer requests of HTTP/2.
     pub(crate) crew: Crew,
     /// A turn for each TLS handshake that may be under way.
@@ -116,6 +119,7 @@ impl Worker {
             log: log.map(RefCell::new),
             upstream_tls,
             own,
+            today: Today::default(),
             crew: Crew::default(),
             reader: RefCell::new(reader),
             current: RefCell::new(current),

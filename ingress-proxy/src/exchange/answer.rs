@@ -3,11 +3,11 @@
 use std::future::poll_fn;
 use std::io;
 
-use super::record::{Record, Refused, unix_now};
+use super::record::{Record, Refused};
 use super::{Downstream, Outcome};
 use crate::h1::encode::reason as phrase;
 use crate::h2::grpc::{self, Status, TrailersOnly};
-use crate::message::{BodyLength, EachField, Fields, ImfFixdate, OutgoingResponse, RequestHead};
+use crate::message::{BodyLength, EachField, Fields, OutgoingResponse, RequestHead};
 use crate::server::Client;
 use crate::worker::Worker;
 
@@ -44,7 +44,7 @@ pub(super) async fn send<D: Downstream>(
     record.status = answer.status;
     record.reason = Some(answer.reason);
     let is_grpc = grpc::is_grpc(&head.fields);
-    match write(down, answer, set, head.method == b"HEAD", is_grpc).await {
+    match write(worker, down, answer, set, (head.method == b"HEAD", is_grpc)).await {
         Ok(sent) => {
             record.body_bytes = sent;
             Outcome::Complete
@@ -61,20 +61,21 @@ pub(crate) async fn refuse<D: Downstream>(worker: &Worker, client: &Client, down
     down.close_after();
     let answer = Answer::new(refused.status, refused.reason);
     // The client may well be gone; the connection ends either way.
-    let sent = write(down, &answer, &Fields::default(), false, false).await;
+    let sent = write(worker, down, &answer, &Fields::default(), (false, false)).await;
     refused.finish(worker, client, down.traffic(), sent.unwrap_or_default());
 }
 
 /// Writes the answer; says how many bytes of a body.
 async fn write<D: Downstream>(
+    worker: &Worker,
     down: &mut D,
     answer: &Answer,
     set: &Fields,
-    is_head: bool,
-    is_grpc: bool,
+    (is_head, is_grpc): (bool, bool),
 ) -> io::Result<u64> {
+    let date = worker.today.text();
     if is_grpc {
-        let fields = TrailersOnly::new(Status::of(answer.status), answer.reason);
+        let fields = Dated { fields: &TrailersOnly::new(Status::of(answer.status), answer.reason), date: &date };
         let response = OutgoingResponse { status: 200, fields: &fields, body: BodyLength::Exact(0) };
         down.start(&response)?;
         poll_fn(|cx| down.poll_finish(cx, None)).await?;
@@ -83,8 +84,7 @@ async fn write<D: Downstream>(
     let has_body = !matches!(answer.status, 204 | 304);
     let body = if has_body { format!("{} {}\n", answer.status, phrase(answer.status)) } else { String::new() };
     let length = body.len() as u64;
-    let date = ImfFixdate(unix_now()).to_string();
-    let fields = AnswerFields { answer, set, has_body, date: date.as_bytes() };
+    let fields = Dated { fields: &AnswerFields { answer, set, has_body }, date: &date };
     let framing = match (has_body, is_head) {
         (false, _) => BodyLength::None,
         (true, true) => BodyLength::Declared(length),
@@ -104,13 +104,23 @@ struct AnswerFields<'a> {
     answer: &'a Answer,
     set: &'a Fields,
     has_body: bool,
-    date: &'a [u8],
+}
+
+/// Fields behind a `Date` (RFC 9110 6.6.1).
+struct Dated<'a> {
+    fields: &'a dyn EachField,
+    date: &'a str,
+}
+
+impl EachField for Dated<'_> {
+    fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
+        call(b"Date", self.date.as_bytes());
+        self.fields.each(call);
+    }
 }
 
 impl EachField for AnswerFields<'_> {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
-        // RFC 9110 6.6.1
-        call(b"Date", self.date);
         if self.has_body {
             call(b"Content-Type", b"text/plain; charset=utf-8");
         }

@@ -50,7 +50,8 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             return self.give_up(Failure::NO_WEBSOCKET, scratch, record).await;
         }
         let cookie = key.and_then(|key| self.cookie(&key));
-        let fields = self.response_fields(scratch, cookie.as_deref());
+        let date = (!scratch.response.has_date).then(|| worker.today.text());
+        let fields = ResponseFields { date: date.as_deref(), ..self.response_fields(scratch, cookie.as_deref()) };
         let body = body_length(&scratch.response, self.head.method == b"HEAD");
         record.status = scratch.response.status;
         if self.head.websocket || worker.is_draining() {
@@ -118,6 +119,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             set: &scratch.response_headers,
             filters: self.plan.route.filters.as_deref(),
             cookie,
+            date: None,
             client_origin: (scheme, &scratch.asked),
             upstream_authority: &scratch.authority,
             is_http2: self.head.version == Version::Http2,

@@ -15,6 +15,8 @@ pub(super) struct ResponseFields<'a> {
     pub(super) filters: Option<&'a Filters>,
     /// The cookie that the client shall come back with.
     pub(super) cookie: Option<&'a [u8]>,
+    /// For a response without one: whoever passes it on and has a clock adds it (RFC 9110 6.6.1).
+    pub(super) date: Option<&'a str>,
     /// Scheme and authority that the client used, and the authority that the endpoint saw.
     pub(super) client_origin: (&'a str, &'a [u8]),
     pub(super) upstream_authority: &'a [u8],
@@ -34,6 +36,9 @@ impl EachField for ResponseFields<'_> {
                 _ => call(name, value),
             }
         }
+        if let Some(date) = self.date() {
+            call(b"Date", date.as_bytes());
+        }
         self.set.each(call);
         if let Some(cookie) = self.cookie {
             call(b"Set-Cookie", cookie);
@@ -47,6 +52,9 @@ impl EachField for ResponseFields<'_> {
             return self.each(&mut |name, value| encode::field(out, name, value));
         }
         self.head.fields.append_lines(out, |known, name| self.is_left_out(known, name));
+        if let Some(date) = self.date() {
+            encode::field(out, b"Date", date.as_bytes());
+        }
         self.set.append_lines(out, |_, _| false);
         if let Some(cookie) = self.cookie {
             encode::field(out, b"Set-Cookie", cookie);
@@ -55,6 +63,10 @@ impl EachField for ResponseFields<'_> {
 }
 
 impl ResponseFields<'_> {
+    fn date(&self) -> Option<&str> {
+        self.date.filter(|_| self.set.first(Known::Date).is_none())
+    }
+
     fn is_left_out(&self, known: Known, name: &[u8]) -> bool {
         let is = |other: &str| other.as_bytes().eq_ignore_ascii_case(name);
         known.is_hop_by_hop()

@@ -16,6 +16,8 @@ pub(super) struct Facts {
     pub(super) has_expectation: bool,
     /// Whether there is an `Expect` of anything but `100-continue`.
     pub(super) has_other_expectation: bool,
+    /// Whether there is a `Date`.
+    pub(super) has_date: bool,
     /// What `Connection` says, as far as it was one word.
     connection: Connection,
     /// Whether there is a `Connection` of anything else.
@@ -58,6 +60,7 @@ impl Facts {
                 self.has_expectation = true;
                 self.has_other_expectation |= !is_word(value, b"100-continue");
             }
+            Known::Date => self.has_date = true,
             Known::Connection => {
                 self.has_list |= !self.connection.note(value);
             }

@@ -143,6 +143,7 @@ fn read_response(block: &[u8], limits: &Limits, to_head: bool, head: &mut Respon
         Some(length) => Framing::Length(length),
         None => Framing::UntilClose,
     };
+    head.has_date = facts.has_date;
     let connection: Connection = facts.connection(&mut head.fields, limits.fields)?;
     // After 101 it is no HTTP connection any more.
     head.keep_alive = connection.is_kept(version) && head.framing != Framing::UntilClose && head.status != 101;

@@ -185,6 +185,7 @@ pub(super) fn read_response(
         if is_connection_specific(known) {
             return Err(Rejection::FieldName);
         }
+        head.has_date |= known == Known::Date;
         if known == Known::ContentLength {
             let is_second = length.is_some();
             length = number(value);

@@ -1,6 +1,9 @@
 //! Dates in fields and cookies.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAY: u64 = 86_400;
 /// The last second of the year 9999.
@@ -8,6 +11,33 @@ const LAST: u64 = 253_402_300_799;
 
 /// Seconds since 1970 as RFC 9110 5.6.7 writes a date. What lies beyond the year 9999 is its last second.
 pub(crate) struct ImfFixdate(pub(crate) u64);
+
+impl ImfFixdate {
+    /// The present.
+    pub(crate) fn now() -> Self {
+        Self(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+    }
+}
+
+/// The `Date` of responses (RFC 9110 6.6.1), written once a second.
+#[derive(Debug, Default)]
+pub(crate) struct Today(RefCell<Option<(u64, Rc<str>)>>);
+
+impl Today {
+    /// The date as it is written.
+    pub(crate) fn text(&self) -> Rc<str> {
+        let now = ImfFixdate::now();
+        let mut kept = self.0.borrow_mut();
+        match &*kept {
+            Some((second, text)) if *second == now.0 => Rc::clone(text),
+            _ => {
+                let text: Rc<str> = now.to_string().into();
+                *kept = Some((now.0, Rc::clone(&text)));
+                text
+            }
+        }
+    }
+}
 
 impl fmt::Display for ImfFixdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

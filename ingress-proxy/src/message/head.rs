@@ -111,6 +111,8 @@ pub struct ResponseHead {
     pub fields: Fields,
     /// How the body is delimited.
     pub framing: Framing,
+    /// Whether there is a `Date` among the fields.
+    pub has_date: bool,
     /// Whether the connection may be used again once the body has been read to its end.
     pub keep_alive: bool,
 }
@@ -122,6 +124,7 @@ impl ResponseHead {
         self.version = Version::Http11;
         self.fields.clear();
         self.framing = Framing::Empty;
+        self.has_date = false;
         self.keep_alive = false;
     }
 }

@@ -70,6 +70,8 @@ pub enum Known {
     SecWebSocketVersion,
     /// `Sec-WebSocket-Accept`.
     SecWebSocketAccept,
+    /// `Date`.
+    Date,
     /// `Location`.
     Location,
     /// `Set-Cookie`.
@@ -92,6 +94,7 @@ impl Known {
             (_, b'x') => Self::of_x(name, letter(2)),
             (2, b't') => is(name, b"te", Self::Te),
             (4, b'h') => is(name, b"host", Self::Host),
+            (4, b'd') => is(name, b"date", Self::Date),
             (5, b'p') => is(name, b"proxy", Self::Proxy),
             (6, b'c') => is(name, b"cookie", Self::Cookie),
             (6, b'e') => is(name, b"expect", Self::Expect),

@@ -42,11 +42,11 @@ fn the_server_hears_of_deadlines() {
     everywhere(async |world: &mut World| {
         let client = world.client().await;
         let mut request = Request::new(Bytes::new());
-        request.set_timeout(Duration::from_millis(300));
+        request.set_timeout(Duration::from_secs(1));
         let status = client.unary("Wait", request).await.unwrap_err();
         assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
         assert_eq!((world.server.event().await, world.server.event().await), ("call began", "call ended"));
-        assert_eq!(world.server.seen.lock().unwrap()[0].get("grpc-timeout").unwrap(), "300000u");
+        assert_eq!(world.server.seen.lock().unwrap()[0].get("grpc-timeout").unwrap(), "1000000u");
     });
 }
 

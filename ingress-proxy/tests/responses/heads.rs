@@ -129,3 +129,19 @@ fn interim_responses() {
         assert!(answer.interim.is_empty(), "{:?}", answer.interim);
     }
 }
+
+#[test]
+fn a_response_without_a_date_gets_one() {
+    let own = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let origin = Scripted::start(move |peer| {
+        while let Some(request) = peer.request() {
+            let date = if request.target == b"/dated" { format!("Date: {own}\r\n") } else { String::new() };
+            peer.send(format!("HTTP/1.1 200 OK\r\n{date}Content-Length: 2\r\n\r\nok"));
+        }
+    });
+    let site = Site::start(&manifest("a.example", origin.address), config());
+    let mut client = Client::new(site.http);
+    let added = client.get("/").value("date").map(str::to_owned);
+    assert!(added.as_ref().is_some_and(|date| date.len() == own.len() && date.ends_with(" GMT")), "{added:?}");
+    assert_eq!(client.get("/dated").value("date"), Some(own));
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
+use http::header::{DATE, HeaderValue};
 use http::{Request, Response, StatusCode, request};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -21,7 +22,7 @@ use crate::h2::head::{Refusal, read_request};
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::outbox::Outbox;
 use crate::h2::outgoing::Shared;
-use crate::message::{Rejection, RequestHead};
+use crate::message::{ImfFixdate, Rejection, RequestHead};
 use crate::worker::{Clock, Deadline};
 
 /// How long a client that is told to go away has to take that.
@@ -251,6 +252,9 @@ where
             Err(Refusal::Answer(rejection)) => {
                 let mut response = Response::new(());
                 *response.status_mut() = StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
+                if let Ok(date) = HeaderValue::try_from(ImfFixdate::now().to_string()) {
+                    response.headers_mut().insert(DATE, date);
+                }
                 // If that fails, the client is gone.
                 let _ = respond.send_response(response, true);
                 self.service.refused(rejection, &parts);
