@@ -41,6 +41,7 @@ pub mod controller;
 mod convert;
 pub mod debounce;
 mod fetch;
+mod leader;
 mod references;
 mod resource;
 mod store;
@@ -50,6 +51,12 @@ pub use self::api::{Failure, Reason};
 pub use self::client::{ClientOptions, ConnectError, connect};
 pub use self::controller::{Controller, Handle, SecretAccess, Settings, Sink, State, Trial, View};
 pub use self::convert::{Address, IngressRecord, SecretData};
+pub use self::leader::Election;
 pub use self::resource::{Resource, Scope};
 pub use self::store::ResourceStatus;
 pub use self::watch::Timing;
+
+pub(crate) use self::controller::now;
+
+/// Where lines for the log go.
+pub type Say = std::sync::Arc<dyn Fn(&str) + Send + Sync>;
