@@ -235,7 +235,9 @@ impl Candidate {
         if !self.leads() && self.said.failure != Some(failure.reason) {
             self.said.failure = Some(failure.reason);
             let Election { namespace, name, .. } = &self.election;
-            (self.say)(&format!("warning: cannot use Lease {namespace}/{name}: {failure}; no status is written meanwhile"));
+            (self.say)(&format!(
+                "warning: cannot use Lease {namespace}/{name}: {failure}; no status is written meanwhile"
+            ));
         }
         let asked = failure.retry_after.unwrap_or_default().min(LONGEST_PAUSE);
         if !matches!(failure.reason, Reason::Unreachable | Reason::Busy) {

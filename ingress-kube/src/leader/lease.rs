@@ -23,7 +23,8 @@ impl Claim {
     pub(crate) fn read(lease: &Value) -> Self {
         let spec = &lease["spec"];
         let text = |field: &str| spec[field].as_str().unwrap_or_default().into();
-        let number = |field: &str| spec[field].as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
+        let number =
+            |field: &str| spec[field].as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
         Self {
             holder: text("holderIdentity"),
             seconds: number("leaseDurationSeconds"),

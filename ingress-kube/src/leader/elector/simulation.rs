@@ -111,8 +111,7 @@ impl World {
     fn new(scenario: &Scenario) -> Self {
         let server = Server { version: 0, lease: None };
         let (start, random) = (Instant::now(), scenario.seed | 1);
-        let mut world =
-            Self { start, server, replicas: Vec::new(), stray: Vec::new(), random, next_number: 0 };
+        let mut world = Self { start, server, replicas: Vec::new(), stray: Vec::new(), random, next_number: 0 };
         for clock in &scenario.clocks {
             let replica = world.replica(*clock, 0);
             world.replicas.push(replica);
