@@ -6,6 +6,7 @@
 
 pub(crate) mod pause;
 mod reach;
+mod supervise;
 mod wire;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::pause::Pause;
 pub(crate) use self::reach::Reach;
+use self::supervise::supervise;
 use self::wire::{Frame, Lines, Page};
 use crate::api::{self, METADATA, METADATA_LIST, WHOLE};
 use crate::api::{Failure, Reason};
@@ -142,8 +144,19 @@ impl Watch {
         Self { client, subject, timing, reach, events, pause, before_list, is_failing: false }
     }
 
-    /// Until nobody receives the events any more.
-    pub(crate) async fn run(mut self) {
+    /// Until nobody receives the events any more, even if it panics.
+    pub(crate) async fn run(self) {
+        let Self { client, subject, timing, reach, events, .. } = self;
+        let panicked = Failure::new(Reason::Malformed, "something that the watch did not expect; it begins again");
+        let begin = || Self::new(client.clone(), subject.clone(), timing, reach.clone(), events.clone()).run_once();
+        let tell = || {
+            let (events, event) = (events.clone(), (subject.clone(), Event::Failed(panicked.clone())));
+            async move { events.send(event).await.is_ok() }
+        };
+        supervise(timing.longest_pause, begin, tell).await;
+    }
+
+    async fn run_once(mut self) {
         // That nobody receives is the only end there is.
         let _unwanted = self.follow().await;
     }
