@@ -44,7 +44,8 @@ impl Pause {
         tokio::time::sleep_until(since + pause).await;
     }
 
-    fn take(&mut self, failure: Option<&Failure>) -> Duration {
+    /// How long to wait before the next attempt.
+    pub(crate) fn take(&mut self, failure: Option<&Failure>) -> Duration {
         let longest = match failure.map(|failure| failure.reason) {
             Some(Reason::Unreachable) => self.timing.longest_pause_unreachable,
             // It says itself how long it wants to be left alone, and is there for others: several attempts may be needed.

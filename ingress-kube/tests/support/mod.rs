@@ -12,5 +12,6 @@
 pub mod api;
 pub mod cluster;
 pub mod real;
+pub mod replica;
 
 pub use self::api::*;

@@ -1,5 +1,7 @@
 //! A Kubernetes cluster as the source of the configuration: the flags for it, and the thread that follows it.
 
+mod status;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,11 +13,13 @@ use ingress_core::model::CertificateState;
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::CertificateId;
 use ingress_core::publish::Reader;
-use ingress_kube::{ClientOptions, Controller, Scope, SecretAccess, State};
+use ingress_kube::{Client, ClientOptions, Controller, Scope, SecretAccess, State};
 use ingress_proxy::observe::health::Health;
+use ingress_proxy::observe::metrics::Metrics;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use self::status::{DutyFlags, StatusArgs};
 use super::console::say;
 use super::plane::Plane;
 use super::settings::SourceSettings;
@@ -44,6 +48,8 @@ pub(super) struct ClusterArgs {
     /// Watch Secrets in each namespace by itself, so that a Role in each is enough
     #[arg(long, id = "secrets-per-namespace")]
     secrets_per_namespace: bool,
+    #[command(flatten)]
+    status: StatusArgs,
 }
 
 /// What the flags come to.
@@ -53,11 +59,16 @@ pub(crate) struct ClusterSettings {
     selector: Option<Box<str>>,
     secrets: SecretAccess,
     default_certificate: CertificateId,
+    duties: DutyFlags,
 }
 
 impl ClusterArgs {
     /// None if files are served.
-    pub(super) fn settings(self, default_certificate: &CertificateId) -> Option<ClusterSettings> {
+    pub(super) fn settings(
+        self,
+        default_certificate: &CertificateId,
+        pod: &(String, String),
+    ) -> Option<ClusterSettings> {
         let Self {
             kubernetes,
             kubeconfig,
@@ -65,6 +76,7 @@ impl ClusterArgs {
             certificate_authority,
             watch_namespace_selector,
             secrets_per_namespace,
+            status,
         } = self;
         // ingress-nginx's defaults are empty texts.
         let text = |text: Option<String>| text.filter(|text| !text.is_empty());
@@ -78,6 +90,7 @@ impl ClusterArgs {
             selector: text(watch_namespace_selector).map(Into::into),
             secrets: if secrets_per_namespace { SecretAccess::Namespaces } else { SecretAccess::Scope },
             default_certificate: default_certificate.clone(),
+            duties: status.flags(pod),
         })
     }
 }
@@ -85,15 +98,33 @@ impl ClusterArgs {
 /// A cluster that has been found, and of which nothing has been read yet.
 pub(super) struct Cluster {
     runtime: Runtime,
+    client: Client,
     controller: Controller<Sink>,
     health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    duties: DutyFlags,
 }
 
 /// The thread that follows the cluster. When this is dropped it ends.
 #[derive(Debug)]
 pub(super) struct Follower {
+    end_duties: Option<oneshot::Sender<()>>,
+    duties_ended: oneshot::Receiver<()>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl Follower {
+    /// Begins to end what this replica does for all, which is then another one's.
+    pub(super) fn end_duties(&mut self) {
+        drop(self.end_duties.take());
+    }
+
+    /// Waits until that is done: some seconds at most.
+    pub(super) async fn duties_ended(&mut self) {
+        // That there is nobody to say so any more is the way it is said.
+        let _ = (&mut self.duties_ended).await;
+    }
 }
 
 impl Drop for Follower {
@@ -120,7 +151,7 @@ impl Cluster {
     ) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
-        let ClusterSettings { client, selector, secrets, default_certificate } = cluster;
+        let ClusterSettings { client, selector, secrets, default_certificate, duties } = cluster;
         // Without the runtime there is nobody who could carry out what a client leaves for later.
         let client = runtime.block_on(ingress_kube::connect(&client)).map_err(|error| error.to_string())?;
         let mut settings = ingress_kube::Settings::default();
@@ -133,8 +164,10 @@ impl Cluster {
         settings.namespace_selector = selector;
         settings.secrets = secrets;
         settings.no_external_names = source.no_external_names;
+        let metrics = Arc::clone(plane.metrics());
         let sink = Sink { plane, health: Arc::clone(&health), failing: 0 };
-        Ok(Self { controller: Controller::new(client, settings, sink), runtime, health })
+        let controller = Controller::new(client.clone(), settings, sink);
+        Ok(Self { runtime, client, controller, health, metrics, duties })
     }
 
     /// A reader of the snapshots.
@@ -148,10 +181,17 @@ impl Cluster {
     ///
     /// When there can be no thread.
     pub(super) fn follow(self) -> std::io::Result<Follower> {
-        let Self { runtime, controller, health } = self;
+        let Self { runtime, client, controller, health, metrics, duties } = self;
         let (stop, stopped) = oneshot::channel::<()>();
+        let (end_duties, duties_end) = oneshot::channel();
+        let (ended, duties_ended) = oneshot::channel::<()>();
+        let handle = controller.handle();
         let thread = std::thread::Builder::new().name("kubernetes".to_owned()).spawn(move || {
             let follow = async {
+                tokio::spawn(async move {
+                    duties.carry_out(client, handle, metrics, duties_end).await;
+                    drop(ended);
+                });
                 tokio::select! {
                     () = controller.run() => {}
                     _ = stopped => {}
@@ -162,7 +202,7 @@ impl Cluster {
                 health.not_ready("the cluster is no longer followed");
             }
         })?;
-        Ok(Follower { stop: Some(stop), thread: Some(thread) })
+        Ok(Follower { end_duties: Some(end_duties), duties_ended, stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -68,7 +68,22 @@ const FLAGS: &[(&str, bool, Why)] = &[
 ];
 
 /// Flags of a cluster that count where one is followed.
-const OF_CLUSTER: &[&str] = &["apiserver-host", "certificate-authority", "kubeconfig", "watch-namespace-selector"];
+const OF_CLUSTER: &[&str] = &[
+    "apiserver-host",
+    "certificate-authority",
+    "disable-leader-election",
+    "disable-sync-events",
+    "election-id",
+    "election-ttl",
+    "kubeconfig",
+    "publish-service",
+    "publish-status-address",
+    "report-node-internal-ip-address",
+    "status-update-interval",
+    "update-status",
+    "update-status-on-shutdown",
+    "watch-namespace-selector",
+];
 
 fn counts_for_cluster(name: &str) -> bool {
     cfg!(feature = "kubernetes") && OF_CLUSTER.contains(&name)

@@ -12,6 +12,7 @@ mod api;
 mod busy;
 mod changes;
 mod crowds;
+mod leaders;
 mod outages;
 #[path = "../../../ingress-kube/tests/support/real/mod.rs"]
 mod real;
