@@ -235,6 +235,10 @@ impl<S: Sink> Controller<S> {
             Event::Failed(failure) => Some(Some(failure.clone())),
             Event::Replaced(_) | Event::Watching => Some(None),
             Event::Applied(_) | Event::Deleted(_) => None,
+            Event::Instead(version, refused) => {
+                self.report.instead(&place, version.plural(), refused, &mut |line| self.sink.say(line));
+                None
+            }
         };
         if let Some(watch) = self.by_reference.get_mut(&place) {
             if let Some(failure) = &failure {

@@ -116,7 +116,10 @@ impl Question {
             })
         });
         let is_inside = self.namespace.is_empty() || metadata["namespace"] == self.namespace.as_str();
-        resource == self.resource && is_inside && has_labels
+        let is_named = self.query.get("fieldSelector").is_none_or(|selector| {
+            selector.strip_prefix("metadata.name=").is_some_and(|name| metadata["name"] == name)
+        });
+        resource == self.resource && is_inside && has_labels && is_named
     }
 
     fn shown(&self, object: &Value) -> Value {
