@@ -1,8 +1,6 @@
 //! The rights that ingress-nginx's manifests give are enough: Endpoints and no slices, and Secrets that may be listed and not
 //! read by name.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod support;
 
 use std::time::Duration;

@@ -13,3 +13,4 @@ pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod source;
 mod values;
+pub(crate) mod wait_shutdown;

@@ -119,6 +119,7 @@ impl Service {
         // Whoever asks while manifests are read is told that the process is alive, and not ready.
         let options = admin::Options {
             health_check_path: admin.health_path,
+            ready_within: admin.ready_within,
             metrics: admin.metrics,
             ..admin::Options::default()
         };

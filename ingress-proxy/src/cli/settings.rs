@@ -19,6 +19,7 @@ use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, TrustArgs};
 use super::pin::Pins;
 use super::values;
 pub(crate) use super::values::{AccessLog, LogFormat};
+use super::wait_shutdown::LAST_LOOK;
 
 /// Everything that the process needs to know.
 #[derive(Debug)]
@@ -70,6 +71,8 @@ pub(crate) struct Admin {
     pub(crate) addresses: Vec<SocketAddr>,
     /// The path of the health check.
     pub(crate) health_path: String,
+    /// For how long at most it says that there is nothing to serve yet.
+    pub(crate) ready_within: Duration,
     /// Whether there are metrics.
     pub(crate) metrics: bool,
 }
@@ -245,6 +248,7 @@ impl Flags {
             admin: Admin {
                 addresses: admin.into_iter().map(|host| SocketAddr::new(host, observe.healthz_port)).collect(),
                 health_path: observe.health_check_path,
+                ready_within: observe.healthz_ready_within,
                 metrics: observe.enable_metrics,
             },
             labels: metrics::Options { class, namespace, pod, ..metrics::Options::default() },
@@ -253,7 +257,11 @@ impl Flags {
             shutdown: Shutdown {
                 grace: shutdown.shutdown_grace_period,
                 drain: shutdown.worker_shutdown_timeout,
-                after: shutdown.post_shutdown_grace_period,
+                after: if machine.in_pod {
+                    shutdown.post_shutdown_grace_period.max(LAST_LOOK)
+                } else {
+                    shutdown.post_shutdown_grace_period
+                },
             },
             source: SourceSettings {
                 files: manifests.files,

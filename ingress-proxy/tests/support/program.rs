@@ -15,7 +15,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::load::Target;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_ingress-proxy");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ingress-proxy");
 /// Nothing takes so long unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -129,6 +129,10 @@ impl Program {
             assert!(Instant::now() < deadline, "{path} never said {what}");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {
