@@ -1,5 +1,6 @@
 //! The command line and the source of the configuration: what the binary adds to the library.
 
+pub(crate) mod capabilities;
 pub(crate) mod check;
 #[cfg(feature = "kubernetes")]
 pub(crate) mod cluster;

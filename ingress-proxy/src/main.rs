@@ -4,6 +4,7 @@ mod cli;
 
 use std::process::ExitCode;
 
+use self::cli::capabilities;
 use self::cli::check::check;
 use self::cli::console::say;
 use self::cli::descriptors;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     if wait_shutdown::is_meant(&args) {
         return wait_shutdown::run();
     }
+    capabilities::raise();
     let (flags, notes) = match Flags::read(args) {
         Ok(read) => read,
         Err(error) => error.exit(),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "the modules of one test")]
 
+mod ports;
 mod shutdown;
 #[path = "../support/mod.rs"]
 mod support;

@@ -31,7 +31,12 @@ fn the_defaults_are_those_of_the_library() {
     let address = |text: &str| vec![text.parse::<SocketAddr>().unwrap()];
     assert_eq!((settings.listeners.http, settings.listeners.https), (address("0.0.0.0:80"), address("0.0.0.0:443")));
     assert_eq!((settings.workers, settings.default_certificate), (2, CertificateId::Default));
-    let admin = Admin { addresses: address("127.0.0.1:10254"), health_path: "/healthz".to_owned(), metrics: true };
+    let admin = Admin {
+        addresses: address("127.0.0.1:10254"),
+        health_path: "/healthz".to_owned(),
+        ready_within: Duration::ZERO,
+        metrics: true,
+    };
     assert_eq!(settings.admin, admin);
     assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stdout, values::log_format("nginx").unwrap()));
     let seconds = Duration::from_secs;
@@ -82,7 +87,7 @@ fn flags_set_what_they_are_called_after() {
                 --load-balance least_request --slow-start 14s --max-fails 0 --fail-timeout 15s \
                 --upstream-keepalive-connections 0 --upstream-keepalive-timeout 16s --upstream-keepalive-requests 17 \
                 --upstream-keepalive-time 18s --max-response-header-size 19k --healthz-port 20 --healthz-host ::1 \
-                --health-check-path /alive --enable-metrics --access-log stderr --log-format json \
+                --health-check-path /alive --healthz-ready-within 30s --enable-metrics --access-log stderr --log-format json \
                 --shutdown-grace-period 21s --worker-shutdown-timeout 22 --post-shutdown-grace-period 500ms \
                 --default-ssl-certificate shop/tls --disable-svc-external-name --check -n shop \
                 --watch-namespace shop --endpoint shop/tea:80=[::1]:9001 --endpoint shop/tea:80=tea.example:9002";
@@ -134,7 +139,12 @@ fn flags_set_what_they_are_called_after() {
     assert_eq!(settings.workers, 3);
     let certificate = CertificateId::Secret { namespace: "shop".into(), name: "tls".into() };
     assert_eq!(settings.default_certificate, certificate);
-    let admin = Admin { addresses: addresses(&["[::1]:20"]), health_path: "/alive".to_owned(), metrics: true };
+    let admin = Admin {
+        addresses: addresses(&["[::1]:20"]),
+        health_path: "/alive".to_owned(),
+        ready_within: seconds(30),
+        metrics: true,
+    };
     assert_eq!(settings.admin, admin);
     assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stderr, values::log_format("json").unwrap()));
     let shutdown = Shutdown { grace: seconds(21), drain: seconds(22), after: Duration::from_millis(500) };
