@@ -97,6 +97,8 @@ pub(crate) struct Watch {
     reach: Reach,
     events: mpsc::Sender<(Subject, Event)>,
     pause: Pause,
+    /// The pauses before everything is listed again. They do not grow because the server was away before.
+    before_list: Pause,
     /// Whether it has been told that the server cannot be asked.
     is_failing: bool,
     /// Whether there has been a list.
@@ -151,17 +153,9 @@ impl Watch {
         reach: Reach,
         events: mpsc::Sender<(Subject, Event)>,
     ) -> Self {
-        Self {
-            client,
-            subject,
-            timing,
-            reach,
-            events,
-            pause: Pause::new(timing),
-            is_failing: false,
-            has_listed: false,
-            is_stopgap: false,
-        }
+        let [pause, before_list] = [(); 2].map(|()| Pause::new(timing));
+        let (is_failing, has_listed, is_stopgap) = (false, false, false);
+        Self { client, subject, timing, reach, events, pause, before_list, is_failing, has_listed, is_stopgap }
     }
 
     /// Until nobody receives the events any more.
@@ -175,7 +169,7 @@ impl Watch {
             let (version, place) = self.list().await?;
             self.watch(version, place).await?;
             // A server that forgets every place at once is not to be listed in a loop.
-            self.pause.wait(None, &mut self.reach).await;
+            self.before_list.wait(None, &mut self.reach).await;
         }
     }
 
@@ -269,6 +263,7 @@ impl Watch {
             let Watched { end, was_open, has_events } = self.watch_once(version, &mut place).await?;
             if has_events || (was_open && began.elapsed() >= self.timing.tolerance) {
                 self.pause.reset();
+                self.before_list.reset();
                 stuck = 0;
             }
             let failure = match end {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "the modules of one test")]
 
+mod manifests;
+mod objects;
 mod ports;
 mod shutdown;
 #[path = "../support/mod.rs"]

@@ -40,7 +40,7 @@ pub use self::admin::{Admin, Refused};
 pub use self::audit::Audited;
 use self::credentials::Credentials;
 use self::keeper::Keeper;
-pub use self::objects::{all_of, class_of, own_address, rule};
+pub use self::objects::{class_of, own_address, rights, rule};
 use self::programs::Programs;
 
 /// How long anything may take before a test gives up.
@@ -65,20 +65,20 @@ struct Own {
 impl Server {
     /// The server that all tests of a program share. None, and a line that says why, where there is none to be had.
     pub fn shared() -> Option<&'static Self> {
-        static SHARED: LazyLock<Option<Server>> = LazyLock::new(|| Server::private().or_else(Server::existing));
-        if SHARED.is_none() {
-            static SAID: Once = Once::new();
-            SAID.call_once(|| {
-                eprintln!("SKIPPED: tests on a real API server: neither KUBE_APISERVER nor KUBEBUILDER_ASSETS has one");
-            });
-        }
+        static SHARED: LazyLock<Option<Server>> = LazyLock::new(|| {
+            let programs = Programs::find();
+            programs.map(|programs| Server::of(&programs)).or_else(Server::existing).or_else(skip)
+        });
         SHARED.as_ref()
     }
 
-    /// A server for one test alone, which may do with it what it wants.
+    /// A server for one test alone, which may do with it what it wants. None, and a line that says why, without the programs.
     pub fn private() -> Option<Self> {
-        let programs = Programs::find()?;
-        let keeper = Keeper::new(&programs);
+        Programs::find().map(|programs| Self::of(&programs)).or_else(skip)
+    }
+
+    fn of(programs: &Programs) -> Self {
+        let keeper = Keeper::new(programs);
         let credentials = Credentials::new();
         credentials.write(keeper.folder());
         std::fs::write(keeper.folder().join("policy.yaml"), audit::POLICY).expect("a file");
@@ -91,7 +91,7 @@ impl Server {
         own.keeper.lock().unwrap().start_etcd();
         let server = Self { url, admin, own: Some(own) };
         server.start();
-        Some(server)
+        server
     }
 
     /// The cluster that somebody has lent to us.
@@ -152,6 +152,17 @@ impl Server {
     pub fn is_own(&self) -> bool {
         self.own.is_some()
     }
+}
+
+/// Says, once, that there is nothing to test with.
+fn skip<T>() -> Option<T> {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        eprintln!(
+            "SKIPPED: tests on a real API server: none is in KUBE_APISERVER, KUBEBUILDER_ASSETS or PATH, with its etcd"
+        );
+    });
+    None
 }
 
 /// A port for the server alone: it stays bound, and the server shares it.

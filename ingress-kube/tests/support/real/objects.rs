@@ -11,8 +11,8 @@ pub fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> Value {
     json!({"apiGroups": [group], "resources": resources, "verbs": verbs})
 }
 
-/// The rules that docs/kubernetes.md names.
-pub fn all_of() -> Vec<Value> {
+/// The rights that docs/kubernetes.md names.
+pub fn rights() -> Vec<Value> {
     let read = ["list", "watch"];
     vec![
         rule("networking.k8s.io", &["ingresses"], &read),
@@ -25,7 +25,7 @@ pub fn all_of() -> Vec<Value> {
     ]
 }
 
-/// An IngressClass, and Ingresses that are of it.
+/// An Ingress of another class.
 pub fn class_of(mut ingress: Value, class: &str) -> Value {
     ingress["spec"]["ingressClassName"] = class.into();
     ingress
