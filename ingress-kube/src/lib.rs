@@ -48,7 +48,7 @@ mod watch;
 
 pub use self::api::{Failure, Reason};
 pub use self::client::{ClientOptions, ConnectError, connect};
-pub use self::controller::{Controller, Handle, SecretAccess, Settings, Sink, State, Trial, View};
+pub use self::controller::{Controller, Handle, NoTrial, SecretAccess, Settings, Sink, State, Trial, TriedHost, View};
 pub use self::convert::{Address, IngressRecord, SecretData};
 pub use self::resource::{Resource, Scope};
 pub use self::store::ResourceStatus;
