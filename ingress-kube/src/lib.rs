@@ -45,6 +45,8 @@ mod references;
 mod resource;
 mod store;
 mod watch;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use self::api::{Failure, Reason};
 pub use self::client::{ClientOptions, ConnectError, connect};
