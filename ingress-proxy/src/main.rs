@@ -15,6 +15,13 @@ use self::cli::settings::{Machine, Settings};
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "kubernetes")]
+    if let Some(done) = self::cli::cluster::webhook_cert::run(std::env::args_os()) {
+        return done.unwrap_or_else(|error| {
+            say(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        });
+    }
     let (flags, notes) = match Flags::read(std::env::args_os()) {
         Ok(read) => read,
         Err(error) => error.exit(),
