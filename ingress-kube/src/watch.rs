@@ -95,6 +95,8 @@ pub(crate) struct Watch {
     reach: Reach,
     events: mpsc::Sender<(Subject, Event)>,
     pause: Pause,
+    /// The pauses before everything is listed again. They do not grow because the server was away before.
+    before_list: Pause,
     /// Whether it has been told that the server cannot be asked.
     is_failing: bool,
 }
@@ -135,7 +137,8 @@ impl Watch {
         reach: Reach,
         events: mpsc::Sender<(Subject, Event)>,
     ) -> Self {
-        Self { client, subject, timing, reach, events, pause: Pause::new(timing), is_failing: false }
+        let [pause, before_list] = [(); 2].map(|()| Pause::new(timing));
+        Self { client, subject, timing, reach, events, pause, before_list, is_failing: false }
     }
 
     /// Until nobody receives the events any more.
@@ -149,7 +152,7 @@ impl Watch {
             let (version, place) = self.list().await?;
             self.watch(version, place).await?;
             // A server that forgets every place at once is not to be listed in a loop.
-            self.pause.wait(None, &mut self.reach).await;
+            self.before_list.wait(None, &mut self.reach).await;
         }
     }
 
@@ -219,6 +222,7 @@ impl Watch {
             let Watched { end, was_open, has_events } = self.watch_once(version, &mut place).await?;
             if has_events || (was_open && began.elapsed() >= self.timing.tolerance) {
                 self.pause.reset();
+                self.before_list.reset();
                 stuck = 0;
             }
             let failure = match end {

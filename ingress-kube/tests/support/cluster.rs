@@ -66,8 +66,8 @@ impl Sink for Recorder {
     }
 }
 
-pub struct Cluster {
-    pub api: ApiServer,
+pub struct Cluster<A = ApiServer> {
+    pub api: A,
     pub told: Arc<Mutex<Told>>,
     pub reader: Reader,
     pub handle: Handle,
@@ -75,7 +75,7 @@ pub struct Cluster {
     task: JoinHandle<()>,
 }
 
-impl Drop for Cluster {
+impl<A> Drop for Cluster<A> {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -112,12 +112,7 @@ pub fn shop() -> ApiServer {
 impl Cluster {
     pub async fn start(api: ApiServer, settings: Settings) -> Self {
         let options = ClientOptions { apiserver_host: Some(api.url()), ..ClientOptions::default() };
-        let client = connect(&options).await.unwrap();
-        let told = Arc::new(Mutex::new(Told::default()));
-        let controller = Controller::new(client, settings, Recorder(Arc::clone(&told)));
-        let (reader, handle) = (controller.reader(), controller.handle());
-        let views = handle.views();
-        Self { api, told, reader, handle, views, task: tokio::spawn(controller.run()) }
+        Self::with(api, &options, settings).await
     }
 
     /// The same, once it is ready.
@@ -125,6 +120,17 @@ impl Cluster {
         let mut cluster = Self::start(api, settings).await;
         cluster.until("ready", View::is_ready).await;
         cluster
+    }
+}
+
+impl<A> Cluster<A> {
+    pub async fn with(api: A, options: &ClientOptions, settings: Settings) -> Self {
+        let client = connect(options).await.unwrap();
+        let told = Arc::new(Mutex::new(Told::default()));
+        let controller = Controller::new(client, settings, Recorder(Arc::clone(&told)));
+        let (reader, handle) = (controller.reader(), controller.handle());
+        let views = handle.views();
+        Self { api, told, reader, handle, views, task: tokio::spawn(controller.run()) }
     }
 
     /// Waits until the controller knows something.

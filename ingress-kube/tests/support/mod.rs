@@ -11,5 +11,6 @@
 
 pub mod api;
 pub mod cluster;
+pub mod real;
 
 pub use self::api::*;

@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,8 +58,13 @@ struct Counts {
 impl Backend {
     /// So many endpoints that are up.
     pub(crate) fn start(count: usize) -> Vec<Self> {
+        Self::start_at("127.0.0.1".parse().expect("an address"), count)
+    }
+
+    /// The same at another address than that of loopback.
+    pub(crate) fn start_at(address: IpAddr, count: usize) -> Vec<Self> {
         let new = |_| {
-            let port = Port::new();
+            let port = Port::at(address);
             let (state, receiver) = watch::channel(State::Up);
             let backend = Self { address: port.address, state, counts: Arc::default(), _port: port };
             (receiver, backend)

@@ -1,7 +1,7 @@
 //! An endpoint that answers as it is told and remembers every byte.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 /// An endpoint on its own threads.
@@ -15,7 +15,12 @@ impl Origin {
     /// Answers what `answer` makes of everything that a connection has sent so far; `None` waits for more, an empty answer
     /// closes the connection.
     pub(crate) fn start(answer: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        Self::at("127.0.0.1".parse().expect("an address"), answer)
+    }
+
+    /// The same at another address than that of loopback.
+    pub(crate) fn at(address: IpAddr, answer: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((address, 0)).expect("a listener");
         let address = listener.local_addr().expect("an address");
         let seen: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
         let (all, answer) = (Arc::clone(&seen), Arc::new(answer));

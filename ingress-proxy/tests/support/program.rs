@@ -1,8 +1,9 @@
-//! The program as a process of its own, in front of manifests in a folder.
+//! The program as a process of its own, in front of manifests in a folder or of a cluster.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -29,8 +30,13 @@ pub(crate) struct Port {
 
 impl Port {
     pub(crate) fn new() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        Self::at("127.0.0.1".parse().expect("an address"))
+    }
+
+    /// The same at another address than that of loopback.
+    pub(crate) fn at(address: IpAddr) -> Self {
+        let any = SocketAddr::from((address, 0));
+        let socket = Socket::new(Domain::for_address(any), Type::STREAM, None).expect("a socket");
         socket.bind(&any.into()).expect("a port");
         // Not before it is bound: with these the system may choose a port that is shared already.
         socket.set_reuse_address(true).and_then(|()| socket.set_reuse_port(true)).expect("a port that is shared");
@@ -62,6 +68,7 @@ impl Ports {
 pub(crate) struct Program {
     child: Child,
     admin: Port,
+    lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Program {
@@ -78,30 +85,48 @@ impl Program {
     }
 
     fn start_as(command: Command, files: &Path, ports: &Ports, more: &[&str]) -> Self {
-        let program = Self::spawn(command, files, ports, more);
+        let program = Self::spawn(command, &["--file".as_ref(), files.as_ref()], ports, more);
         program.wait_for("/readyz", "200");
         program
     }
 
-    /// It may not be ready yet.
-    pub(crate) fn begin(files: &Path, ports: &Ports, more: &[&str]) -> Self {
-        Self::spawn(Command::new(PROGRAM), files, ports, more)
+    /// In front of a cluster, as whom a kubeconfig says. It may not be ready yet.
+    pub(crate) fn in_cluster(kubeconfig: &Path, ports: &Ports, more: &[&str]) -> Self {
+        let source: [&OsStr; 3] = ["--kubernetes".as_ref(), "--kubeconfig".as_ref(), kubeconfig.as_ref()];
+        Self::spawn(Command::new(PROGRAM), &source, ports, more)
     }
 
-    fn spawn(mut command: Command, files: &Path, ports: &Ports, more: &[&str]) -> Self {
+    /// It may not be ready yet.
+    pub(crate) fn begin(files: &Path, ports: &Ports, more: &[&str]) -> Self {
+        Self::spawn(Command::new(PROGRAM), &["--file".as_ref(), files.as_ref()], ports, more)
+    }
+
+    fn spawn(mut command: Command, source: &[&OsStr], ports: &Ports, more: &[&str]) -> Self {
         let admin = Port::new();
         let port = |port: &Port| port.address.port().to_string();
-        let child = command
-            .arg("--file")
-            .arg(files)
+        let mut child = command
+            .args(source)
             .args(["--bind-address", "127.0.0.1", "--access-log", "off", "--workers", "2"])
             .args(["--http-port", &port(&ports.http), "--https-port", &port(&ports.https)])
             .args(["--healthz-port", &port(&admin), "--allow-endpoint-cidr", "127.0.0.0/8"])
             .args(more)
-            .stderr(Stdio::null())
+            .env_remove("KUBECONFIG")
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the program");
-        Self { child, admin }
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (said, stderr) = (Arc::clone(&lines), child.stderr.take().expect("what it says"));
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                said.lock().expect("its lines").push(line);
+            }
+        });
+        Self { child, admin, lines }
+    }
+
+    /// What it has said so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.lock().expect("its lines").clone()
     }
 
     /// One of its own pages; empty if it cannot be had.
