@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
@@ -49,8 +49,12 @@ pub enum Reason {
     Forbidden,
     /// 404: there is no such thing.
     NotFound,
+    /// 409: it is there already, or is no longer what it was.
+    Conflict,
     /// 410: what is asked for is too old.
     Expired,
+    /// 422: what was sent makes no sense.
+    Invalid,
     /// 429: too many requests.
     Busy,
     /// Another status.
@@ -68,7 +72,9 @@ impl Reason {
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
+            Self::Conflict => "conflict",
             Self::Expired => "expired",
+            Self::Invalid => "invalid",
             Self::Busy => "busy",
             Self::Refused => "refused",
             Self::Malformed => "malformed",
@@ -80,7 +86,9 @@ impl Reason {
             401 => Self::Unauthorized,
             403 => Self::Forbidden,
             404 => Self::NotFound,
+            409 => Self::Conflict,
             410 => Self::Expired,
+            422 => Self::Invalid,
             429 => Self::Busy,
             _ => Self::Refused,
         }
@@ -148,11 +156,19 @@ pub(crate) async fn open(
     accept: &str,
     limit: Duration,
 ) -> Result<Response<Body>, Failure> {
-    let request = Request::get(target).header(header::ACCEPT, accept).body(Body::empty());
+    answered(client, Request::get(target).header(header::ACCEPT, accept).body(Body::empty()), limit).await
+}
+
+/// Waits for the head of a good answer.
+async fn answered(
+    client: &Client,
+    request: http::Result<Request<Body>>,
+    limit: Duration,
+) -> Result<Response<Body>, Failure> {
     let request = request.map_err(|error| Failure::new(Reason::Malformed, &error.to_string()))?;
     let response = timeout(limit, client.send(request)).await.map_err(|_| Failure::late(limit))?;
     let response = response.map_err(|error| Failure::unreachable(&error))?;
-    if response.status() == StatusCode::OK {
+    if response.status().is_success() {
         return Ok(response);
     }
     let status = response.status();
@@ -168,6 +184,37 @@ pub(crate) async fn open(
 pub(crate) async fn get(client: &Client, target: &str, accept: &str, limit: Duration) -> Result<String, Failure> {
     let response = open(client, target, accept, limit).await?;
     timeout(limit, text(response)).await.map_err(|_| Failure::late(limit)).flatten()
+}
+
+/// How an object is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// A new one.
+    Create,
+    /// The whole of one that is there.
+    Update,
+    /// A part of one that is there, as RFC 7396 says it.
+    Patch,
+}
+
+/// Writes an object, and reads what the server has made of it.
+pub(crate) async fn write(
+    client: &Client,
+    write: Write,
+    target: &str,
+    object: &serde_json::Value,
+    limit: Duration,
+) -> Result<String, Failure> {
+    let (method, content) = match write {
+        Write::Create => (Method::POST, WHOLE),
+        Write::Update => (Method::PUT, WHOLE),
+        Write::Patch => (Method::PATCH, "application/merge-patch+json"),
+    };
+    let request = Request::builder().method(method).uri(target).header(header::ACCEPT, WHOLE);
+    let request = request.header(header::CONTENT_TYPE, content).body(Body::from(object.to_string().into_bytes()));
+    // One deadline for all of it: whoever writes has to know when it can no longer come to pass.
+    let whole = async { text(answered(client, request, limit).await?).await };
+    timeout(limit, whole).await.map_err(|_| Failure::late(limit)).flatten()
 }
 
 async fn text(response: Response<Body>) -> Result<String, Failure> {

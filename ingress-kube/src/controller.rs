@@ -30,7 +30,7 @@ use self::report::Report;
 pub use self::settings::{SecretAccess, Settings};
 use self::sink::Question;
 pub use self::sink::{Handle, Sink, State, View};
-pub use self::trial::Trial;
+pub use self::trial::{NoTrial, Trial, TriedHost};
 use crate::debounce::Debounce;
 use crate::fetch::{Fetched, fetch};
 use crate::references::{Answer, Outcome, References, Ticket};

@@ -21,6 +21,13 @@ fn main() -> ExitCode {
     if wait_shutdown::is_meant(&args) {
         return wait_shutdown::run();
     }
+    #[cfg(feature = "kubernetes")]
+    if let Some(done) = self::cli::cluster::webhook_cert::run(args.clone()) {
+        return done.unwrap_or_else(|error| {
+            say(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        });
+    }
     capabilities::raise();
     let (flags, notes) = match Flags::read(args) {
         Ok(read) => read,

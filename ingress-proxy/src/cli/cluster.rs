@@ -1,5 +1,8 @@
 //! A Kubernetes cluster as the source of the configuration: the flags for it, and the thread that follows it.
 
+mod webhook;
+pub(crate) mod webhook_cert;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,11 +14,13 @@ use ingress_core::model::CertificateState;
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::CertificateId;
 use ingress_core::publish::Reader;
+use ingress_kube::webhook::Webhook;
 use ingress_kube::{ClientOptions, Controller, Scope, SecretAccess, State};
 use ingress_proxy::observe::health::Health;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use self::webhook::{Hook, HookSettings, WebhookArgs};
 use super::console::say;
 use super::plane::Plane;
 use super::settings::SourceSettings;
@@ -44,11 +49,14 @@ pub(super) struct ClusterArgs {
     /// Watch Secrets in each namespace by itself, so that a Role in each is enough
     #[arg(long, id = "secrets-per-namespace")]
     secrets_per_namespace: bool,
+    #[command(flatten)]
+    webhook: WebhookArgs,
 }
 
 /// What the flags come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClusterSettings {
+    webhook: Option<HookSettings>,
     client: ClientOptions,
     selector: Option<Box<str>>,
     secrets: SecretAccess,
@@ -65,11 +73,13 @@ impl ClusterArgs {
             certificate_authority,
             watch_namespace_selector,
             secrets_per_namespace,
+            webhook,
         } = self;
         // ingress-nginx's defaults are empty texts.
         let text = |text: Option<String>| text.filter(|text| !text.is_empty());
         let path = |path| text(path).map(PathBuf::from);
         kubernetes.then(|| ClusterSettings {
+            webhook: webhook.settings(),
             client: ClientOptions {
                 kubeconfig: path(kubeconfig),
                 apiserver_host: text(apiserver_host),
@@ -87,17 +97,21 @@ pub(super) struct Cluster {
     runtime: Runtime,
     controller: Controller<Sink>,
     health: Arc<Health>,
+    hook: Option<Hook>,
 }
 
 /// The thread that follows the cluster. When this is dropped it ends.
 #[derive(Debug)]
 pub(super) struct Follower {
+    webhook: Option<Webhook>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
+        // Whoever asks needs the other one.
+        drop(self.webhook.take());
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // Whoever panicked has said so.
@@ -120,7 +134,8 @@ impl Cluster {
     ) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
-        let ClusterSettings { client, selector, secrets, default_certificate } = cluster;
+        let ClusterSettings { client, selector, secrets, default_certificate, webhook } = cluster;
+        let hook = webhook.map(|webhook| webhook.open(client.clone(), Arc::clone(plane.metrics()))).transpose()?;
         // Without the runtime there is nobody who could carry out what a client leaves for later.
         let client = runtime.block_on(ingress_kube::connect(&client)).map_err(|error| error.to_string())?;
         let mut settings = ingress_kube::Settings::default();
@@ -134,7 +149,7 @@ impl Cluster {
         settings.secrets = secrets;
         settings.no_external_names = source.no_external_names;
         let sink = Sink { plane, health: Arc::clone(&health), failing: 0 };
-        Ok(Self { controller: Controller::new(client, settings, sink), runtime, health })
+        Ok(Self { controller: Controller::new(client, settings, sink), runtime, health, hook })
     }
 
     /// A reader of the snapshots.
@@ -148,7 +163,8 @@ impl Cluster {
     ///
     /// When there can be no thread.
     pub(super) fn follow(self) -> std::io::Result<Follower> {
-        let Self { runtime, controller, health } = self;
+        let Self { runtime, controller, health, hook } = self;
+        let webhook = hook.map(|hook| hook.start(controller.handle())).transpose()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new().name("kubernetes".to_owned()).spawn(move || {
             let follow = async {
@@ -162,7 +178,7 @@ impl Cluster {
                 health.not_ready("the cluster is no longer followed");
             }
         })?;
-        Ok(Follower { stop: Some(stop), thread: Some(thread) })
+        Ok(Follower { webhook, stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -68,7 +68,15 @@ const FLAGS: &[(&str, bool, Why)] = &[
 ];
 
 /// Flags of a cluster that count where one is followed.
-const OF_CLUSTER: &[&str] = &["apiserver-host", "certificate-authority", "kubeconfig", "watch-namespace-selector"];
+const OF_CLUSTER: &[&str] = &[
+    "apiserver-host",
+    "certificate-authority",
+    "kubeconfig",
+    "validating-webhook",
+    "validating-webhook-certificate",
+    "validating-webhook-key",
+    "watch-namespace-selector",
+];
 
 fn counts_for_cluster(name: &str) -> bool {
     cfg!(feature = "kubernetes") && OF_CLUSTER.contains(&name)

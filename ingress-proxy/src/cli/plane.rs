@@ -43,6 +43,12 @@ impl Plane {
         Self { certs, metrics, health, errors, hasher: RandomState::new(), swaps: 0, are_certificates_new: true }
     }
 
+    /// The figures.
+    #[cfg(feature = "kubernetes")]
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
     /// Takes what a Secret has, and says what is wrong with it, as [`Certificates::take`] does.
     pub(super) fn take_secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Result<(), (String, bool)>> {
         self.are_certificates_new = true;
