@@ -96,6 +96,14 @@ impl Program {
         Self::spawn(Command::new(PROGRAM), &source, ports, more)
     }
 
+    /// As a container with these arguments and variables. It may not be ready yet.
+    pub(crate) fn in_pod(arguments: &[&OsStr], environment: &[(&str, &str)], ports: &Ports) -> Self {
+        let mut program = Command::new("env");
+        // Of the program alone, and not of what starts it.
+        program.args(environment.iter().map(|(name, value)| format!("{name}={value}"))).arg(PROGRAM);
+        Self::spawn(program, arguments, ports, &[])
+    }
+
     /// It may not be ready yet.
     pub(crate) fn begin(files: &Path, ports: &Ports, more: &[&str]) -> Self {
         Self::spawn(Command::new(PROGRAM), &["--file".as_ref(), files.as_ref()], ports, more)
