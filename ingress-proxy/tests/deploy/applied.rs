@@ -13,6 +13,9 @@ use super::support::program::Folder;
 
 const HOST: &str = "cafe.example";
 
+/// Rights that a test's short life does not need: the webhook's certificate is renewed after eight months.
+const UNUSED: [&str; 1] = ["update secrets"];
+
 /// What the chart makes in each of its modes, and kustomize's components.
 fn others() -> Vec<Value> {
     let mut all = Vec::new();
@@ -125,5 +128,5 @@ fn used(server: &Server, mode: &str) {
     assert_eq!(others.collect::<Vec<_>>(), Vec::<&Audited>::new());
     let unused = rights.iter().filter(|right| !requests.iter().any(|request| allows(right, request)));
     let unused: Vec<String> = unused.map(|right| format!("{} {}", right.verb, right.resource)).collect();
-    assert_eq!(unused, Vec::<String>::new(), "{mode}");
+    assert_eq!(unused, UNUSED, "{mode}");
 }

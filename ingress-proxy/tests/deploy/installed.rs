@@ -4,10 +4,11 @@
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Method;
+use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 
 use super::api;
@@ -16,6 +17,7 @@ use super::real::{Account, Admin, Audited, Server, own_address};
 use super::support::client::{Answer, Client};
 use super::support::origin::Origin;
 use super::support::program::{Folder, Port, Ports, Program};
+use super::support::tls::trusting_anybody;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -101,11 +103,11 @@ impl<'a> Installed<'a> {
         };
         let pod = controller(&objects);
         let namespace = text(pod, "/metadata/namespace").to_owned();
-        let account = text(pod, "/spec/template/spec/serviceAccountName");
+        let service_account = text(pod, "/spec/template/spec/serviceAccountName");
         let admin = server.admin();
         let (namespaces, others): (Vec<_>, Vec<_>) = objects.iter().partition(|object| kind(object) == "Namespace");
         namespaces.into_iter().chain(others).for_each(|object| apply(admin, object, ""));
-        let account = Account::new(server, &namespace, account);
+        let account = Account::new(server, &namespace, service_account);
         let labels = &pod["spec"]["template"]["metadata"]["labels"];
         admin.apply(json!({"kind": "Node", "metadata": {"name": "node-0"}}));
         admin.patch(
@@ -115,11 +117,11 @@ impl<'a> Installed<'a> {
                 "addresses": [{"type": "InternalIP", "address": NODE_ADDRESS}],
             }}),
         );
-        admin.apply(json!({
-            "kind": "Pod",
-            "metadata": {"namespace": namespace, "name": POD, "labels": labels},
-            "spec": {"nodeName": "node-0", "containers": [{"name": "controller", "image": "x"}]},
-        }));
+        // The namespace's security standard is looked at when a pod is made.
+        let mut spec = pod["spec"]["template"]["spec"].clone();
+        spec["nodeName"] = "node-0".into();
+        let metadata = json!({"namespace": namespace, "name": POD, "labels": labels});
+        admin.apply(json!({"kind": "Pod", "metadata": metadata, "spec": spec}));
         admin.patch(
             ["Pod", &namespace, POD],
             "/status",
@@ -214,6 +216,17 @@ impl Pod {
     pub(crate) fn ask(&self, host: &str) -> Answer {
         let mut client = Client::new(self.ports.http.address);
         client.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).answer().expect("an answer")
+    }
+
+    /// The certificate that is served for a name; none if the handshake fails.
+    pub(crate) fn certificate(&self, name: &str) -> Option<CertificateDer<'static>> {
+        let name = name.to_owned().try_into().ok()?;
+        let mut session = rustls::ClientConnection::new(Arc::new(trusting_anybody()), name).ok()?;
+        let mut stream = std::net::TcpStream::connect(self.ports.https.address).ok()?;
+        while session.is_handshaking() {
+            session.complete_io(&mut stream).ok()?;
+        }
+        session.peer_certificates()?.first().cloned().map(CertificateDer::into_owned)
     }
 
     pub(crate) fn is_served(&self, host: &str) -> bool {

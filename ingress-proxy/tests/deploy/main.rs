@@ -8,6 +8,7 @@ mod api;
 mod applied;
 mod installed;
 mod manifests;
+mod moved;
 mod objects;
 mod ports;
 #[path = "../../../ingress-kube/tests/support/real/mod.rs"]
