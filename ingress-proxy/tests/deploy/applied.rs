@@ -34,7 +34,7 @@ fn others() -> Vec<Value> {
         }
     }
     if let Some(kubectl) = kubectl() {
-        for component in ["secrets-per-namespace", "without-webhook", "network-policy"] {
+        for component in ["secrets-per-namespace", "without-webhook", "network-policy", "unprivileged-ports"] {
             all.extend(with_component(&kubectl, component));
         }
     }
