@@ -4,7 +4,7 @@
 //! resumed where it ended; only when the server has forgotten that place is everything listed again. Nothing here gives up:
 //! whatever fails is tried again, less and less often.
 
-mod pause;
+pub(crate) mod pause;
 mod reach;
 mod wire;
 

@@ -38,7 +38,8 @@ impl Pause {
         }
     }
 
-    fn take(&mut self, failure: Option<&Failure>) -> Duration {
+    /// How long to wait before the next attempt.
+    pub(crate) fn take(&mut self, failure: Option<&Failure>) -> Duration {
         let is_unreachable = failure.is_some_and(|failure| failure.reason == Reason::Unreachable);
         let longest = if is_unreachable { self.timing.longest_pause_unreachable } else { self.timing.longest_pause };
         let pause = self.next.min(longest);
