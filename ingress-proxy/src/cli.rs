@@ -12,6 +12,7 @@ mod pin;
 mod plane;
 pub(crate) mod service;
 pub(crate) mod settings;
+mod shadow;
 pub(crate) mod source;
 mod values;
 pub(crate) mod wait_shutdown;

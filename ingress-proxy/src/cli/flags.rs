@@ -14,6 +14,7 @@ use ingress_proxy::certs::{Suites, Versions};
 use super::cluster::ClusterArgs;
 use super::foreign;
 use super::pin::{self, Pin};
+use super::shadow::ShadowArgs;
 use super::values::{self, AccessLog, LogFormat};
 
 /// Where to begin.
@@ -53,6 +54,8 @@ pub(crate) struct Flags {
     pub(super) observe: ObserveArgs,
     #[command(flatten)]
     pub(super) shutdown: ShutdownArgs,
+    #[command(flatten)]
+    pub(super) shadow: ShadowArgs,
 }
 
 /// Where the manifests are.

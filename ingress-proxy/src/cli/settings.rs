@@ -11,6 +11,7 @@ use ingress_core::policy::CertificateId;
 use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
 use ingress_proxy::observe::metrics;
 use ingress_proxy::server::tls;
+use ingress_proxy::shadow;
 
 #[cfg(feature = "kubernetes")]
 use super::cluster::ClusterSettings;
@@ -53,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) cluster: Option<ClusterSettings>,
     /// Whether to look at the manifests and do no more.
     pub(crate) check: bool,
+    /// What a shadow does, where it is one. It is started with the proxy.
+    pub(crate) shadow: Option<shadow::Options>,
 }
 
 /// Where requests come in. A socket for an IPv6 address takes IPv6 only.
@@ -168,7 +171,9 @@ impl Flags {
             endpoint,
             observe,
             shutdown,
+            shadow,
         } = self;
+        let shadow = shadow.options()?;
         for (flag, is_given) in [
             ("--use-forwarded-headers", trust.use_forwarded_headers),
             ("--use-proxy-protocol", listen.use_proxy_protocol),
@@ -233,7 +238,7 @@ impl Flags {
         };
         let (namespace, pod) = machine.pod;
         Ok(Settings {
-            config: Config { downstream, upstream, forwarding: forwarding(trust) },
+            config: Config { downstream, upstream, forwarding: forwarding(trust), shadow: None },
             tls: tls::Options {
                 versions: tls.ssl_protocols.unwrap_or_default(),
                 suites: tls.ssl_ciphers.unwrap_or_default(),
@@ -275,6 +280,7 @@ impl Flags {
             #[cfg(feature = "kubernetes")]
             cluster,
             check: manifests.check,
+            shadow,
         })
     }
 }

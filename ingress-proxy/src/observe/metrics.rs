@@ -105,6 +105,11 @@ impl Metrics {
         self.control().reviewed(result, took);
     }
 
+    /// A shadow's answer has been compared with that of the other controller.
+    pub fn compared(&self, result: &'static str) {
+        *self.control().comparisons.entry(result).or_default() += 1;
+    }
+
     /// Whether all that there is to read is in force.
     pub fn set_complete(&self, is_complete: bool) {
         self.control().is_complete = is_complete;

@@ -131,7 +131,7 @@ fn flags_set_what_they_are_called_after() {
         use_forwarded_headers: true,
         send_forwarded: true,
     };
-    let expected = Config { downstream, upstream, forwarding };
+    let expected = Config { downstream, upstream, forwarding, shadow: None };
     assert_eq!(format!("{:?}", settings.config), format!("{expected:?}"));
     let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
     assert_eq!(settings.listeners.http, addresses(&["127.0.0.1:8080", "[::1]:8080"]));

@@ -34,6 +34,8 @@ pub(super) struct Control {
     pub(super) certificates: Vec<(Box<str>, i64)>,
     /// How long the answers of the validating webhook took, by what they were.
     pub(super) reviews: BTreeMap<&'static str, Times>,
+    /// How answers of a shadow compare with those of the other controller.
+    pub(super) comparisons: BTreeMap<&'static str, u64>,
 }
 
 impl Control {

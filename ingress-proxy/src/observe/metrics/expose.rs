@@ -196,6 +196,7 @@ struct Own {
     namespace: String,
     certificates: Vec<(Box<str>, i64)>,
     reviews: Vec<(&'static str, Total<{ TIMES.len() + 1 }>)>,
+    comparisons: BTreeMap<&'static str, u64>,
 }
 
 impl Own {
@@ -266,6 +267,7 @@ impl Own {
             class: metrics.options.class.clone(),
             namespace: metrics.options.namespace.clone(),
             certificates: control.certificates.clone(),
+            comparisons: control.comparisons.clone(),
             reviews: control
                 .reviews
                 .iter()
@@ -311,6 +313,14 @@ impl Collector for Own {
                 let (sum, times) = (total.sum as f64 / 1e6, total.times());
                 let label = [("result", *result)];
                 metric.encode_family(&label)?.encode_histogram::<NoLabelSet>(sum, total.count(), &times, None)?;
+            }
+        }
+        if !self.comparisons.is_empty() {
+            let name = "ingress_proxy_shadow_comparisons_total";
+            let help = "Answers compared with those of the controller that this one is the shadow of";
+            let mut metric = to.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (result, count) in &self.comparisons {
+                metric.encode_family(&[("result", *result)])?.encode_gauge(count)?;
             }
         }
         let name = "nginx_ingress_controller_ssl_expire_time_seconds";
