@@ -12,12 +12,24 @@ use crate::controller::Handle;
 use crate::events::EventWriter;
 use crate::leader::{Candidate, Election, Leadership};
 use crate::status::{Pod, StatusSettings, StatusWriter};
+use crate::watch::Timing;
 
 /// How long the last replica may take to clear the status of its Ingresses.
 const CLEARING: Duration = Duration::from_secs(6);
 
 /// How long all of it may take to end.
 const ENDING: Duration = Duration::from_secs(9);
+
+/// Pauses after failures. A server that has no time for everybody is to have it for the watches.
+pub(crate) const BACKGROUND: Timing = Timing {
+    page: 0,
+    answer: Duration::ZERO,
+    watch: Duration::ZERO,
+    tolerance: Duration::ZERO,
+    first_pause: Duration::from_secs(1),
+    longest_pause_unreachable: Duration::from_secs(30),
+    longest_pause: Duration::from_secs(30),
+};
 
 /// What a replica takes upon itself.
 #[derive(Clone, Debug, Default)]

@@ -19,10 +19,9 @@ use self::journal::{Journal, Note};
 use crate::api::{self, Failure, Reason, Write};
 use crate::controller::View;
 use crate::debounce::Debounce;
-use crate::duties::Stop;
+use crate::duties::{BACKGROUND, Stop};
 use crate::leader::Leadership;
 use crate::resource::escaped;
-use crate::watch::Timing;
 use crate::watch::pause::Pause;
 use crate::{Say, now};
 
@@ -72,7 +71,7 @@ impl EventWriter {
             instance,
             journal: Journal::new(has_status),
             look: Debounce::new(LOOK),
-            pause: Pause::new(Timing::default()),
+            pause: Pause::new(BACKGROUND),
             paused_until: None,
             random: RandomState::new(),
             written: 0,

@@ -63,6 +63,7 @@ pub use self::resource::{Resource, Scope};
 pub use self::status::{AddressSource, Pod, StatusSettings};
 pub use self::store::ResourceStatus;
 pub use self::watch::Timing;
+pub use kube::Client;
 
 pub(crate) use self::controller::now;
 

@@ -27,11 +27,10 @@ use self::source::{Found, Source};
 use crate::api::{self, Failure, Reason, WHOLE, Write};
 use crate::controller::View;
 use crate::convert::Address;
-use crate::duties::Stop;
+use crate::duties::{BACKGROUND, Stop};
 use crate::leader::Leadership;
 use crate::rate::Rate;
 use crate::resource::Resource;
-use crate::watch::Timing;
 use crate::watch::pause::Pause;
 use crate::{Say, now};
 
@@ -141,7 +140,7 @@ impl StatusWriter {
             is_old: true,
             filled: None,
             rate: Rate::new(GAP, 1),
-            pause: Pause::new(Timing::default()),
+            pause: Pause::new(BACKGROUND),
             paused_until: None,
             version: 0,
             say,

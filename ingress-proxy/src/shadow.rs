@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::LocalSet;
 
-pub use self::question::{NotATarget, Target};
 use self::question::{Answer, Question};
+pub use self::question::{NotATarget, Target};
 use crate::message::{Framing, RequestHead};
 use crate::observe::error_log::{ErrorLog, Level};
 use crate::observe::metrics::Metrics;
