@@ -154,7 +154,7 @@ fn subject(request: &Request<'_>) -> Result<Subject, BadReview> {
             let mut verdict = Verdict::allowed();
             let kind: String =
                 format!("{kind} of {api_version}").chars().filter(|c| !c.is_control()).take(100).collect();
-            verdict.warnings.push(format!("{kind} is not checked: this webhook is for Ingresses only"));
+            verdict.warnings.push(format!("{kind} is not checked: only Ingresses of v1 and v1beta1 are"));
             return Ok(Subject::Settled(verdict));
         }
     };
