@@ -3,18 +3,16 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::installed::{Installed, NODE_ADDRESS, Turn, apply};
 use super::objects::{Right, chart, file, folder, helm, kind, kubectl, objects, output, rights};
-use super::real::{Audited, Server};
+use super::real::Audited;
 use super::support::program::Folder;
 
 const HOST: &str = "cafe.example";
-
-/// Rights that a test's short life does not need: the webhook's certificate is renewed after eight months.
-const UNUSED: [&str; 1] = ["update secrets"];
 
 /// What the chart makes in each of its modes, and kustomize's components.
 fn others() -> Vec<Value> {
@@ -80,23 +78,40 @@ fn allows(right: &Right, request: &Audited) -> bool {
 
 #[test]
 fn no_right_is_missing_and_none_is_too_much() {
-    for mode in ["cloud.yaml", "baremetal.yaml"] {
+    // What a test's short life does not need: the webhook's certificate is renewed after eight months.
+    for (mode, address, unused) in [
+        ("cloud.yaml", "192.0.2.1", &["update secrets"][..]),
+        // What happens again is told again after ten seconds, which is waited for once.
+        ("baremetal.yaml", NODE_ADDRESS, &["patch events", "update secrets"]),
+    ] {
         let Some(Turn { server, .. }) = Turn::take() else { return };
-        used(&server, mode);
+        let manifests = file(mode);
+        let rights = rights(&manifests);
+        let Some(installed) = Installed::new(&server, manifests) else { return };
+        live(&installed, address, !unused.contains(&"patch events"));
+        let requests = installed.requests();
+        let refused = requests.iter().filter(|request| matches!(request.status, 401 | 403));
+        assert_eq!(refused.collect::<Vec<_>>(), Vec::<&Audited>::new(), "{mode}");
+        // Nor what everybody may ask for.
+        let others = requests.iter().filter(|request| !rights.iter().any(|right| allows(right, request)));
+        assert_eq!(others.collect::<Vec<_>>(), Vec::<&Audited>::new(), "{mode}");
+        let left = rights.iter().filter(|right| !requests.iter().any(|request| allows(right, request)));
+        let left: Vec<String> = left.map(|right| format!("{} {}", right.verb, right.resource)).collect();
+        assert_eq!(left, unused, "{mode}");
     }
 }
 
-fn used(server: &Server, mode: &str) {
-    let manifests = file(mode);
-    let rights = rights(&manifests);
-    let Some(installed) = Installed::new(server, manifests) else { return };
+/// A life in which everything happens that takes a right.
+fn live(installed: &Installed<'_>, address: &str, tells_again: bool) {
     let admin = installed.admin();
-    if mode == "cloud.yaml" {
-        let status = json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}});
-        admin.patch(["Service", "ingress-proxy", "ingress-proxy-controller"], "/status", status);
+    if admin.get("Service", "ingress-proxy", "ingress-proxy-controller").is_some() {
+        let status = json!({"status": {"loadBalancer": {"ingress": [{"ip": address}]}}});
+        // A Service that is no LoadBalancer cannot have it, and need not.
+        let path = "/api/v1/namespaces/ingress-proxy/services/ingress-proxy-controller/status";
+        let _ = admin.ask(http::Method::PATCH, path, "application/merge-patch+json", Some(status));
     }
-    let secret = |value: &str| {
-        let pair = rcgen::generate_simple_self_signed([HOST.to_owned(), value.to_owned()]).expect("a certificate");
+    let secret = |other: &str| {
+        let pair = rcgen::generate_simple_self_signed([HOST.to_owned(), other.to_owned()]).expect("a certificate");
         admin.apply(json!({
             "kind": "Secret",
             "metadata": {"namespace": "shop", "name": "cert"},
@@ -108,25 +123,28 @@ fn used(server: &Server, mode: &str) {
     let mut pod = installed.run(None);
     installed.until("ready", &pod, || pod.is_ready());
     installed.until("served", &pod, || pod.is_served(HOST));
-    // What is written, and what is read again because it has changed.
-    let certificates = |installed: &Installed<'_>| {
-        installed.requests().iter().filter(|request| request.verb == "get" && request.name == "cert").count()
+    installed.until("an address", &pod, || {
+        let ingress = admin.get("Ingress", "shop", "cafe").expect("it");
+        ingress["status"]["loadBalancer"]["ingress"] == json!([{"ip": address}])
+    });
+    let is_told = |verb: &str| installed.requests().iter().any(|it| it.verb == verb && it.resource == "events");
+    let mut other = super::api::ingress("shop", "other", "other.example", "tea");
+    let mut change = |value: &str| {
+        other["metadata"]["annotations"] = json!({"nginx.ingress.kubernetes.io/proxy-read-timeout": value});
+        admin.apply(other.clone());
     };
-    assert_eq!(certificates(&installed), 1);
+    // What a leader finds when it begins is no news.
+    let (mut value, began) = (10, Instant::now());
+    while !is_told("create") || (tells_again && !is_told("patch")) {
+        assert!(began.elapsed() < Duration::from_secs(60), "no Event; it said {:#?}", pod.program.lines());
+        change(&value.to_string());
+        value += 1;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let read = || installed.requests().iter().filter(|request| request.verb == "get" && request.name == "cert").count();
+    assert_eq!(read(), 1, "it has not changed");
     secret("second.example");
-    installed.until("the new certificate", &pod, || certificates(&installed) == 2);
-    let address = if mode == "cloud.yaml" { "192.0.2.1" } else { NODE_ADDRESS };
-    let _ = address;
+    installed.until("the new certificate", &pod, || read() == 2);
     pod.program.signal("TERM");
     assert!(pod.program.wait().success());
-
-    let requests = installed.requests();
-    let refused = requests.iter().filter(|request| matches!(request.status, 401 | 403));
-    assert_eq!(refused.collect::<Vec<_>>(), Vec::<&Audited>::new());
-    // Everybody may ask for these, without a right of their own.
-    let others = requests.iter().filter(|request| !rights.iter().any(|right| allows(right, request)));
-    assert_eq!(others.collect::<Vec<_>>(), Vec::<&Audited>::new());
-    let unused = rights.iter().filter(|right| !requests.iter().any(|request| allows(right, request)));
-    let unused: Vec<String> = unused.map(|right| format!("{} {}", right.verb, right.resource)).collect();
-    assert_eq!(unused, UNUSED, "{mode}");
 }
