@@ -50,7 +50,16 @@ impl FromStr for Target {
         if host.is_empty() || authority.as_str().contains('@') {
             return Err(wrong());
         }
-        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => {
+                if is_tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            after => after.and_then(|after| after.strip_prefix(':')?.parse().ok()).ok_or_else(wrong)?,
+        };
         Ok(Self { is_tls, host: host.into(), port })
     }
 }
