@@ -32,7 +32,8 @@ fn others() -> Vec<Value> {
         }
     }
     if let Some(kubectl) = kubectl() {
-        for component in ["secrets-per-namespace", "without-webhook", "network-policy", "unprivileged-ports"] {
+        for component in ["secrets-per-namespace", "without-webhook", "network-policy", "unprivileged-ports", "shadow"]
+        {
             all.extend(with_component(&kubectl, component));
         }
     }
@@ -147,4 +148,42 @@ fn live(installed: &Installed<'_>, address: &str, tells_again: bool) {
     installed.until("the new certificate", &pod, || read() == 2);
     pod.program.signal("TERM");
     assert!(pod.program.wait().success());
+}
+
+#[test]
+fn a_shadow_has_the_right_to_read_alone_and_needs_no_other() {
+    let Some(kubectl) = kubectl() else { return };
+    let Some(Turn { server, .. }) = Turn::take() else { return };
+    let manifests = with_component(&kubectl, "shadow");
+    let rights = rights(&manifests);
+    let Some(installed) = Installed::new(&server, manifests) else { return };
+    let admin = installed.admin();
+    // That of the controller in charge.
+    admin.apply(json!({
+        "kind": "IngressClass", "metadata": {"name": "nginx"}, "spec": {"controller": "k8s.io/ingress-nginx"},
+    }));
+    let pair = rcgen::generate_simple_self_signed([HOST.to_owned()]).expect("a certificate");
+    admin.apply(json!({
+        "kind": "Secret",
+        "metadata": {"namespace": "shop", "name": "cert"},
+        "stringData": {"tls.crt": pair.cert.pem(), "tls.key": pair.signing_key.serialize_pem()},
+    }));
+    installed.open_shop(HOST, "cert");
+    let mut pod = installed.run(None);
+    installed.until("ready", &pod, || pod.is_ready());
+    installed.until("served", &pod, || pod.is_served(HOST));
+    let compared =
+        || pod.program.page("/metrics").contains("ingress_proxy_shadow_comparisons_total{result=\"unanswered\"}");
+    installed.until("a comparison, with whom there is not", &pod, compared);
+    // What a leader writes it writes at once.
+    std::thread::sleep(Duration::from_secs(3));
+    pod.program.signal("TERM");
+    assert!(pod.program.wait().success());
+    let requests = installed.requests();
+    let others = requests.iter().filter(|request| !rights.iter().any(|right| allows(right, request)));
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<&Audited>::new());
+    let writes = rights.iter().filter(|right| !matches!(&*right.verb, "get" | "list" | "watch"));
+    assert_eq!(writes.collect::<Vec<_>>(), Vec::<&Right>::new());
+    let left = rights.iter().filter(|right| !requests.iter().any(|request| allows(right, request)));
+    assert_eq!(left.collect::<Vec<_>>(), Vec::<&Right>::new());
 }
