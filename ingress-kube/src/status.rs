@@ -178,6 +178,9 @@ impl StatusWriter {
                 let pause = if found.is_ok() { self.settings.interval } else { self.settings.interval.min(LOOK_AGAIN) };
                 look = now() + pause;
                 self.take(found);
+                // Whatever could not be written may be by now, even if nothing has told of it.
+                self.queue.forget();
+                self.is_old = true;
             }
             self.fill();
             if !self.queue.is_empty() && self.ready() <= now() {
@@ -293,11 +296,10 @@ impl StatusWriter {
             Ok(None) => return Written::Stale,
             Err(failure) => return Written::Failed(failure),
         };
-        let metadata = &ingress["metadata"];
-        if metadata["uid"] != *record.uid || metadata["resourceVersion"] != *record.resource_version {
-            return Written::Stale;
-        }
-        ingress["status"] = json!({"loadBalancer": {"ingress": addresses}});
+        let is = |field: &str, value: &str| ingress.pointer(field).is_some_and(|known| known == value);
+        let is_known = is("/metadata/uid", &record.uid) && is("/metadata/resourceVersion", &record.resource_version);
+        let Some(fields) = ingress.as_object_mut().filter(|_| is_known) else { return Written::Stale };
+        fields.insert("status".to_owned(), json!({"loadBalancer": {"ingress": addresses}}));
         let target = format!("{target}/status");
         // Whoever was stopped up to here finds out that another one leads by now.
         let Some(limit) = self.leadership.permit(LIMIT) else { return Written::NotOurs };

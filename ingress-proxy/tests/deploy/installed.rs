@@ -178,7 +178,7 @@ impl<'a> Installed<'a> {
         environment
             .extend(given.filter(|it| it["value"].is_string()).map(|it| (text(it, "/name"), text(it, "/value"))));
         let ports = Ports::new();
-        let program = Program::in_pod(&args, &environment, &ports);
+        let program = Program::as_container(&args, &environment, &ports);
         Pod { program, ports, webhook: webhook.address, _webhook: webhook, started: Instant::now() }
     }
 

@@ -97,11 +97,19 @@ impl Program {
     }
 
     /// As a container with these arguments and variables. It may not be ready yet.
-    pub(crate) fn in_pod(arguments: &[&OsStr], environment: &[(&str, &str)], ports: &Ports) -> Self {
+    pub(crate) fn as_container(arguments: &[&OsStr], environment: &[(&str, &str)], ports: &Ports) -> Self {
         let mut program = Command::new("env");
         // Of the program alone, and not of what starts it.
         program.args(environment.iter().map(|(name, value)| format!("{name}={value}"))).arg(PROGRAM);
         Self::spawn(program, arguments, ports, &[])
+    }
+
+    /// The same as a pod of some namespace and name.
+    pub(crate) fn in_pod(kubeconfig: &Path, ports: &Ports, more: &[&str], (namespace, name): (&str, &str)) -> Self {
+        let source: [&OsStr; 3] = ["--kubernetes".as_ref(), "--kubeconfig".as_ref(), kubeconfig.as_ref()];
+        let mut command = Command::new(PROGRAM);
+        command.env("POD_NAMESPACE", namespace).env("POD_NAME", name);
+        Self::spawn(command, &source, ports, more)
     }
 
     /// It may not be ready yet.
