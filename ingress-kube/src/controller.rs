@@ -31,6 +31,7 @@ pub use self::settings::{SecretAccess, Settings};
 use self::sink::Question;
 pub use self::sink::{Handle, Sink, State, View};
 pub use self::trial::{NoTrial, Trial, TriedHost};
+use crate::convert::IngressRecord;
 use crate::debounce::Debounce;
 use crate::fetch::{Fetched, fetch};
 use crate::references::{Answer, Outcome, References, Ticket};
@@ -57,6 +58,8 @@ pub struct Controller<S> {
     by_reference: BTreeMap<(Resource, Scope), ByReference>,
     compiler: Compiler,
     claimed: Arc<BTreeSet<Arc<ObjectRef>>>,
+    /// The Ingresses as they were when that was found out.
+    judged: Arc<BTreeMap<Arc<ObjectRef>, Arc<IngressRecord>>>,
     publisher: Publisher,
     debounce: Debounce,
     /// What was compiled last and waits for what it refers to.
@@ -161,6 +164,7 @@ impl<S: Sink> Controller<S> {
             are_references_new: true,
             by_reference: BTreeMap::new(),
             claimed: Arc::default(),
+            judged: Arc::default(),
             publisher,
             held: None,
             in_force: None,
@@ -310,8 +314,13 @@ impl<S: Sink> Controller<S> {
         }
         self.release();
         self.read_references(channels);
+        // While something is still to be compiled nobody knows whose the Ingresses are by now.
+        let is_judged = self.debounce.due().is_none();
+        if is_judged {
+            self.judged = Arc::clone(self.store.ingresses());
+        }
         let news = std::mem::take(&mut self.news);
-        if std::mem::take(&mut self.is_view_old) || news.is_any() {
+        if (is_judged && std::mem::take(&mut self.is_view_old)) || news.is_any() {
             let view = self.view();
             if news.is_any() {
                 self.tell(&view, news.snapshot);
@@ -433,7 +442,7 @@ impl<S: Sink> Controller<S> {
         View {
             snapshot: self.in_force.clone(),
             findings: Arc::clone(&self.findings),
-            ingresses: Arc::clone(self.store.ingresses()),
+            ingresses: Arc::clone(&self.judged),
             claimed: Arc::clone(&self.claimed),
             resources: Arc::new(resources),
         }
@@ -459,7 +468,7 @@ fn subjects(settings: &Settings) -> Vec<Subject> {
 }
 
 /// The runtime's clock, which tests may stop.
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ingress_core::model::{ConfigMap, Object, WireKind, decode};
 use ingress_core::object::{FieldPath, Kind, ObjectRef};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use self::secret::SecretData;
@@ -74,19 +74,21 @@ pub struct IngressRecord {
     pub uid: Box<str>,
     /// `metadata.resourceVersion`, for writes that must not overwrite another's.
     pub resource_version: Box<str>,
+    /// What that was when something changed that routing reads: a status that is written is no such change.
+    pub content_version: Box<str>,
     /// `status.loadBalancer.ingress`.
     pub addresses: Vec<Address>,
 }
 
 /// One of the addresses in an Ingress's status.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
 pub struct Address {
     /// `ip`; empty if there is none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "str::is_empty")]
     pub ip: Box<str>,
     /// `hostname`; empty if there is none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "str::is_empty")]
     pub hostname: Box<str>,
 }
 

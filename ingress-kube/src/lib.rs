@@ -40,9 +40,14 @@ mod client;
 pub mod controller;
 mod convert;
 pub mod debounce;
+mod duties;
+mod events;
 mod fetch;
+mod leader;
+mod rate;
 mod references;
 mod resource;
+mod status;
 mod store;
 mod watch;
 #[cfg(feature = "webhook")]
@@ -52,6 +57,15 @@ pub use self::api::{Failure, Reason};
 pub use self::client::{ClientOptions, ConnectError, connect};
 pub use self::controller::{Controller, Handle, NoTrial, SecretAccess, Settings, Sink, State, Trial, TriedHost, View};
 pub use self::convert::{Address, IngressRecord, SecretData};
+pub use self::duties::{Duties, DutySettings};
+pub use self::leader::Election;
 pub use self::resource::{Resource, Scope};
+pub use self::status::{AddressSource, Pod, StatusSettings};
 pub use self::store::ResourceStatus;
 pub use self::watch::Timing;
+pub use kube::Client;
+
+pub(crate) use self::controller::now;
+
+/// Where lines for the log go.
+pub type Say = std::sync::Arc<dyn Fn(&str) + Send + Sync>;

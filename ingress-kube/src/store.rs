@@ -303,7 +303,7 @@ impl Store {
 
     fn give_ingress(&mut self, key: &Key, object: Object, addresses: Vec<Address>, revision: &Revision) {
         let Revision { uid, version } = revision.clone();
-        let record = IngressRecord { uid, resource_version: version, addresses };
+        let record = IngressRecord { uid, content_version: version.clone(), resource_version: version, addresses };
         if self.selected.as_ref().is_none_or(|selected| selected.contains(&key.namespace)) {
             self.show(key, object, record);
         } else {
@@ -311,7 +311,7 @@ impl Store {
         }
     }
 
-    fn show(&mut self, key: &Key, object: Object, record: IngressRecord) {
+    fn show(&mut self, key: &Key, object: Object, mut record: IngressRecord) {
         let reference = Arc::new(key.reference(Kind::Ingress));
         // Whoever writes its status changes the object, and nothing that routing reads.
         let is_same = match (&object, self.inputs.ingress(&reference)) {
@@ -321,6 +321,8 @@ impl Store {
         if !is_same {
             self.inputs.insert(object);
             self.is_changed = true;
+        } else if let Some(before) = self.ingresses.get(&reference).filter(|before| before.uid == record.uid) {
+            record.content_version.clone_from(&before.content_version);
         }
         Arc::make_mut(&mut self.ingresses).insert(reference, Arc::new(record));
         self.are_records_changed = true;

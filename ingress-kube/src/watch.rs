@@ -4,7 +4,7 @@
 //! resumed where it ended; only when the server has forgotten that place is everything listed again. Nothing here gives up:
 //! whatever fails is tried again, less and less often.
 
-mod pause;
+pub(crate) mod pause;
 mod reach;
 mod wire;
 
@@ -43,7 +43,8 @@ pub struct Timing {
     pub tolerance: Duration,
     /// The first pause after a failure; each further one is twice as long.
     pub first_pause: Duration,
-    /// The longest pause while the server cannot be reached. Whoever reaches it first wakes the others.
+    /// The longest pause while the server cannot be reached, or is busy and does not ask for more. Whoever reaches it first
+    /// wakes the others.
     pub longest_pause_unreachable: Duration,
     /// The longest pause while it refuses.
     pub longest_pause: Duration,

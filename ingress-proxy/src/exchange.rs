@@ -56,6 +56,16 @@ pub struct Scratch {
     response: ResponseHead,
 }
 
+impl Scratch {
+    /// How many bytes of memory it holds, used or not.
+    pub(crate) fn memory(&self) -> usize {
+        let Self { target, authority, asked, request_id, request_headers, response_headers, .. } = self;
+        let texts = [target, authority, asked, request_id, &self.hash_key, &self.websocket_key];
+        let fields = [request_headers, response_headers, &self.response.fields];
+        texts.map(Vec::capacity).into_iter().chain(fields.map(Fields::memory)).sum()
+    }
+}
+
 /// Does what a request asks for.
 pub async fn run<D: Downstream>(
     worker: &Worker,

@@ -15,6 +15,7 @@ mod frame;
 mod head;
 mod incoming;
 mod ledger;
+mod outbox;
 mod outgoing;
 
 pub use self::error::Ended;

@@ -16,6 +16,7 @@ use std::rc::Rc;
 use ingress_core::request::ConnInfo;
 use ingress_core::snapshot::Snapshot;
 
+pub(crate) use self::h2::Crew;
 pub(crate) use self::listener::accept;
 pub use self::listener::{Listener, bind};
 use crate::h1::encode;

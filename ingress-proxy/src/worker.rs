@@ -28,6 +28,7 @@ use crate::h2::client::ClientSettings;
 use crate::observe::access_log::Logger;
 use crate::observe::error_log::ErrorLog;
 use crate::observe::metrics::{Metrics, WorkerMetrics};
+use crate::server::Crew;
 use crate::upstream::{Endpoint, Group, Own};
 
 /// What the connections of one thread share.
@@ -50,6 +51,8 @@ pub struct Worker {
     pub upstream_tls: crate::upstream::tls::ClientConfigs,
     /// Addresses that the proxy listens on.
     pub own: Arc<Own>,
+    /// Tasks that answer requests of HTTP/2.
+    pub(crate) crew: Crew,
     /// A turn for each TLS handshake that may be under way.
     pub(crate) handshakes: Semaphore,
     http2_plain: Rc<ClientSettings>,
@@ -113,6 +116,7 @@ impl Worker {
             log: log.map(RefCell::new),
             upstream_tls,
             own,
+            crew: Crew::default(),
             reader: RefCell::new(reader),
             current: RefCell::new(current),
             routes: Routes::default(),
@@ -172,6 +176,7 @@ impl Worker {
         // A snapshot that is no longer in force goes with its last request.
         drop(self.current());
         self.routes.sweep();
+        self.crew.shrink();
         let now = self.clock.now();
         self.down.borrow_mut().retain(|endpoint| !endpoint.is_gone());
         self.groups.borrow_mut().retain(|_, held| {

@@ -17,7 +17,7 @@ use crate::dialect::{
     Subject, WildcardDepth,
 };
 use crate::host::HostPattern;
-use crate::model::{HttpIngressPath, Ingress, IngressBackend, Inputs};
+use crate::model::{HttpIngressPath, Ingress, IngressBackend, Inputs, PathType};
 use crate::object::{FieldPath, ObjectRef, Origin};
 use crate::path::{PathPattern, PathPolicy};
 use crate::policy::{BackendRef, PortRef, Reach, Route, RoutePolicy, Target};
@@ -311,7 +311,7 @@ fn resource_note(
 
 /// Whether some request path, in canonical form, can equal this text.
 fn can_match(path: &HttpIngressPath, policy: PathPolicy) -> bool {
-    let is_exact = path.path_type.as_deref() == Some("Exact");
+    let is_exact = path.path_type == Some(PathType::Exact);
     let text = if is_exact { &*path.path } else { path.path.trim_end_matches('/') };
     if text.is_empty() {
         return true;
@@ -330,8 +330,8 @@ pub(super) fn routes<'a>(member: &'a DraftMember<'a>, semantics: &'a Semantics) 
         paths.iter().enumerate().filter_map(move |(j, path)| {
             let text =
                 if path.path.is_empty() { "/".into() } else { semantics.path_policy.canonical_escapes(&path.path) };
-            let pattern = match path.path_type.as_deref() {
-                Some("Exact") => PathPattern::Exact(text),
+            let pattern = match path.path_type {
+                Some(PathType::Exact) => PathPattern::Exact(text),
                 _ => PathPattern::Prefix(text),
             };
             let origin = Origin { object: Arc::clone(member.object), field: FieldPath::rule_path(i, j) };

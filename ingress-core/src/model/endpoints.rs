@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Metadata;
-use super::metadata::null_default;
+use super::metadata::{null_default, null_list};
 
 /// An EndpointSlice: some of the addresses behind a Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -13,10 +13,10 @@ pub struct EndpointSlice {
     #[serde(default, deserialize_with = "null_default")]
     pub metadata: Metadata,
     /// `endpoints`.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<SliceEndpoint>,
     /// `ports`.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<EndpointPort>,
 }
 
@@ -33,7 +33,7 @@ impl EndpointSlice {
 #[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
 pub struct SliceEndpoint {
     /// `addresses`: IP addresses, or DNS names in a slice of type FQDN.
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "null_list")]
     pub addresses: Vec<Box<str>>,
     /// `conditions`.
     #[serde(default, deserialize_with = "null_default")]
@@ -80,7 +80,7 @@ pub struct Endpoints {
     #[serde(default, deserialize_with = "null_default")]
     pub metadata: Metadata,
     /// `subsets`.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     pub subsets: Vec<EndpointSubset>,
 }
 
@@ -89,10 +89,10 @@ pub struct Endpoints {
 #[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
 pub struct EndpointSubset {
     /// `addresses`.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<SubsetAddress>,
     /// `ports`.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<EndpointPort>,
 }
 

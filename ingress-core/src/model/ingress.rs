@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Metadata;
-use super::metadata::null_default;
+use super::metadata::{null_default, null_list};
+use super::{Metadata, PathType};
 
 /// An Ingress (Kubernetes API reference, networking.k8s.io/v1).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -29,10 +29,10 @@ pub struct IngressSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_backend: Option<IngressBackend>,
     /// `spec.rules`.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<IngressRule>,
     /// `spec.tls`.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     pub tls: Vec<IngressTls>,
 }
 
@@ -53,7 +53,7 @@ pub struct IngressRule {
 #[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
 pub struct HttpIngressRule {
     /// `paths`.
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "null_list")]
     pub paths: Vec<HttpIngressPath>,
 }
 
@@ -67,7 +67,7 @@ pub struct HttpIngressPath {
     pub path: Box<str>,
     /// `pathType`, unchecked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path_type: Option<Box<str>>,
+    pub path_type: Option<PathType>,
     /// `backend`.
     #[serde(default, deserialize_with = "null_default")]
     pub backend: IngressBackend,
@@ -80,9 +80,9 @@ pub struct IngressBackend {
     /// `service`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<IngressServiceBackend>,
-    /// `resource`.
+    /// `resource`; hardly any backend is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resource: Option<ResourceRef>,
+    pub resource: Option<Box<ResourceRef>>,
 }
 
 /// `backend.service`.
@@ -136,7 +136,7 @@ pub struct ResourceRef {
 #[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
 pub struct IngressTls {
     /// `hosts`.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<Box<str>>,
     /// `secretName`; empty means the default certificate.
     #[serde(default, deserialize_with = "null_default", skip_serializing_if = "str::is_empty")]

@@ -9,7 +9,7 @@ use super::int_or_string::IntOrString;
 use super::metadata::null_default;
 use super::{
     HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressRule, IngressServiceBackend, IngressSpec,
-    IngressTls, Metadata, ResourceRef, ServiceBackendPort,
+    IngressTls, Metadata, PathType, ResourceRef, ServiceBackendPort,
 };
 
 #[derive(Default, Deserialize)]
@@ -53,7 +53,7 @@ struct LegacyPath {
     #[serde(default, deserialize_with = "null_default")]
     path: Box<str>,
     #[serde(default)]
-    path_type: Option<Box<str>>,
+    path_type: Option<PathType>,
     #[serde(default, deserialize_with = "null_default")]
     backend: LegacyBackend,
 }
@@ -66,7 +66,7 @@ struct LegacyBackend {
     #[serde(default)]
     service_port: Option<IntOrString>,
     #[serde(default)]
-    resource: Option<ResourceRef>,
+    resource: Option<Box<ResourceRef>>,
 }
 
 impl From<LegacyIngress> for Ingress {
@@ -95,7 +95,7 @@ impl From<LegacyRule> for IngressRule {
 
 impl From<LegacyPath> for HttpIngressPath {
     fn from(LegacyPath { path, path_type, backend }: LegacyPath) -> Self {
-        let path_type = path_type.unwrap_or_else(|| "ImplementationSpecific".into());
+        let path_type = path_type.unwrap_or(PathType::ImplementationSpecific);
         Self { path, path_type: Some(path_type), backend: backend.into() }
     }
 }

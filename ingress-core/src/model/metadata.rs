@@ -60,6 +60,18 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Reads a list, `null` as an empty one. Objects are kept for as long as they are there and lists grow by doubling, so that
+/// the room that is left over, which for ten paths is that of six more, is given back.
+pub(super) fn null_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let mut list: Vec<T> = null_default(deserializer)?;
+    list.shrink_to_fit();
+    Ok(list)
+}
+
 /// Reads a map in which `null`, for the whole or for a value, is empty.
 pub(super) fn null_values<'de, D>(deserializer: D) -> Result<BTreeMap<Box<str>, Box<str>>, D::Error>
 where

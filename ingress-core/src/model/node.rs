@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Metadata;
-use super::metadata::null_default;
+use super::metadata::{null_default, null_list};
 
 /// A core/v1 Node. `spec` is left unread: a Node that takes no new pods still takes traffic.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -35,9 +35,9 @@ struct Wire {
 
 #[derive(Default, Deserialize, Serialize)]
 struct Status {
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     addresses: Vec<Address>,
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     conditions: Vec<Condition>,
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Metadata;
 use super::int_or_string::IntOrString;
-use super::metadata::null_default;
+use super::metadata::{null_default, null_list};
 
 /// A core/v1 Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -33,7 +33,7 @@ pub struct ServiceSpec {
     #[serde(default, rename = "clusterIP", deserialize_with = "null_default", skip_serializing_if = "str::is_empty")]
     pub cluster_ip: Box<str>,
     /// `spec.ports`.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<ServicePort>,
 }
 

@@ -1,6 +1,8 @@
 //! Printing then decoding is the identity, and the older Ingress shapes decode to the same objects.
 
-use ingress_core::model::{HttpIngressPath, Ingress, IngressBackend, IngressRule, Object, Timestamp, WireKind, decode};
+use ingress_core::model::{
+    HttpIngressPath, Ingress, IngressBackend, IngressRule, Object, PathType, Timestamp, WireKind, decode,
+};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde_json::{Deserializer, Value, json};
@@ -32,7 +34,7 @@ fn legacy(ingress: &Ingress) -> Value {
 fn legacy_rule(rule: &IngressRule) -> Value {
     let path = |path: &HttpIngressPath| {
         // What is not written is `ImplementationSpecific`.
-        let path_type = path.path_type.as_deref().filter(|it| *it != "ImplementationSpecific");
+        let path_type = path.path_type.as_ref().filter(|it| **it != PathType::ImplementationSpecific);
         json!({ "path": path.path, "pathType": path_type, "backend": legacy_backend(&path.backend) })
     };
     let http = rule.http.as_ref().map(|http| json!({ "paths": http.paths.iter().map(path).collect::<Vec<_>>() }));

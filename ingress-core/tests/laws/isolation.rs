@@ -5,7 +5,7 @@ use ingress_core::host::HostPattern;
 use ingress_core::lower::{Options, lower};
 use ingress_core::model::{
     HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressRule, IngressServiceBackend, IngressSpec,
-    IngressTls, Inputs, Metadata, Object, ResourceRef, ServiceBackendPort, Timestamp,
+    IngressTls, Inputs, Metadata, Object, PathType, ResourceRef, ServiceBackendPort, Timestamp,
 };
 use ingress_core::object::Kind;
 use ingress_core::policy::VirtualHost;
@@ -65,11 +65,8 @@ fn backend() -> impl Strategy<Value = IngressBackend> {
     let port = (prop_oneof![6 => Just("".into()), 1 => hostile()], prop_oneof![6 => Just(80), 1 => any::<i32>()])
         .prop_map(|(name, number)| ServiceBackendPort { name, number });
     let service = (mostly("s1"), port).prop_map(|(name, port)| IngressServiceBackend { name, port });
-    let resource = (of(hostile()), mostly("Bucket"), mostly("b")).prop_map(|(api_group, kind, name)| ResourceRef {
-        api_group,
-        kind,
-        name,
-    });
+    let resource = (of(hostile()), mostly("Bucket"), mostly("b"))
+        .prop_map(|(api_group, kind, name)| Box::new(ResourceRef { api_group, kind, name }));
     (weighted(0.9, service), weighted(0.1, resource))
         .prop_map(|(service, resource)| IngressBackend { service, resource })
 }
@@ -86,7 +83,7 @@ fn own_host() -> impl Strategy<Value = Box<str>> {
 fn rule() -> impl Strategy<Value = IngressRule> {
     let path =
         prop_oneof![4 => Just("/".into()), 2 => hostile().prop_map(|it| format!("/{it}").into()), 1 => hostile()];
-    let path_type = prop_oneof![4 => Just(Some("Prefix".into())), 2 => Just(Some("ImplementationSpecific".into())), 1 => of(hostile())];
+    let path_type = prop_oneof![4 => Just(Some("Prefix".into())), 2 => Just(Some("ImplementationSpecific".into())), 1 => of(hostile().prop_map(|it| PathType::from(&*it)))];
     let path = (path, path_type, backend()).prop_map(|(path, path_type, backend)| HttpIngressPath {
         path,
         path_type,

@@ -8,8 +8,9 @@ use ingress_core::lower::{ClassSelection, ControllerClass, Options};
 use ingress_core::model::{
     CertificateState, CloudCertificate, ConfigMap, EndpointConditions, EndpointPort, EndpointSlice, EndpointSubset,
     Endpoints, HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressClass, IngressClassParameters,
-    IngressClassSpec, IngressRule, IngressServiceBackend, IngressSpec, IngressTls, Metadata, Node, Object, ResourceRef,
-    Secret, Service, ServiceBackendPort, ServicePort, ServiceSpec, SliceEndpoint, SubsetAddress, TargetPort, Timestamp,
+    IngressClassSpec, IngressRule, IngressServiceBackend, IngressSpec, IngressTls, Metadata, Node, Object, PathType,
+    ResourceRef, Secret, Service, ServiceBackendPort, ServicePort, ServiceSpec, SliceEndpoint, SubsetAddress,
+    TargetPort, Timestamp,
 };
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::{BackendRef, PortRef};
@@ -53,7 +54,7 @@ fn backend() -> impl Strategy<Value = IngressBackend> {
     prop_oneof![
         12 => (text(&["s1", "s2", "s3"]), port)
             .prop_map(|(name, port)| IngressBackend { service: Some(IngressServiceBackend { name, port }), resource: None }),
-        1 => Just(IngressBackend { service: None, resource: Some(resource) }),
+        1 => Just(IngressBackend { service: None, resource: Some(Box::new(resource)) }),
     ]
 }
 
@@ -65,7 +66,7 @@ fn path() -> impl Strategy<Value = HttpIngressPath> {
     ];
     (typed, backend()).prop_map(|((path, path_type), backend)| HttpIngressPath {
         path: path.into(),
-        path_type: Some(path_type),
+        path_type: Some(PathType::from(&*path_type)),
         backend,
     })
 }

@@ -61,7 +61,7 @@ pub struct View {
     pub snapshot: Option<Arc<Snapshot>>,
     /// All that is wrong with the objects.
     pub findings: Arc<Diagnostics>,
-    /// The Ingresses that are watched, with what only their status needs.
+    /// The Ingresses that are watched, with what only their status needs, as they were when it was found out whose they are.
     pub ingresses: Arc<BTreeMap<Arc<ObjectRef>, Arc<IngressRecord>>>,
     /// Those of them that this controller serves.
     pub claimed: Arc<BTreeSet<Arc<ObjectRef>>>,

@@ -38,9 +38,12 @@ impl Pause {
         }
     }
 
-    fn take(&mut self, failure: Option<&Failure>) -> Duration {
-        let is_unreachable = failure.is_some_and(|failure| failure.reason == Reason::Unreachable);
-        let longest = if is_unreachable { self.timing.longest_pause_unreachable } else { self.timing.longest_pause };
+    /// How long to wait before the next attempt.
+    pub(crate) fn take(&mut self, failure: Option<&Failure>) -> Duration {
+        // One that is busy says how long it wants to be left alone; nobody else has to do anything before it serves again.
+        let is_passing = |failure: &Failure| matches!(failure.reason, Reason::Unreachable | Reason::Busy);
+        let is_passing = failure.is_some_and(is_passing);
+        let longest = if is_passing { self.timing.longest_pause_unreachable } else { self.timing.longest_pause };
         let pause = self.next.min(longest);
         self.next = (pause * 2).min(self.timing.longest_pause);
         self.turn += 1;
@@ -73,11 +76,12 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_away_is_tried_more_often() {
-        let mut pause = Pause::new(Timing::default());
-        let away = failure(Reason::Unreachable);
-        let longest = (0..10).map(|_| pause.take(Some(&away))).max().unwrap();
-        assert!(longest <= Duration::from_secs(8));
+    fn a_server_that_is_away_or_busy_is_tried_more_often() {
+        for reason in [Reason::Unreachable, Reason::Busy] {
+            let mut pause = Pause::new(Timing::default());
+            let longest = (0..10).map(|_| pause.take(Some(&failure(reason)))).max().unwrap();
+            assert!(longest <= Duration::from_secs(8), "{reason}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A Kubernetes cluster as the source of the configuration: the flags for it, and the thread that follows it.
 
+mod status;
 mod webhook;
 pub(crate) mod webhook_cert;
 
@@ -15,11 +16,13 @@ use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::CertificateId;
 use ingress_core::publish::Reader;
 use ingress_kube::webhook::Webhook;
-use ingress_kube::{ClientOptions, Controller, Scope, SecretAccess, State};
+use ingress_kube::{Client, ClientOptions, Controller, Scope, SecretAccess, State};
 use ingress_proxy::observe::health::Health;
+use ingress_proxy::observe::metrics::Metrics;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use self::status::{DutyFlags, StatusArgs};
 use self::webhook::{Hook, HookSettings, WebhookArgs};
 use super::console::say;
 use super::plane::Plane;
@@ -50,6 +53,8 @@ pub(super) struct ClusterArgs {
     #[arg(long, id = "secrets-per-namespace")]
     secrets_per_namespace: bool,
     #[command(flatten)]
+    status: StatusArgs,
+    #[command(flatten)]
     webhook: WebhookArgs,
 }
 
@@ -61,11 +66,16 @@ pub(crate) struct ClusterSettings {
     selector: Option<Box<str>>,
     secrets: SecretAccess,
     default_certificate: CertificateId,
+    duties: DutyFlags,
 }
 
 impl ClusterArgs {
     /// None if files are served.
-    pub(super) fn settings(self, default_certificate: &CertificateId) -> Option<ClusterSettings> {
+    pub(super) fn settings(
+        self,
+        default_certificate: &CertificateId,
+        pod: &(String, String),
+    ) -> Option<ClusterSettings> {
         let Self {
             kubernetes,
             kubeconfig,
@@ -73,6 +83,7 @@ impl ClusterArgs {
             certificate_authority,
             watch_namespace_selector,
             secrets_per_namespace,
+            status,
             webhook,
         } = self;
         // ingress-nginx's defaults are empty texts.
@@ -88,6 +99,7 @@ impl ClusterArgs {
             selector: text(watch_namespace_selector).map(Into::into),
             secrets: if secrets_per_namespace { SecretAccess::Namespaces } else { SecretAccess::Scope },
             default_certificate: default_certificate.clone(),
+            duties: status.flags(pod),
         })
     }
 }
@@ -95,17 +107,35 @@ impl ClusterArgs {
 /// A cluster that has been found, and of which nothing has been read yet.
 pub(super) struct Cluster {
     runtime: Runtime,
+    client: Client,
     controller: Controller<Sink>,
     health: Arc<Health>,
     hook: Option<Hook>,
+    metrics: Arc<Metrics>,
+    duties: DutyFlags,
 }
 
 /// The thread that follows the cluster. When this is dropped it ends.
 #[derive(Debug)]
 pub(super) struct Follower {
     webhook: Option<Webhook>,
+    end_duties: Option<oneshot::Sender<()>>,
+    duties_ended: oneshot::Receiver<()>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl Follower {
+    /// Begins to end what this replica does for all, which is then another one's.
+    pub(super) fn end_duties(&mut self) {
+        drop(self.end_duties.take());
+    }
+
+    /// Waits until that is done: some seconds at most.
+    pub(super) async fn duties_ended(&mut self) {
+        // That there is nobody to say so any more is the way it is said.
+        let _ = (&mut self.duties_ended).await;
+    }
 }
 
 impl Drop for Follower {
@@ -134,7 +164,7 @@ impl Cluster {
     ) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
-        let ClusterSettings { client, selector, secrets, default_certificate, webhook } = cluster;
+        let ClusterSettings { client, selector, secrets, default_certificate, duties, webhook } = cluster;
         let hook = webhook.map(|webhook| webhook.open(client.clone(), Arc::clone(plane.metrics()))).transpose()?;
         // Without the runtime there is nobody who could carry out what a client leaves for later.
         let client = runtime.block_on(ingress_kube::connect(&client)).map_err(|error| error.to_string())?;
@@ -148,8 +178,10 @@ impl Cluster {
         settings.namespace_selector = selector;
         settings.secrets = secrets;
         settings.no_external_names = source.no_external_names;
+        let metrics = Arc::clone(plane.metrics());
         let sink = Sink { plane, health: Arc::clone(&health), failing: 0 };
-        Ok(Self { controller: Controller::new(client, settings, sink), runtime, health, hook })
+        let controller = Controller::new(client.clone(), settings, sink);
+        Ok(Self { runtime, client, controller, health, metrics, duties, hook })
     }
 
     /// A reader of the snapshots.
@@ -163,11 +195,18 @@ impl Cluster {
     ///
     /// When there can be no thread.
     pub(super) fn follow(self) -> std::io::Result<Follower> {
-        let Self { runtime, controller, health, hook } = self;
+        let Self { runtime, client, controller, health, metrics, duties, hook } = self;
         let webhook = hook.map(|hook| hook.start(controller.handle())).transpose()?;
         let (stop, stopped) = oneshot::channel::<()>();
+        let (end_duties, duties_end) = oneshot::channel();
+        let (ended, duties_ended) = oneshot::channel::<()>();
+        let handle = controller.handle();
         let thread = std::thread::Builder::new().name("kubernetes".to_owned()).spawn(move || {
             let follow = async {
+                tokio::spawn(async move {
+                    duties.carry_out(client, handle, metrics, duties_end).await;
+                    drop(ended);
+                });
                 tokio::select! {
                     () = controller.run() => {}
                     _ = stopped => {}
@@ -178,7 +217,7 @@ impl Cluster {
                 health.not_ready("the cluster is no longer followed");
             }
         })?;
-        Ok(Follower { webhook, stop: Some(stop), thread: Some(thread) })
+        Ok(Follower { webhook, end_duties: Some(end_duties), duties_ended, stop: Some(stop), thread: Some(thread) })
     }
 }
 

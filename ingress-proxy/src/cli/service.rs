@@ -32,7 +32,7 @@ pub(crate) struct Service {
     shutdown: Shutdown,
     health: Arc<Health>,
     errors: ErrorLog,
-    _follower: Follower,
+    follower: Follower,
     _pages: Vec<Admin>,
 }
 
@@ -47,7 +47,25 @@ enum Source {
 enum Follower {
     Files(#[expect(dead_code, reason = "it ends when it is dropped")] Watch),
     #[cfg(feature = "kubernetes")]
-    Cluster(#[expect(dead_code, reason = "it ends when it is dropped")] cluster::Follower),
+    Cluster(cluster::Follower),
+}
+
+impl Follower {
+    /// Begins to end what this process does for others.
+    fn end_duties(&mut self) {
+        #[cfg(feature = "kubernetes")]
+        if let Self::Cluster(follower) = self {
+            follower.end_duties();
+        }
+    }
+
+    /// Waits until that is done: some seconds at most.
+    async fn duties_ended(&mut self) {
+        #[cfg(feature = "kubernetes")]
+        if let Self::Cluster(follower) = self {
+            follower.duties_ended().await;
+        }
+    }
 }
 
 impl Source {
@@ -155,7 +173,7 @@ impl Service {
             // They have been read; a cluster is ready when it has been.
             health.ready();
         }
-        Ok(Self { running, shutdown, health, errors, _follower: follower, _pages: pages })
+        Ok(Self { running, shutdown, health, errors, follower, _pages: pages })
     }
 
     /// Serves until the process is told to end, and then ends in order: not ready, some time for others to see that, nothing
@@ -170,20 +188,23 @@ impl Service {
         let Shutdown { grace, drain, after } = self.shutdown;
         let ended: std::io::Result<()> = runtime.block_on(async {
             let mut signals = Signals::new()?;
-            self.serve_until_told_to_end(&mut signals).await;
+            serve_until_told_to_end(&self.running, &mut signals).await;
             say("shutting down");
             self.health.drain();
+            // Meanwhile, so that another replica leads as soon as possible.
+            self.follower.end_duties();
             let orderly = async {
                 tokio::time::sleep(grace).await;
                 self.running.drain(drain);
                 while !self.running.is_over() {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
+                self.follower.duties_ended().await;
                 tokio::time::sleep(after).await;
             };
             tokio::select! {
                 () = orderly => {}
-                () = self.serve_until_told_to_end(&mut signals) => self.running.stop(),
+                () = serve_until_told_to_end(&self.running, &mut signals) => self.running.stop(),
             }
             Ok(())
         });
@@ -193,17 +214,17 @@ impl Service {
         self.errors.flush(LAST_LINES);
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    /// Until the process is told to end; SIGHUP and SIGUSR1 open the access log anew.
-    async fn serve_until_told_to_end(&self, signals: &mut Signals) {
-        loop {
-            tokio::select! {
-                _ = signals.terminate.recv() => return,
-                _ = signals.interrupt.recv() => return,
-                _ = signals.quit.recv() => return,
-                _ = signals.hang_up.recv() => self.running.reopen_log(),
-                _ = signals.user.recv() => self.running.reopen_log(),
-            }
+/// Until the process is told to end; SIGHUP and SIGUSR1 open the access log anew.
+async fn serve_until_told_to_end(running: &Running, signals: &mut Signals) {
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
+            _ = signals.quit.recv() => return,
+            _ = signals.hang_up.recv() => running.reopen_log(),
+            _ = signals.user.recv() => running.reopen_log(),
         }
     }
 }

@@ -182,7 +182,7 @@ impl Flags {
             }
         };
         #[cfg(feature = "kubernetes")]
-        let cluster = cluster.settings(&default_certificate);
+        let cluster = cluster.settings(&default_certificate, &machine.pod);
         #[cfg(feature = "kubernetes")]
         let is_cluster = cluster.is_some();
         #[cfg(not(feature = "kubernetes"))]

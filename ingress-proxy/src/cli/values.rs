@@ -124,6 +124,16 @@ pub(super) fn secret(text: &str) -> Result<ObjectRef, String> {
     Ok(ObjectRef::new(Kind::Secret, namespace, name))
 }
 
+/// A Service, `namespace/name`.
+#[cfg(feature = "kubernetes")]
+pub(super) fn service(text: &str) -> Result<ObjectRef, String> {
+    let parts = text.split_once('/').filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty());
+    let (namespace, name) = parts
+        .filter(|(_, name)| !name.contains('/'))
+        .ok_or_else(|| format!("`{text}` is not a Service; write namespace/name"))?;
+    Ok(ObjectRef::new(Kind::Service, namespace, name))
+}
+
 /// A path of a URL.
 pub(super) fn url_path(text: &str) -> Result<String, String> {
     let is_plain = |b: u8| b.is_ascii_graphic() && b != b'?' && b != b'#';

@@ -2,8 +2,10 @@
 
 use std::io;
 
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 
+use crate::h1::encode;
 use crate::message::{EachField, Fields, InvalidField, Known, Trailers, must_not_trail};
 
 /// What is done about a value that begins or ends with white space, which is malformed (RFC 9113 8.2.1).
@@ -52,35 +54,66 @@ pub(super) fn read_trailers(map: &HeaderMap, space: WhiteSpace) -> Result<Option
 
 /// Trailers to be sent.
 pub(super) fn write_trailers(trailers: &Trailers) -> io::Result<HeaderMap> {
-    let mut map = HeaderMap::with_capacity(trailers.fields.len());
-    for (_, name, value) in trailers.fields.iter() {
-        append(&mut map, name, value)?;
-    }
-    Ok(map)
+    let mut lines = Lines::default();
+    trailers.fields.iter().for_each(|(_, name, value)| lines.push(name, value));
+    lines.into_map()
 }
 
 /// Fields to be sent, with the length if one is to be said; names in lower case and nothing of the connection.
 pub(super) fn write(fields: &dyn EachField, length: Option<u64>) -> io::Result<HeaderMap> {
-    // Most heads have fewer, and a map that has to grow moves all of them.
-    let mut map = HeaderMap::with_capacity(24);
-    let mut result = Ok(());
+    let mut lines = Lines::default();
     fields.each(&mut |name, value| {
-        if result.is_ok() && !Known::of(name).is_hop_by_hop() {
-            result = append(&mut map, name, value);
+        if !Known::of(name).is_hop_by_hop() {
+            lines.push(name, value);
         }
     });
     if let Some(length) = length {
-        map.insert(CONTENT_LENGTH, length.into());
+        encode::decimal(&mut lines.values, length);
+        lines.names.push((CONTENT_LENGTH, lines.values.len()));
     }
-    result.map(|()| map)
+    lines.into_map()
 }
 
-fn append(map: &mut HeaderMap, name: &[u8], value: &[u8]) -> io::Result<()> {
-    let invalid = |_| io::Error::from(io::ErrorKind::InvalidInput);
-    let name = HeaderName::from_bytes(name).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let value = HeaderValue::from_bytes(value).map_err(invalid)?;
-    map.try_append(name, value).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    Ok(())
+/// Fields on their way into a map. Their values stand in one piece of memory, which is cheaper than one for each.
+#[derive(Default)]
+struct Lines {
+    /// Each name with the place where its value ends.
+    names: Vec<(HeaderName, usize)>,
+    values: Vec<u8>,
+    is_invalid: bool,
+}
+
+impl Lines {
+    fn push(&mut self, name: &[u8], value: &[u8]) {
+        match HeaderName::from_bytes(name) {
+            Ok(name) => {
+                if self.names.is_empty() {
+                    self.names.reserve(16);
+                    self.values.reserve(512);
+                }
+                self.values.extend_from_slice(value);
+                self.names.push((name, self.values.len()));
+            }
+            Err(_) => self.is_invalid = true,
+        }
+    }
+
+    fn into_map(self) -> io::Result<HeaderMap> {
+        let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+        if self.is_invalid {
+            return Err(invalid());
+        }
+        let mut values = Bytes::from(self.values);
+        let mut map = HeaderMap::with_capacity(self.names.len());
+        let mut start = 0;
+        for (name, end) in self.names {
+            let value = values.split_to(end - start);
+            start = end;
+            let value = HeaderValue::from_maybe_shared(value).map_err(|_| invalid())?;
+            map.try_append(name, value).map_err(|_| invalid())?;
+        }
+        Ok(map)
+    }
 }
 
 #[cfg(test)]

@@ -36,9 +36,14 @@ impl From<InvalidField> for Refusal {
     }
 }
 
-/// Reads the head of a request. `is_complete` says that no body follows.
-pub(super) fn read_request(parts: &request::Parts, is_complete: bool, limits: Limits) -> Result<RequestHead, Refusal> {
-    let mut head = RequestHead { version: Version::Http2, ..RequestHead::default() };
+/// Reads the head of a request into an empty one. `is_complete` says that no body follows.
+pub(super) fn read_request(
+    parts: &request::Parts,
+    is_complete: bool,
+    limits: Limits,
+    head: &mut RequestHead,
+) -> Result<(), Refusal> {
+    head.version = Version::Http2;
     // Cookie crumbs and what is dropped below count too, or they would be the way around the limit.
     if parts.headers.len() > limits.max_fields {
         return Err(Refusal::Answer(Rejection::TooLarge));
@@ -50,9 +55,9 @@ pub(super) fn read_request(parts: &request::Parts, is_complete: bool, limits: Li
     }
     head.target.extend_from_slice(target(parts, limits)?);
     head.authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes().to_vec());
-    let length = read_fields(&mut head, &parts.headers, limits)?;
+    let length = read_fields(head, &parts.headers, limits)?;
     if head.websocket {
-        finish_websocket(&mut head)?;
+        finish_websocket(head)?;
     } else if !is_complete {
         head.framing = Framing::Stream(length);
     } else if length.is_some_and(|length| length > 0) {
@@ -60,7 +65,7 @@ pub(super) fn read_request(parts: &request::Parts, is_complete: bool, limits: Li
     }
     // Whoever has sent all does not wait.
     head.expects_continue &= !is_complete;
-    Ok(head)
+    Ok(())
 }
 
 /// Whether it is an extended CONNECT for a WebSocket (RFC 8441 4). Any other CONNECT is refused.

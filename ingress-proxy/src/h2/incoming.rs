@@ -9,7 +9,7 @@ use h2::RecvStream;
 use super::error::body_error;
 use super::fields::{WhiteSpace, read_trailers};
 use crate::message::{BodyError, Fill, Source, Trailers};
-use crate::worker::{Clock, Deadline};
+use crate::worker::{Clock, Pace};
 
 /// The receiving half of a stream. The peer may send on only when what it sent has been consumed, so that no more is held
 /// than the window.
@@ -19,19 +19,21 @@ pub(super) struct Incoming {
     current: Bytes,
     trailers: Option<Trailers>,
     is_done: bool,
-    idle: Deadline,
+    clock: Clock,
+    idle: Option<Pace>,
     space: WhiteSpace,
 }
 
 impl Incoming {
     pub(super) fn new(stream: RecvStream, space: WhiteSpace, clock: &Clock, idle: Option<Duration>) -> Self {
         let is_done = stream.is_end_stream();
-        Self { stream, current: Bytes::new(), trailers: None, is_done, idle: Deadline::new(clock, idle), space }
+        let idle = idle.map(|idle| Pace::new(clock, idle));
+        Self { stream, current: Bytes::new(), trailers: None, is_done, clock: clock.clone(), idle, space }
     }
 
     /// How long the peer may send nothing.
     pub(super) fn set_idle(&mut self, idle: Option<Duration>) {
-        self.idle.set_length(idle);
+        self.idle = idle.map(|idle| Pace::new(&self.clock, idle));
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
@@ -44,7 +46,17 @@ impl Incoming {
 
     /// Waits, but not for ever.
     fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, BodyError>> {
-        if self.idle.is_over(cx) { Poll::Ready(Err(BodyError::TimedOut)) } else { Poll::Pending }
+        let is_over = self.idle.as_mut().is_some_and(|idle| idle.is_over(cx));
+        if is_over { Poll::Ready(Err(BodyError::TimedOut)) } else { Poll::Pending }
+    }
+
+    /// So many bytes have come. Of a client that is worth as much time as it is bytes; an endpoint may take its time again.
+    fn progress(&mut self, bytes: usize) {
+        match (&mut self.idle, self.space) {
+            (Some(idle), WhiteSpace::Refuse) => idle.progress(bytes),
+            (Some(idle), WhiteSpace::Trim) => idle.start_over(),
+            (None, _) => {}
+        }
     }
 }
 
@@ -62,7 +74,7 @@ impl Source for Incoming {
                     Poll::Ready(result) => result?,
                 },
             }
-            self.idle.clear();
+            self.progress(self.current.len());
         }
         Poll::Ready(Ok(Fill::Data(&self.current)))
     }
@@ -83,6 +95,8 @@ impl Source for Incoming {
     }
 
     fn wait_anew(&mut self) {
-        self.idle.clear();
+        if let Some(idle) = &mut self.idle {
+            idle.start_over();
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! How much of what we sent is still in memory.
 //!
 //! `h2` bounds what it keeps of one stream, not of a connection, and does not say when a stream has been written out. Every
-//! piece of a body that is given to it is entered here and crossed out when `h2` lets it go: because the socket took it or
-//! because the stream is gone.
+//! piece of a body that is given to it is entered here and crossed out when `h2` lets it go: because the [`Outbox`] took it or
+//! because the stream is gone. What the outbox has is on its way when the socket has taken all of it.
+//!
+//! [`Outbox`]: super::outbox::Outbox
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -16,12 +18,34 @@ pub(super) struct Ledger {
     held: Cell<usize>,
     most: usize,
     waiting: RefCell<Vec<Waker>>,
+    /// Whether the outbox has something that the socket has not taken.
+    is_unsent: Cell<bool>,
+    /// Who waits for the socket.
+    unsent: RefCell<Vec<Waker>>,
 }
 
 impl Ledger {
     /// A connection that may hold so many bytes, and a piece more.
     pub(super) fn new(most: usize) -> Rc<Self> {
-        Rc::new(Self { held: Cell::new(0), most, waiting: RefCell::default() })
+        Rc::new(Self {
+            held: Cell::new(0),
+            most,
+            waiting: RefCell::default(),
+            is_unsent: Cell::default(),
+            unsent: RefCell::default(),
+        })
+    }
+
+    /// The outbox has got something.
+    pub(super) fn unsent(&self) {
+        self.is_unsent.set(true);
+    }
+
+    /// The socket has taken all that the outbox had.
+    pub(super) fn sent(&self) {
+        if self.is_unsent.replace(false) {
+            self.unsent.borrow_mut().drain(..).for_each(Waker::wake);
+        }
     }
 
     /// How many bytes are held.
@@ -56,10 +80,7 @@ impl Account {
     pub(super) fn is_full(&self, cx: &mut Context<'_>) -> bool {
         let is_full = self.ledger.held.get() >= self.ledger.most;
         if is_full {
-            let mut waiting = self.ledger.waiting.borrow_mut();
-            if !waiting.iter().any(|it| it.will_wake(cx.waker())) {
-                waiting.push(cx.waker().clone());
-            }
+            push(&self.ledger.waiting, cx);
         }
         is_full
     }
@@ -69,13 +90,17 @@ impl Account {
         self.held.get()
     }
 
-    /// Whether nothing of this stream is held; if something is, the task is woken when it is less.
+    /// Whether the socket has taken all of this stream; if not, the task is woken when there is less.
     pub(super) fn is_clear(&self, cx: &mut Context<'_>) -> bool {
-        let is_clear = self.held.get() == 0;
-        if !is_clear {
+        if self.held.get() > 0 {
             *self.waker.borrow_mut() = Some(cx.waker().clone());
+            return false;
         }
-        is_clear
+        let is_unsent = self.ledger.is_unsent.get();
+        if is_unsent {
+            push(&self.ledger.unsent, cx);
+        }
+        !is_unsent
     }
 
     fn cross_out(&self, size: usize) {
@@ -88,6 +113,13 @@ impl Account {
         if ledger.held.get() < ledger.most {
             ledger.waiting.borrow_mut().drain(..).for_each(Waker::wake);
         }
+    }
+}
+
+fn push(wakers: &RefCell<Vec<Waker>>, cx: &Context<'_>) {
+    let mut wakers = wakers.borrow_mut();
+    if !wakers.iter().any(|it| it.will_wake(cx.waker())) {
+        wakers.push(cx.waker().clone());
     }
 }
 
@@ -167,5 +199,10 @@ mod tests {
         assert_eq!((ledger.held(), count.0.load(Ordering::Relaxed)), (0, 3), "the stream is clear");
         drop(Piece::empty());
         assert_eq!(ledger.held(), 0);
+        ledger.unsent();
+        assert!(!one.is_clear(&mut cx) && !one.is_clear(&mut cx));
+        ledger.sent();
+        assert!(one.is_clear(&mut cx));
+        assert_eq!(count.0.load(Ordering::Relaxed), 4);
     }
 }

@@ -51,6 +51,11 @@ impl Fields {
         self.list.clear();
     }
 
+    /// How many bytes of memory it holds, used or not.
+    pub(crate) fn memory(&self) -> usize {
+        self.text.capacity() + self.list.capacity() * size_of::<Span>()
+    }
+
     /// Adds a field. White space around the value must have been removed.
     ///
     /// # Errors

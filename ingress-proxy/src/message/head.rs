@@ -84,6 +84,11 @@ impl RequestHead {
         self.websocket = false;
     }
 
+    /// How many bytes of memory it holds, used or not.
+    pub(crate) fn memory(&self) -> usize {
+        self.method.capacity() + self.target.capacity() + self.fields.memory()
+    }
+
     /// The method as text.
     #[must_use]
     pub fn method(&self) -> &str {

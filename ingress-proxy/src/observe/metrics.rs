@@ -110,6 +110,11 @@ impl Metrics {
         self.control().is_complete = is_complete;
     }
 
+    /// Whether this replica leads, by the name of the Lease that says so.
+    pub fn set_leading(&self, lease: &str, leads: bool) {
+        self.control().leading = Some((lease.into(), leads));
+    }
+
     /// What is wrong with the configuration.
     pub fn found(&self, diagnostics: &Diagnostics) {
         self.control().found(diagnostics);

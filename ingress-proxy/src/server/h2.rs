@@ -1,10 +1,14 @@
-//! The client's side of HTTP/2: one task per stream.
+//! The client's side of HTTP/2: one task for each request that is under way.
+
+mod crew;
 
 use std::rc::Rc;
 use std::time::Instant;
 
+pub(crate) use self::crew::Crew;
+use self::crew::Job;
 use super::Client;
-use crate::exchange::{self, Refused, Scratch};
+use crate::exchange::Refused;
 use crate::h2::Ended;
 use crate::h2::server::{self, ServerSettings, ServerStream, Service};
 use crate::io::Io;
@@ -30,14 +34,14 @@ struct Streams {
 }
 
 impl Service for Streams {
-    fn request(&self, head: RequestHead, mut stream: ServerStream) {
-        let (worker, client) = (Rc::clone(&self.worker), Rc::clone(&self.client));
+    fn head(&self) -> RequestHead {
+        self.worker.crew.head()
+    }
+
+    fn request(&self, head: RequestHead, stream: ServerStream) {
         self.served.set(self.served.get().wrapping_add(1));
-        let number = self.served.get();
-        tokio::task::spawn_local(async move {
-            let mut scratch = Scratch::default();
-            exchange::run(&worker, &client, &mut stream, &head, &mut scratch, number).await;
-        });
+        let job = Job { client: Rc::clone(&self.client), head, stream, number: self.served.get() };
+        Crew::take(&self.worker, job);
     }
 
     fn refused(&self, rejection: Rejection, parts: &http::request::Parts) {

@@ -15,6 +15,7 @@ mod outages;
 #[path = "../../../ingress-kube/tests/support/real/mod.rs"]
 mod real;
 mod relay;
+mod rights;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;

@@ -17,7 +17,7 @@ use super::support::program::{Ports, Program};
 use super::support::tls::trusting_anybody;
 
 /// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A namespace, a class of which the program is the controller, and an account for it.
 pub(crate) struct Site<'a> {

@@ -247,6 +247,26 @@ fn a_body_that_does_not_come() {
 }
 
 #[test]
+fn a_body_that_trickles_is_not_waited_for() {
+    run(async |clock| {
+        let settings = with(|settings| settings.idle_timeout = SHORT);
+        let mut peer = Peer::begin(&clock, &settings).await;
+        peer.send(&post(1, "/")).await;
+        let mut frames = Vec::new();
+        for _ in 0..80 {
+            sleep(SHORT / 8).await;
+            peer.send(&[data(1, 0, b"x"), ping(b"12345678")].concat()).await;
+            frames.extend(peer.until(|frame| frame.kind == PING || frame.error().is_some()).await);
+            if frames.iter().any(|frame| frame.kind == RST_STREAM) {
+                break;
+            }
+        }
+        assert!(frames.iter().any(|frame| frame.kind == RST_STREAM), "single bytes are nothing");
+        assert_eq!(peer.site.bodies.borrow()[0].1.as_deref(), Some("nothing came for too long"));
+    });
+}
+
+#[test]
 fn a_client_that_takes_nothing_is_not_waited_for() {
     let settings = with(|settings| settings.stall_timeout = SHORT);
     run(async |clock| {

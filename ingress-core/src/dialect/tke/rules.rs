@@ -8,7 +8,7 @@ use super::json::{Object, Refused};
 use super::{PATHS, json, keys, switch};
 use crate::dialect::annotations::Annotations;
 use crate::host::HostPattern;
-use crate::model::{HttpIngressPath, Ingress};
+use crate::model::{HttpIngressPath, Ingress, PathType};
 use crate::path::PathPattern;
 
 /// The two lists.
@@ -153,8 +153,8 @@ impl<'i> Rule<'i> {
     /// The requests that it takes.
     pub(super) fn pattern(&self) -> PathPattern {
         let text = PATHS.canonical_escapes(path_text(Some(&self.path.path)));
-        match self.path.path_type.as_deref() {
-            Some("Exact") => PathPattern::Exact(text),
+        match self.path.path_type {
+            Some(PathType::Exact) => PathPattern::Exact(text),
             _ => PathPattern::Prefix(text),
         }
     }

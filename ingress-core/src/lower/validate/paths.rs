@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::diagnostic::Code;
-use crate::model::HttpIngressPath;
+use crate::model::{HttpIngressPath, PathType};
 
 /// Sequences that an Exact or Prefix path must not have, and endings.
 const FORBIDDEN: [&str; 5] = ["//", "/./", "/../", "%2f", "%2F"];
@@ -10,12 +10,12 @@ const FORBIDDEN_ENDINGS: [&str; 2] = ["/..", "/."];
 
 pub(super) fn check(check: &mut Check<'_>, path: &HttpIngressPath, field: &dyn Fn() -> String) {
     let text = &*path.path;
-    match path.path_type.as_deref() {
+    match &path.path_type {
         None => {
             let help = "one of `Exact`, `Prefix`, `ImplementationSpecific`";
             check.error(Code::PathTypeMissing, format!("{}.pathType", field()), "`pathType` is missing", Some(help));
         }
-        Some("Exact" | "Prefix") => {
+        Some(PathType::Exact | PathType::Prefix) => {
             if !text.starts_with('/') {
                 not_absolute(check, text, field);
             }
@@ -26,12 +26,12 @@ pub(super) fn check(check: &mut Check<'_>, path: &HttpIngressPath, field: &dyn F
                 check.error(Code::PathInvalidSequence, format!("{}.path", field()), message, None);
             }
         }
-        Some("ImplementationSpecific") => {
+        Some(PathType::ImplementationSpecific) => {
             if !text.is_empty() && !text.starts_with('/') {
                 not_absolute(check, text, field);
             }
         }
-        Some(other) => {
+        Some(PathType::Unknown(other)) => {
             let help = "one of `Exact`, `Prefix`, `ImplementationSpecific`, spelt like this";
             let message = format!("path type `{other}` is unknown");
             check.error(Code::PathTypeUnknown, format!("{}.pathType", field()), message, Some(help));

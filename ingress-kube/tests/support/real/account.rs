@@ -2,19 +2,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use http::Method;
 use kube::config::{AuthInfo, Kubeconfig};
 use serde_json::{Value, json};
 
-use super::Server;
+use super::{PATIENCE, Server};
 
 pub struct Account<'a> {
     server: &'a Server,
     namespace: String,
     name: String,
     kubeconfig: PathBuf,
+    /// What it may do everywhere.
+    rules: Mutex<Vec<Value>>,
 }
 
 impl<'a> Account<'a> {
@@ -36,7 +40,8 @@ impl<'a> Account<'a> {
         }
         let kubeconfig = std::env::temp_dir().join(format!("ingress-kube-{}-{number}.kubeconfig", std::process::id()));
         fs::write(&kubeconfig, text.to_string()).expect("a file");
-        Self { server, namespace: namespace.to_owned(), name: name.to_owned(), kubeconfig }
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        Self { server, namespace, name, kubeconfig, rules: Mutex::default() }
     }
 
     pub fn kubeconfig(&self) -> &Path {
@@ -48,10 +53,29 @@ impl<'a> Account<'a> {
         format!("system:serviceaccount:{}:{}", self.namespace, self.name)
     }
 
-    /// Gives it these rights everywhere, in place of those that it had.
+    /// Gives it these rights everywhere, in place of those that it had. The server knows when this returns.
     pub fn may(&self, rules: Vec<Value>) {
         let name = format!("{}-{}", self.namespace, self.name);
-        self.give("ClusterRole", "ClusterRoleBinding", json!({"name": name}), rules);
+        self.give("ClusterRole", "ClusterRoleBinding", json!({"name": name}), rules.clone());
+        let before = std::mem::replace(&mut *self.rules.lock().unwrap(), rules.clone());
+        let deadline = Instant::now() + PATIENCE;
+        for (rule, is_allowed) in rules.iter().map(|rule| (rule, true)).chain(before.iter().map(|rule| (rule, false))) {
+            while (is_allowed || !rules.contains(rule)) && self.can(rule) != is_allowed {
+                assert!(Instant::now() < deadline, "{rule} never counts");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
+    /// Whether it may do the first thing that a rule allows.
+    fn can(&self, rule: &Value) -> bool {
+        let attributes =
+            json!({"group": rule["apiGroups"][0], "resource": rule["resources"][0], "verb": rule["verbs"][0]});
+        let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+                            "spec": {"user": self.user(), "resourceAttributes": attributes}});
+        let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+        let answer = self.server.admin().ask(Method::POST, path, "application/json", Some(review)).expect("an answer");
+        answer["status"]["allowed"] == true
     }
 
     /// The same in one namespace.

@@ -42,7 +42,8 @@ pub struct Refused {
 }
 
 impl Admin {
-    pub(super) fn new(kubeconfig: PathBuf) -> Self {
+    /// As whom a kubeconfig says, who may have fewer rights.
+    pub fn new(kubeconfig: PathBuf) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();

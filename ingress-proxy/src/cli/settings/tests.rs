@@ -69,7 +69,7 @@ fn the_help_tells_the_defaults_that_count() {
         let about = rest.split("\n      --").next().unwrap();
         assert!(about.replace('\n', " ").contains(&default), "{flag} is not {default}:{about}");
     }
-    assert!(!help.contains("--election-id"), "what has no effect is not offered");
+    assert!(!help.contains("--stream-port"), "what has no effect is not offered");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
     }
     // Of newer ones, and of what people add to them.
     let args = "--publish-service=ingress-nginx/ingress-nginx-controller --controller-class=k8s.io/internal \
-                --publish-status-address localhost --report-node-internal-ip-address --update-status=false -v=2 --v 3 \
+                --publish-status-address localhost --report-node-internal-ip-address --update-status -v=2 --v 3 \
                 --watch-ingress-without-class=true --default-backend-service=shop/tea --status-port 10246 \
                 --tcp-services-configmap=a/b --watch-namespace= --enable-metrics=true --enable-metrics=false --sync-period=-1s";
     let (settings, notes) =
@@ -223,6 +223,7 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
             no_effect("publish-status-address"),
             no_effect("report-node-internal-ip-address"),
             no_effect("sync-period"),
+            no_effect("update-status"),
             "`--status-port` has no effect: it is about the inside of ingress-nginx".to_owned(),
             "`-v` has no effect: it is about the inside of ingress-nginx".to_owned(),
             "`--tcp-services-configmap` has no effect: what it asks for is not there yet".to_owned(),

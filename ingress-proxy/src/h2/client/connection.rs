@@ -18,6 +18,7 @@ use crate::h2::Ended;
 use crate::h2::budget::{Guard, Guarded};
 use crate::h2::error::io_error;
 use crate::h2::ledger::{Ledger, Piece};
+use crate::h2::outbox::Outbox;
 use crate::h2::outgoing::Shared;
 use crate::worker::{Clock, Deadline};
 
@@ -54,9 +55,9 @@ where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let guard = Guard::new(clock, settings.control_frames);
-    let io = Guarded::endpoint(io, &guard, settings.header_timeout, settings.write_timeout);
-    let (requests, mut http2) = settings.builder().handshake::<_, Piece>(io).await.map_err(io_error)?;
     let ledger = Ledger::new(settings.connection_send_buffer);
+    let outbox = Outbox::new(Guarded::endpoint(io, &guard, settings.header_timeout, settings.write_timeout), &ledger);
+    let (requests, mut http2) = settings.builder().handshake::<_, Piece>(outbox.clone()).await.map_err(io_error)?;
     let connection = Connection(Rc::new(Inner {
         settings: Rc::clone(settings),
         shared: Shared { guard, ledger, clock: clock.clone() },
@@ -68,7 +69,7 @@ where
         waiters: RefCell::default(),
     }));
     let ping = settings.ping.and_then(|_| http2.ping_pong());
-    let mut driver = Driver::new(http2, connection.clone(), ping);
+    let mut driver = Driver::new(http2, outbox, connection.clone(), ping);
     tokio::task::spawn_local(async move {
         let how = poll_fn(|cx| driver.poll(cx)).await;
         driver.connection.retire();
@@ -171,7 +172,8 @@ impl Drop for Slot {
 }
 
 struct Driver<I: AsyncRead + AsyncWrite + Unpin> {
-    http2: h2::client::Connection<Guarded<I>, Piece>,
+    http2: h2::client::Connection<Outbox<Guarded<I>>, Piece>,
+    outbox: Outbox<Guarded<I>>,
     connection: Connection,
     idle: Deadline,
     age: Deadline,
@@ -180,7 +182,12 @@ struct Driver<I: AsyncRead + AsyncWrite + Unpin> {
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Driver<I> {
-    fn new(http2: h2::client::Connection<Guarded<I>, Piece>, connection: Connection, ping: Option<PingPong>) -> Self {
+    fn new(
+        http2: h2::client::Connection<Outbox<Guarded<I>>, Piece>,
+        outbox: Outbox<Guarded<I>>,
+        connection: Connection,
+        ping: Option<PingPong>,
+    ) -> Self {
         let Inner { settings, shared, .. } = &*connection.0;
         let deadline = |after| Deadline::new(&shared.clock, Some(after));
         let ping = ping.zip(settings.ping).map(|(pings, (every, answer))| KeepAlive {
@@ -193,6 +200,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Driver<I> {
             idle: deadline(settings.keep_alive),
             age: deadline(settings.max_age),
             http2,
+            outbox,
             connection,
             ping,
             ended: None,
@@ -219,8 +227,13 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Driver<I> {
                 return Poll::Ready(Ended::NoPong);
             }
             if !self.may_close(cx, inner) {
-                return Poll::Pending;
+                break;
             }
+        }
+        // Nothing more comes for now.
+        match self.outbox.poll_send(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(inner.shared.guard.excess().map_or(Ended::Io(error), Ended::Excess)),
+            _ => Poll::Pending,
         }
     }
 

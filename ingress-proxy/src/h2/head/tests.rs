@@ -4,6 +4,11 @@ use super::*;
 
 const LIMITS: Limits = Limits { max_fields: 8, max_target: 32, underscores: false };
 
+fn read_request(parts: &request::Parts, is_complete: bool, limits: Limits) -> Result<RequestHead, Refusal> {
+    let mut head = RequestHead::default();
+    super::read_request(parts, is_complete, limits, &mut head).map(|()| head)
+}
+
 fn parts(fields: &[(&str, &[u8])]) -> request::Parts {
     let mut request = Request::get("https://a.example/x?y").body(()).unwrap();
     for (name, value) in fields {

@@ -19,6 +19,7 @@ use crate::h2::budget::{Excess, Guard, Guarded};
 use crate::h2::grpc;
 use crate::h2::head::{Refusal, read_request};
 use crate::h2::ledger::{Ledger, Piece};
+use crate::h2::outbox::Outbox;
 use crate::h2::outgoing::Shared;
 use crate::message::{Rejection, RequestHead};
 use crate::worker::{Clock, Deadline};
@@ -28,6 +29,11 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Who answers requests.
 pub trait Service {
+    /// An empty head to read a request into, with memory if there is some.
+    fn head(&self) -> RequestHead {
+        RequestHead::default()
+    }
+
     /// Answers a request, in a task of its own: this must not block.
     fn request(&self, head: RequestHead, stream: ServerStream);
 
@@ -49,21 +55,25 @@ where
     S: Service,
 {
     let guard = Guard::new(clock, settings.control_frames);
-    let io = Guarded::client(io, &guard, settings.header_timeout, settings.stall_timeout);
-    let mut handshake = pin!(settings.builder().handshake(io));
+    let ledger = Ledger::new(settings.connection_send_buffer);
+    let outbox = Outbox::new(Guarded::client(io, &guard, settings.header_timeout, settings.stall_timeout), &ledger);
+    let mut handshake = pin!(settings.builder().handshake(outbox.clone()));
     let mut deadline = Deadline::new(clock, Some(settings.header_timeout));
     let begun = poll_fn(|cx| match handshake.as_mut().poll(cx) {
         Poll::Pending if deadline.is_over(cx) => Poll::Ready(Err(Ended::NoPreface)),
+        Poll::Pending => match outbox.poll_send(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(Ended::Io(error))),
+            _ => Poll::Pending,
+        },
         result => result.map_err(Ended::from),
     });
     let connection = match begun.await {
         Ok(connection) => connection,
         Err(ended) => return ended,
     };
-    let ledger = Ledger::new(settings.connection_send_buffer);
     let shared = Shared { guard, ledger, clock: clock.clone() };
     let mut shutdown = pin!(shutdown);
-    let mut driver = Driver::new(connection, settings, shared, service);
+    let mut driver = Driver::new(connection, outbox, settings, shared, service);
     poll_fn(|cx| driver.poll(cx, shutdown.as_mut())).await
 }
 
@@ -78,7 +88,8 @@ enum Stage {
 }
 
 struct Driver<'a, I, S> {
-    connection: Connection<Guarded<I>, Piece>,
+    connection: Connection<Outbox<Guarded<I>>, Piece>,
+    outbox: Outbox<Guarded<I>>,
     settings: &'a ServerSettings,
     shared: Shared,
     service: &'a S,
@@ -101,7 +112,8 @@ where
     S: Service,
 {
     fn new(
-        connection: Connection<Guarded<I>, Piece>,
+        connection: Connection<Outbox<Guarded<I>>, Piece>,
+        outbox: Outbox<Guarded<I>>,
         settings: &'a ServerSettings,
         shared: Shared,
         service: &'a S,
@@ -113,6 +125,7 @@ where
             grace: deadline(settings.goaway_grace),
             farewell: deadline(FAREWELL),
             connection,
+            outbox,
             settings,
             shared,
             service,
@@ -136,7 +149,7 @@ where
         loop {
             match self.connection.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => self.accept(cx, request, respond),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(self.end(Some(error))),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(self.end(Some(error.into()))),
                 Poll::Ready(None) => return Poll::Ready(self.end(None)),
                 Poll::Pending if self.may_close(cx) => {}
                 Poll::Pending => break,
@@ -145,7 +158,11 @@ where
         if self.stage == Stage::Closing && self.farewell.is_over(cx) {
             return Poll::Ready(self.end(None));
         }
-        Poll::Pending
+        // Nothing more comes for now.
+        match self.outbox.poll_send(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(self.end(Some(Ended::Io(error)))),
+            _ => Poll::Pending,
+        }
     }
 
     /// Whether the connection is to be closed now, so that it has to be driven once more.
@@ -190,14 +207,13 @@ where
         }
     }
 
-    fn end(&mut self, error: Option<h2::Error>) -> Ended {
-        // What we know ourselves is the cause of what `h2` says.
+    fn end(&mut self, error: Option<Ended>) -> Ended {
+        // What we know ourselves is the cause of what others say.
         if let Some(excess) = self.shared.guard.excess() {
             return Ended::Excess(excess);
         }
         match (self.ended.take(), error) {
-            (Some(ended), _) => ended,
-            (None, Some(error)) => error.into(),
+            (Some(ended), _) | (None, Some(ended)) => ended,
             (None, None) if self.stage == Stage::GoingAway => Ended::ShutDown,
             (None, None) => Ended::Closed,
         }
@@ -216,8 +232,9 @@ where
             return self.count_refusal();
         }
         let (parts, body) = request.into_parts();
-        match read_request(&parts, body.is_end_stream(), self.settings.limits()) {
-            Ok(head) => {
+        let mut head = self.service.head();
+        match read_request(&parts, body.is_end_stream(), self.settings.limits(), &mut head) {
+            Ok(()) => {
                 // A client that only listens is silent for as long as it likes.
                 let may_be_silent = head.websocket || grpc::is_grpc(&head.fields);
                 let idle = (!may_be_silent).then_some(self.settings.idle_timeout);

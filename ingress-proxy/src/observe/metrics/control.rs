@@ -29,6 +29,8 @@ pub(super) struct Control {
     pub(super) hosts: usize,
     pub(super) swaps: u64,
     pub(super) failures: u64,
+    /// The Lease that says which replica leads, and whether it is this one; none where no leader is elected.
+    pub(super) leading: Option<(Box<str>, bool)>,
     pub(super) diagnostics: BTreeMap<(Code, Severity), u64>,
     /// Names with the second in which their certificate expires.
     pub(super) certificates: Vec<(Box<str>, i64)>,

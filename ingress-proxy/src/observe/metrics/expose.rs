@@ -49,6 +49,7 @@ struct Nginx {
     last_good: u64,
     swaps: u64,
     failures: u64,
+    leading: Option<(Box<str>, bool)>,
 }
 
 /// What is known of one method and status of one route.
@@ -93,6 +94,7 @@ impl Nginx {
             last_good: control.last_good,
             swaps: control.swaps,
             failures: control.failures,
+            leading: control.leading.clone(),
         }
     }
 
@@ -176,6 +178,11 @@ impl Collector for Nginx {
         )?;
         let name = "nginx_ingress_controller_config_last_reload_successful_timestamp_seconds";
         single(to, name, "When a configuration was last put in force", MetricType::Gauge, self.last_good)?;
+        if let Some((lease, leads)) = &self.leading {
+            let name = "nginx_ingress_controller_leader_election_status";
+            let leads = [(&**lease, u64::from(*leads))];
+            labelled(to, name, "Whether this replica leads", MetricType::Gauge, "name", leads)?;
+        }
         let name = "nginx_ingress_controller_success";
         single(to, name, "Configurations that were put in force", MetricType::Counter, self.swaps)?;
         let name = "nginx_ingress_controller_errors";
@@ -349,13 +356,13 @@ fn single(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, kind: MetricTy
     to.encode_descriptor(name, help, None, kind)?.encode_gauge(&value)
 }
 
-fn labelled(
+fn labelled<'v>(
     to: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
     kind: MetricType,
     label: &str,
-    values: impl IntoIterator<Item = (&'static str, u64)>,
+    values: impl IntoIterator<Item = (&'v str, u64)>,
 ) -> fmt::Result {
     let mut metric = to.encode_descriptor(name, help, None, kind)?;
     for (text, value) in values {

@@ -153,6 +153,8 @@ fn the_configuration_and_the_workers_own_counts_are_told() {
     metrics.found(&diagnostics);
     metrics.reload_failed();
     metrics.set_certificates([("a.example".into(), 1_900_000_000)]);
+    assert!(!metrics.expose().contains("leader"), "nobody is elected");
+    metrics.set_leading("ingress-leader", true);
     let samples = read(&metrics.expose());
     let is = |name: &str, parts: &[&str], value: f64| assert_eq!(one(&samples, name, parts), value, "{name}");
     is("nginx_ingress_controller_nginx_process_connections", &["active"], 1.0);
@@ -161,6 +163,7 @@ fn the_configuration_and_the_workers_own_counts_are_told() {
     is("nginx_ingress_controller_config_last_reload_successful", &["sys", "k8s.io/x"], 0.0);
     is("nginx_ingress_controller_config_hash", &[], 77.0);
     is("nginx_ingress_controller_success", &[], 1.0);
+    is("nginx_ingress_controller_leader_election_status", &["ingress-leader", "sys"], 1.0);
     is("nginx_ingress_controller_errors", &[], 1.0);
     is("nginx_ingress_controller_ssl_expire_time_seconds", &["a.example", "sys"], 1.9e9);
     is("ingress_proxy_refused_requests_total", &["no-host"], 2.0);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::{Attachment, DraftMember, HostDraft, Role};
-use crate::model::IngressBackend;
+use crate::model::{IngressBackend, PathType};
 use crate::object::{FieldPath, Origin};
 use crate::path::{PathKind, PathPattern};
 use crate::policy::{BackendRef, CanaryRule, PortRef, Reach, Target};
@@ -18,7 +18,7 @@ pub(super) fn attach(draft: &mut HostDraft<'_>, out: &mut Vec<Diagnostic>) {
             let http = member.ingress.spec.rules.get(i).and_then(|rule| rule.http.as_ref());
             for (j, path) in http.map_or(&[][..], |http| &http.paths).iter().enumerate() {
                 let text = if path.path.is_empty() { "/" } else { &path.path };
-                let kind = if path.path_type.as_deref() == Some("Exact") { PathKind::Exact } else { PathKind::Prefix };
+                let kind = if path.path_type == Some(PathType::Exact) { PathKind::Exact } else { PathKind::Prefix };
                 let origin = Origin { object: Arc::clone(member.object), field: FieldPath::rule_path(i, j) };
                 attach_one(draft, member, rule, (kind, text), &path.backend, origin, out);
             }
