@@ -99,7 +99,10 @@ async fn two_replicas_share_one_certificate_and_the_api_server_learns_of_it() {
     let object = cluster.api.object(CONFIGURATION, "", "hook").unwrap();
     assert_eq!(object["webhooks"][1]["clientConfig"]["caBundle"], STANDARD.encode(&known), "a URL may be ours");
     assert_eq!(object["webhooks"][2]["clientConfig"]["caBundle"], "dGhlaXJz", "another Service's is theirs");
-    assert_eq!((&object["metadata"]["labels"]["a"], &object["webhooks"][0]["failurePolicy"]), (&json!("b"), &json!("Fail")));
+    assert_eq!(
+        (&object["metadata"]["labels"]["a"], &object["webhooks"][0]["failurePolicy"]),
+        (&json!("b"), &json!("Fail"))
+    );
 
     // Somebody installs the configuration once more.
     cluster.api.apply(configuration());
@@ -151,7 +154,10 @@ async fn cert_manager_may_have_the_configuration() {
 }
 
 /// Asks on new connections all the time, trusting what the configuration says at that moment.
-fn ask_all_the_time(api: &Arc<Cluster>, hook: &Hook) -> (Arc<AtomicBool>, tokio::task::JoinHandle<(usize, Vec<String>)>) {
+fn ask_all_the_time(
+    api: &Arc<Cluster>,
+    hook: &Hook,
+) -> (Arc<AtomicBool>, tokio::task::JoinHandle<(usize, Vec<String>)>) {
     let stop = Arc::new(AtomicBool::new(false));
     let (cluster, stopped, address) = (Arc::clone(api), Arc::clone(&stop), hook.address);
     let task = tokio::spawn(async move {

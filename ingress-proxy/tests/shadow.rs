@@ -1,6 +1,6 @@
 //! A shadow beside the controller in charge, which is another proxy here: what it serves, what it asks, and what it counts.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
 

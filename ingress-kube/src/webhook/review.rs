@@ -44,8 +44,11 @@ pub fn judge(ingress: &Ingress, trial: &Trial, rules: Rules) -> Verdict {
     let tells = |namespace: &str| !rules.hosts_belong_to_namespaces || namespace == &*ingress.metadata.namespace;
     for rival in rival::same_paths(ingress, trial) {
         let other = &rival.other.metadata;
-        let owner =
-            if tells(&other.namespace) { format!(" `{}/{}`", other.namespace, other.name) } else { " of another namespace".to_owned() };
+        let owner = if tells(&other.namespace) {
+            format!(" `{}/{}`", other.namespace, other.name)
+        } else {
+            " of another namespace".to_owned()
+        };
         // The words are ingress-nginx's, which people look for.
         let (host, path) = (rival.host, rival.path);
         denials.add(format!("host `{host}` and path `{path}` is already defined in ingress{owner} ({})", rival.field));

@@ -70,7 +70,12 @@ impl Issued {
         Self::between(-1, 30)
     }
 
+    /// Of a Service `hook` in `shop`, from a day to another.
     pub fn between(from: i64, to: i64) -> Self {
+        Self::of("shop", from, to)
+    }
+
+    pub fn of(namespace: &str, from: i64, to: i64) -> Self {
         let at = |days: i64| {
             let days_from_now = Duration::from_secs(days.unsigned_abs() * 86_400);
             let now = SystemTime::now();
@@ -83,8 +88,9 @@ impl Issued {
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         (authority.not_before, authority.not_after) = (at(from).into(), at(to).into());
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-        let names = ["127.0.0.1", "hook", "hook.shop", "hook.shop.svc"].map(ToOwned::to_owned);
-        let mut params = CertificateParams::new(names).unwrap();
+        let service = [format!("hook.{namespace}"), format!("hook.{namespace}.svc")];
+        let names = ["127.0.0.1", "hook"].map(ToOwned::to_owned).into_iter().chain(service);
+        let mut params = CertificateParams::new(names.collect::<Vec<_>>()).unwrap();
         params.use_authority_key_identifier_extension = true;
         (params.not_before, params.not_after) = (at(from).into(), at(to).into());
         let key = KeyPair::generate().unwrap();
@@ -197,7 +203,7 @@ impl Client {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         });
-        waited.await.expect("a connection")
+        waited.await.unwrap()
     }
 
     /// Asks on a new connection.
@@ -231,7 +237,7 @@ impl Connection {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, whole).await.expect("a response in time")
+        tokio::time::timeout(PATIENCE, whole).await.unwrap()
     }
 }
 

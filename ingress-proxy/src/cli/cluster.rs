@@ -53,9 +53,9 @@ pub(super) struct ClusterArgs {
     #[arg(long, id = "secrets-per-namespace")]
     secrets_per_namespace: bool,
     #[command(flatten)]
-    webhook: WebhookArgs,
-    #[command(flatten)]
     status: StatusArgs,
+    #[command(flatten)]
+    webhook: WebhookArgs,
 }
 
 /// What the flags come to.
@@ -84,8 +84,8 @@ impl ClusterArgs {
             certificate_authority,
             watch_namespace_selector,
             secrets_per_namespace,
-            webhook,
             status,
+            webhook,
         } = self;
         // ingress-nginx's defaults are empty texts.
         let text = |text: Option<String>| text.filter(|text| !text.is_empty());
@@ -165,7 +165,7 @@ impl Cluster {
     ) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
-        let ClusterSettings { client, selector, secrets, default_certificate, webhook, duties } = cluster;
+        let ClusterSettings { client, selector, secrets, default_certificate, duties, webhook } = cluster;
         let hook = webhook.map(|webhook| webhook.open(client.clone(), Arc::clone(plane.metrics()))).transpose()?;
         // Without the runtime there is nobody who could carry out what a client leaves for later.
         let client = runtime.block_on(ingress_kube::connect(&client)).map_err(|error| error.to_string())?;

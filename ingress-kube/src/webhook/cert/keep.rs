@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use kube::Client;
 use rustls::sign::CertifiedKey;
@@ -85,6 +85,8 @@ struct Keeper {
     observer: Arc<dyn Observer>,
     /// What is shown.
     current: Option<Vec<u8>>,
+    /// The authorities that the configuration has, and since when it is known to have them.
+    known: Option<(String, Instant)>,
     /// What was said last of what does not work.
     said: Option<String>,
 }
@@ -116,7 +118,7 @@ pub(super) async fn keep(
     let mut hosts = names_of_service(&settings.service, &settings.namespace);
     hosts.extend(settings.hosts.iter().cloned());
     let place = Place { namespace: settings.namespace.clone(), name: settings.secret.clone() };
-    let mut keeper = Keeper { client, settings, place, hosts, shown, observer, current: None, said: None };
+    let mut keeper = Keeper { client, settings, place, hosts, shown, observer, current: None, known: None, said: None };
     loop {
         let known = match keeper.pass().await {
             Ok(known) => {
@@ -227,7 +229,15 @@ impl Keeper {
         }
         let kind = Kind::Validating.as_str();
         let known = told.map_err(|failure| format!("{kind} `{}`: {failure}", self.settings.configuration));
-        self.take_over(stored, &authorities, matches!(known, Ok(Known::Right(_) | Known::Absent))).await?;
+        match &known {
+            Ok(Known::Right(_) | Known::Absent) => {
+                if self.known.as_ref().is_none_or(|(before, _)| *before != authorities) {
+                    self.known = Some((authorities.clone(), Instant::now()));
+                }
+            }
+            _ => self.known = None,
+        }
+        self.take_over(stored, &authorities).await?;
         known
     }
 
@@ -253,13 +263,11 @@ impl Keeper {
         Ok(Known::Right(configuration.resource_version().map(ToOwned::to_owned)))
     }
 
-    async fn take_over(&mut self, stored: &Stored, authorities: &str, is_known: bool) -> Result<(), String> {
-        let now = SystemTime::now();
-        let Some(pem) = stored.next() else { return Ok(()) };
+    async fn take_over(&mut self, stored: &Stored, authorities: &str) -> Result<(), String> {
+        let is_known = self.known.as_ref().is_some_and(|(_, since)| since.elapsed() >= self.settings.overlap);
+        let Some(pem) = stored.next().filter(|_| is_known) else { return Ok(()) };
         let Ok(next) = Pair::from_pem(&pem.certificate, &pem.key) else { return Ok(()) };
-        let is_known =
-            is_known && now.duration_since(next.issued_at()).is_ok_and(|since| since >= self.settings.overlap);
-        if !is_known || !next.is_good(&self.hosts, now) {
+        if !next.is_good(&self.hosts, SystemTime::now()) {
             return Ok(());
         }
         let changed = stored.clone().with_pair(authorities, &pem);

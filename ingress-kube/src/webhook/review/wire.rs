@@ -148,15 +148,11 @@ fn subject(request: &Request<'_>) -> Result<Subject, BadReview> {
     }
     let GroupVersionKind { group, version, kind } = &request.kind;
     let api_version = format!("{group}/{version}");
-    let wire = match recognise(&api_version, kind) {
-        Recognition::Known(wire @ (WireKind::Ingress | WireKind::LegacyIngress)) => wire,
-        _ => {
-            let mut verdict = Verdict::allowed();
-            let kind: String =
-                format!("{kind} of {api_version}").chars().filter(|c| !c.is_control()).take(100).collect();
-            verdict.warnings.push(format!("{kind} is not checked: only Ingresses of v1 and v1beta1 are"));
-            return Ok(Subject::Settled(verdict));
-        }
+    let Recognition::Known(wire @ (WireKind::Ingress | WireKind::LegacyIngress)) = recognise(&api_version, kind) else {
+        let mut verdict = Verdict::allowed();
+        let kind: String = format!("{kind} of {api_version}").chars().filter(|c| !c.is_control()).take(100).collect();
+        verdict.warnings.push(format!("{kind} is not checked: only Ingresses of v1 and v1beta1 are"));
+        return Ok(Subject::Settled(verdict));
     };
     let raw = request.object.filter(|raw| raw.get() != "null").ok_or(BadReview::NoObject)?;
     // Whatever is still to be done before it may go must not be held up.
