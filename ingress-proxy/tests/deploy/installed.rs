@@ -160,16 +160,7 @@ impl<'a> Installed<'a> {
     /// Runs the program as the container. Its ports are others than in the cluster, and so are paths that `paths` leads
     /// somewhere else.
     pub(crate) fn run(&self, paths: Option<(&str, &Folder)>) -> Pod {
-        let webhook = Port::new();
-        let range = format!("{}/32", self.endpoint.address.ip());
-        let mut args: Vec<String> = arguments(&self.objects);
-        for arg in &mut args {
-            *arg = arg.replace("--validating-webhook=:8443", &format!("--validating-webhook={}", webhook.address));
-            if let Some((there, here)) = paths {
-                *arg = arg.replace(there, &format!("{}/", here.display()));
-            }
-        }
-        args.extend(["--allow-endpoint-cidr".to_owned(), range]);
+        let (args, webhook) = self.arguments(paths);
         let args: Vec<&OsStr> = args.iter().map(OsStr::new).collect();
         let mut environment = vec![("POD_NAMESPACE", &*self.namespace), ("POD_NAME", POD)];
         environment.push(("KUBECONFIG", self.account.kubeconfig().to_str().expect("a path")));
@@ -180,6 +171,21 @@ impl<'a> Installed<'a> {
         let ports = Ports::new();
         let program = Program::as_container(&args, &environment, &ports);
         Pod { program, ports, webhook: webhook.address, _webhook: webhook, started: Instant::now() }
+    }
+
+    /// The container's arguments, and where its webhook is.
+    pub(crate) fn arguments(&self, paths: Option<(&str, &Folder)>) -> (Vec<String>, Port) {
+        let webhook = Port::new();
+        let range = format!("{}/32", self.endpoint.address.ip());
+        let mut args: Vec<String> = arguments(&self.objects);
+        for arg in &mut args {
+            *arg = arg.replace("--validating-webhook=:8443", &format!("--validating-webhook={}", webhook.address));
+            if let Some((there, here)) = paths {
+                *arg = arg.replace(there, &format!("{}/", here.display()));
+            }
+        }
+        args.extend(["--allow-endpoint-cidr".to_owned(), range]);
+        (args, webhook)
     }
 
     /// Writes out a Secret as the kubelet mounts it.

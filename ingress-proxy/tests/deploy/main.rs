@@ -6,6 +6,7 @@
 #[path = "../../../ingress-kube/tests/support/api/mod.rs"]
 mod api;
 mod applied;
+mod contained;
 mod installed;
 mod manifests;
 mod moved;

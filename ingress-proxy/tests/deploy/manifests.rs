@@ -24,6 +24,7 @@ fn all() -> Vec<(String, Vec<Value>)> {
         let others = [
             "scope.namespace=shop",
             "scope.namespace=shop,scope.classes=false,webhook.enabled=false",
+            "ingressClass.create=false,webhook.enabled=false,extraArgs={--update-status=false}",
             "secrets.namespaces={shop,blog},networkPolicy.enabled=true,networkPolicy.podCidrs={10.244.0.0/16,fd00::/64}",
             "config.use-gzip=true,extraArgs={--v=2},shutdown.grace=30,shutdown.drain=600",
         ];

@@ -20,7 +20,7 @@ fn exec(program: &Program, command: &str) -> Command {
 }
 
 /// The first process of the container, as others number it.
-fn first_process(program: &Program) -> String {
+pub(crate) fn first_process(program: &Program) -> String {
     let children = format!("/proc/{0}/task/{0}/children", program.id());
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -96,12 +96,20 @@ impl Program {
         Self::spawn(Command::new(PROGRAM), &source, ports, more)
     }
 
-    /// As a container with these arguments and variables. It may not be ready yet.
+    /// With these arguments and variables. It may not be ready yet.
     pub(crate) fn as_container(arguments: &[&OsStr], environment: &[(&str, &str)], ports: &Ports) -> Self {
-        let mut program = Command::new("env");
-        // Of the program alone, and not of what starts it.
-        program.args(environment.iter().map(|(name, value)| format!("{name}={value}"))).arg(PROGRAM);
-        Self::spawn(program, arguments, ports, &[])
+        Self::run_by(Command::new(PROGRAM), arguments, environment, ports)
+    }
+
+    /// The same, with a command in front that runs it in the end.
+    pub(crate) fn run_by(
+        mut command: Command,
+        arguments: &[&OsStr],
+        environment: &[(&str, &str)],
+        ports: &Ports,
+    ) -> Self {
+        command.envs(environment.iter().copied());
+        Self::spawn(command, arguments, ports, &[])
     }
 
     /// The same as a pod of some namespace and name.
@@ -120,13 +128,16 @@ impl Program {
     fn spawn(mut command: Command, source: &[&OsStr], ports: &Ports, more: &[&str]) -> Self {
         let admin = Port::new();
         let port = |port: &Port| port.address.port().to_string();
+        // That of whoever runs the tests is no business of theirs.
+        if command.get_envs().all(|(name, _)| name != "KUBECONFIG") {
+            command.env_remove("KUBECONFIG");
+        }
         let mut child = command
             .args(source)
             .args(["--bind-address", "127.0.0.1", "--access-log", "off", "--workers", "2"])
             .args(["--http-port", &port(&ports.http), "--https-port", &port(&ports.https)])
             .args(["--healthz-port", &port(&admin), "--allow-endpoint-cidr", "127.0.0.0/8"])
             .args(more)
-            .env_remove("KUBECONFIG")
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program");

@@ -12,6 +12,15 @@ use super::*;
 const SMALL: Machine =
     Machine { cores: 2, has_ipv6: false, in_pod: false, descriptors: 1 << 20, pod: (String::new(), String::new()) };
 
+#[test]
+fn a_shadow_has_an_address_for_each_scheme() {
+    let shadow = settings(&["--shadow", "--shadow-upstream=http://a", "--shadow-upstream=https://b:8443"]).shadow;
+    let shadow = shadow.expect("a shadow");
+    let [http, https] = [shadow.http, shadow.https].map(|target| target.map(|target| target.to_string()));
+    assert_eq!((http.as_deref(), https.as_deref(), shadow.rate), (Some("http://a:80"), Some("https://b:8443"), 10));
+    assert!(settings(&[]).shadow.is_none());
+}
+
 /// The settings and notes of a command line without the program's name.
 fn read(args: &[&str], machine: Machine) -> Result<(Settings, Vec<String>), String> {
     let args = ["ingress-proxy"].iter().chain(args).map(OsString::from);
@@ -185,6 +194,12 @@ fn what_is_wrong_is_named_with_its_flag() {
         (&["--election-id"], &["--election-id"]),
         (&["--maxmind-license-key=x"], &["--maxmind-license-key"]),
         (&["stray.yaml"], &["stray.yaml"]),
+        (&["--shadow-upstream=http://a"], &["--shadow"]),
+        (&["--shadow", "--shadow-upstream=ftp://a"], &["--shadow-upstream", "`ftp://a` is no address"]),
+        (
+            &["--shadow", "--shadow-upstream=http://a", "--shadow-upstream=http://b"],
+            &["`--shadow-upstream`: both `http://a:80` and `http://b:80`"],
+        ),
     ];
     for (args, parts) in table {
         let error = read(&[&["--file", "x"], *args].concat(), SMALL).map(|_| ()).expect_err(&args.join(" "));
