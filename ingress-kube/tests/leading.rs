@@ -148,3 +148,18 @@ async fn events_that_cannot_be_written_cost_nothing() {
     assert!(tried <= 4, "{tried}");
     assert_eq!(replica.said("Event"), 1);
 }
+
+#[tokio::test]
+async fn what_nobody_has_seen_is_told_even_if_it_has_an_address_soon() {
+    let api = shop();
+    // It leads before it knows anything.
+    api.forbid("ingresses", "list");
+    let mut duties = with_events();
+    duties.status = Some(fixed(&["192.0.2.1"]));
+    let replica = Replica::start(&api, duties).await;
+    until("a leads", || replica.leads()).await;
+    pause(200).await;
+    api.heal();
+    until_has(&api, "cafe", &["192.0.2.1"]).await;
+    until("told", || events(&api, "cafe") == ["Normal Sync 1: accepted"]).await;
+}

@@ -1,6 +1,6 @@
 //! What the webhook answers: a file in `testdata/reviews` is what the cluster has, a question, and the answer.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
