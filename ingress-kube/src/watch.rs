@@ -100,7 +100,7 @@ pub(crate) struct Watch {
     reach: Reach,
     events: mpsc::Sender<(Subject, Event)>,
     pause: Pause,
-    /// The pauses before everything is listed again. They do not grow because the server was away before.
+    /// The distances between lists. They do not grow because the server was away in between.
     before_list: Pause,
     /// Whether it has been told that the server cannot be asked.
     is_failing: bool,
@@ -156,7 +156,8 @@ impl Watch {
         reach: Reach,
         events: mpsc::Sender<(Subject, Event)>,
     ) -> Self {
-        let [pause, before_list] = [(); 2].map(|()| Pause::new(timing));
+        let pause = Pause::new(timing);
+        let before_list = Pause::new(Timing { longest_pause: timing.longest_pause_unreachable, ..timing });
         let (is_failing, has_listed, is_stopgap) = (false, false, false);
         Self { client, subject, timing, reach, events, pause, before_list, is_failing, has_listed, is_stopgap }
     }
@@ -181,9 +182,10 @@ impl Watch {
     async fn follow(&mut self) -> Result<(), Unwanted> {
         loop {
             let (version, place) = self.list().await?;
+            let listed = Instant::now();
             self.watch(version, place).await?;
             // A server that forgets every place at once is not to be listed in a loop.
-            self.before_list.wait(None, &mut self.reach).await;
+            self.before_list.wait_since(listed).await;
         }
     }
 

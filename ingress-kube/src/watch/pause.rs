@@ -38,6 +38,12 @@ impl Pause {
         }
     }
 
+    /// Waits so that this follows `since` at a distance, which grows.
+    pub(crate) async fn wait_since(&mut self, since: tokio::time::Instant) {
+        let pause = self.take(None);
+        tokio::time::sleep_until(since + pause).await;
+    }
+
     /// How long to wait before the next attempt.
     pub(crate) fn take(&mut self, failure: Option<&Failure>) -> Duration {
         let longest = match failure.map(|failure| failure.reason) {
@@ -83,6 +89,15 @@ mod tests {
             let mut pause = Pause::new(Timing::default());
             let longest = (0..10).map(|_| pause.take(Some(&failure(reason)))).max().unwrap();
             assert!(longest <= Duration::from_secs(8), "{reason}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_long_ago_needs_no_pause() {
+        let mut pause = Pause::new(Timing { first_pause: Duration::from_secs(1_000), ..Timing::default() });
+        let long_ago = tokio::time::Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+        for _ in 0..10 {
+            pause.wait_since(long_ago).await;
         }
     }
 
