@@ -11,6 +11,7 @@ use super::site::{PATIENCE, Proxy, Site, controller};
 use super::support::backend::Backend;
 use super::support::load::{Load, Way};
 use super::support::program::{Ports, Program};
+use super::support::size::sized;
 
 /// A replica with an account of its own, so that the audit log tells it from the others.
 struct Replica<'a> {
@@ -323,4 +324,39 @@ fn the_last_replica_clears_the_status_while_it_serves_what_is_under_way() {
     assert!(b.proxy.program.wait().success());
     let lease = site.admin().get("Lease", &site.name, "ingress-controller-leader").expect("the Lease");
     assert!(lease["spec"]["holderIdentity"].as_str().unwrap_or_default().is_empty(), "{lease}");
+}
+
+#[test]
+fn a_storm_of_statuses_is_no_storm_of_writes() {
+    let Some(server) = Server::private() else { return };
+    let Some(site) = Site::new(&server, "storm") else { return };
+    let (count, time) = (sized(300, 10_000), Duration::from_secs(sized(5, 60)));
+    let tea = site.endpoint("tea");
+    site.admin().apply_all([site.service("tea"), site.slice("tea", tea.address)]);
+    let name = |n: u64| format!("i{n:05}");
+    site.admin().apply_all((0..count).map(|n| site.ingress(&name(n), &format!("h{n}.example"), "tea")));
+    let replica = Replica::start(&site, "a", &["--publish-status-address=192.0.2.1"]);
+    until("the first", &[&replica], || !addresses(&site, &name(0)).is_empty());
+    let (began, cpu) = (Instant::now(), replica.proxy.program.cpu());
+    let written = || replica.writes(&site).into_iter().filter(|it| it.resource == "ingresses/status").count();
+    let before = written();
+    let mut longest = Duration::ZERO;
+    for n in 0.. {
+        let host = format!("new{n}.example");
+        let asked = Instant::now();
+        site.admin().apply(site.ingress(&format!("new{n}"), &host, "tea"));
+        replica.proxy.until_served(&host, "tea");
+        longest = longest.max(asked.elapsed());
+        if began.elapsed() > time {
+            break;
+        }
+        pause(100);
+    }
+    let (took, cpu) = (began.elapsed(), replica.proxy.program.cpu().saturating_sub(cpu));
+    let rate = (written() - before) as f64 / took.as_secs_f64();
+    println!(
+        "{count} Ingresses: {rate:.1} statuses a second, {cpu:?} of CPU in {took:?}, a change took {longest:?} at most"
+    );
+    assert!((2.0..=20.5).contains(&rate), "{rate}");
+    assert!(server.audit().iter().all(|it| it.status != 429), "nobody was turned away");
 }
