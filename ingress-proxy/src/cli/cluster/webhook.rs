@@ -22,21 +22,36 @@ const BACKLOG: i32 = 256;
 #[command(next_help_heading = "Validating webhook")]
 pub(crate) struct WebhookArgs {
     /// Address at which the API server may ask about Ingresses before it stores them, such as ':8443'
-    #[arg(long, id = "validating-webhook", value_name = "[IP]:PORT", value_parser = address)]
+    #[arg(long = "validating-webhook", id = "validating-webhook", value_name = "[IP]:PORT", value_parser = address)]
     validating_webhook: Option<Address>,
     /// File with its certificate, followed by intermediate ones; read again when it changes. Without it a certificate is
     /// issued, kept in a Secret, renewed, and made known in the webhook's configuration
-    #[arg(long, id = "validating-webhook-certificate", value_name = "FILE", requires = "validating-webhook-key")]
+    #[arg(
+        long = "validating-webhook-certificate",
+        id = "validating-webhook-certificate",
+        value_name = "FILE",
+        requires = "validating-webhook-key"
+    )]
     certificate: Option<PathBuf>,
     /// File with the key of that certificate
-    #[arg(long, id = "validating-webhook-key", value_name = "FILE", requires = "validating-webhook-certificate")]
+    #[arg(
+        long = "validating-webhook-key",
+        id = "validating-webhook-key",
+        value_name = "FILE",
+        requires = "validating-webhook-certificate"
+    )]
     key: Option<PathBuf>,
     /// File with the authorities that clients need a certificate of: only the API server may ask then
-    #[arg(long, id = "validating-webhook-client-ca", value_name = "FILE", requires = "validating-webhook")]
+    #[arg(
+        long = "validating-webhook-client-ca",
+        id = "validating-webhook-client-ca",
+        value_name = "FILE",
+        requires = "validating-webhook"
+    )]
     client_ca: Option<PathBuf>,
     /// Secret for a certificate that is issued here, in the namespace of this pod
     #[arg(
-        long,
+        long = "validating-webhook-secret",
         id = "validating-webhook-secret",
         value_name = "NAME",
         default_value = "ingress-nginx-admission",
@@ -45,7 +60,7 @@ pub(crate) struct WebhookArgs {
     secret: String,
     /// Service by which the API server reaches the webhook, in the namespace of this pod
     #[arg(
-        long,
+        long = "validating-webhook-service",
         id = "validating-webhook-service",
         value_name = "NAME",
         default_value = "ingress-nginx-controller-admission",
@@ -54,7 +69,7 @@ pub(crate) struct WebhookArgs {
     service: String,
     /// ValidatingWebhookConfiguration that gets the authority of a certificate that is issued here
     #[arg(
-        long,
+        long = "validating-webhook-configuration",
         id = "validating-webhook-configuration",
         value_name = "NAME",
         default_value = "ingress-nginx-admission",
@@ -62,7 +77,11 @@ pub(crate) struct WebhookArgs {
     )]
     configuration: String,
     /// Let a host belong to the namespace of its oldest Ingress: the webhook refuses it to all others
-    #[arg(long, id = "deny-hosts-of-other-namespaces", requires = "validating-webhook")]
+    #[arg(
+        long = "deny-hosts-of-other-namespaces",
+        id = "deny-hosts-of-other-namespaces",
+        requires = "validating-webhook"
+    )]
     deny_hosts_of_other_namespaces: bool,
 }
 
