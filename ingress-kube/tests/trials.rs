@@ -1,6 +1,6 @@
 //! What would come of an Ingress: asked of the controller, with nothing in force touched.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -86,6 +86,6 @@ async fn a_question_costs_what_it_is_about_and_not_what_there_is() {
     let ratio = many.percentile(50).as_secs_f64() / few.percentile(50).as_secs_f64();
     let growth = objects / 100;
     println!("{growth} times as many Ingresses: {ratio:.2} times the time");
-    // If it were read or compiled as a whole this would be about that growth.
-    assert!(ratio < 6.0, "{ratio}");
+    // If all of it were read or compiled this would be about that growth; to compare two lists of findings is a part of it.
+    assert!(ratio < growth as f64 / 3.0, "{ratio}");
 }

@@ -22,7 +22,7 @@ const BACKLOG: i32 = 256;
 #[command(next_help_heading = "Validating webhook")]
 pub(crate) struct WebhookArgs {
     /// Address at which the API server may ask about Ingresses before it stores them, such as ':8443'
-    #[arg(long, id = "validating-webhook", value_name = "[IP]:PORT", value_parser = address)]
+    #[arg(long = "validating-webhook", id = "validating-webhook", value_name = "[IP]:PORT", value_parser = address)]
     validating_webhook: Option<Address>,
     /// File with its certificate, followed by intermediate ones; read again when it changes. Without it a certificate is
     /// issued, kept in a Secret, renewed, and made known in the webhook's configuration
@@ -77,7 +77,11 @@ pub(crate) struct WebhookArgs {
     )]
     configuration: String,
     /// Let a host belong to the namespace of its oldest Ingress: the webhook refuses it to all others
-    #[arg(long, id = "deny-hosts-of-other-namespaces", requires = "validating-webhook")]
+    #[arg(
+        long = "deny-hosts-of-other-namespaces",
+        id = "deny-hosts-of-other-namespaces",
+        requires = "validating-webhook"
+    )]
     deny_hosts_of_other_namespaces: bool,
 }
 
