@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostics;
 use crate::host::HostPattern;
 use crate::lower::{Options, State};
 use crate::matcher::Programs;
-use crate::model::Inputs;
+use crate::model::{Ingress, Inputs};
 use crate::object::ObjectRef;
 use crate::snapshot::{Snapshot, bind, bind_default};
 
@@ -81,6 +81,25 @@ impl Compiler {
     #[must_use]
     pub fn is_claimed(&self, ingress: &ObjectRef) -> bool {
         self.state.is_claimed(ingress)
+    }
+
+    /// Whether the class that an Ingress names, or that it names none, makes it this controller's. It need not be among the
+    /// inputs, and need not be valid.
+    #[must_use]
+    pub fn is_of_our_class(&self, ingress: &Ingress) -> bool {
+        self.state.is_of_our_class(ingress)
+    }
+
+    /// The hosts that an Ingress has a part in, as of the last [`compile`](Self::compile): those of its rules, and those that
+    /// its annotations name.
+    pub fn hosts_of(&self, ingress: &ObjectRef) -> impl Iterator<Item = &HostPattern> {
+        self.state.hosts_of(ingress)
+    }
+
+    /// The Ingresses that have a part in a host, as of the last [`compile`](Self::compile). Where they want the same the first
+    /// gets it.
+    pub fn ingresses_at(&self, host: &HostPattern) -> impl Iterator<Item = &Arc<ObjectRef>> {
+        self.state.ingresses_at(host)
     }
 
     /// The Secrets and ConfigMaps that an Ingress refers to, there or not, as of the last [`compile`](Self::compile).

@@ -1,11 +1,14 @@
 //! What an adapter asks of the compiler that reads only what is needed: which Ingresses are claimed, and what they refer to.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
 
 use ingress_core::compiler::{Claims, Compiled, Compiler};
 use ingress_core::diagnostic::Code;
+use ingress_core::host::HostPattern;
 use ingress_core::lower::{ClassSelection, ControllerClass, Options};
-use ingress_core::model::{Inputs, Object, WireKind, decode};
+use ingress_core::model::{Inputs, Object, Timestamp, WireKind, decode};
 use ingress_core::object::{Kind, ObjectRef};
 
 /// An Ingress of class annotation `nginx`, or another one, with a certificate and a password file.
@@ -73,4 +76,27 @@ fn claims_are_what_accepted_objects_refer_to() {
     compiler.compile(&inputs);
     assert_eq!(compiler.take_claims(), Some(Claims::default()));
     assert!(!compiler.is_claimed(&tea));
+}
+
+#[test]
+fn whose_class_it_is_and_who_shares_a_host() {
+    let (mut compiler, mut inputs) = (controller(), Inputs::default());
+    inputs.extend([ingress("tea", "nginx"), ingress("theirs", "other")]);
+    compiler.compile(&inputs);
+    for (class, is_ours) in [("nginx", true), ("other", false)] {
+        let Object::Ingress(invalid) = ingress("No Name", class) else { unreachable!() };
+        assert_eq!(compiler.is_of_our_class(&invalid), is_ours, "{class}");
+    }
+    let name = |name: &str| ObjectRef::new(Kind::Ingress, "shop", name);
+    let hosts: Vec<_> = compiler.hosts_of(&name("tea")).cloned().collect();
+    assert_eq!(hosts, [HostPattern::new("tea.example").unwrap()]);
+    assert_eq!(compiler.hosts_of(&name("theirs")).count(), 0, "what is not ours has no part in anything");
+    let Object::Ingress(mut older) = ingress("tea", "nginx") else { unreachable!() };
+    let older_metadata = &mut Arc::make_mut(&mut older).metadata;
+    older_metadata.name = "a-rival".into();
+    older_metadata.creation_timestamp = Some(Timestamp(1));
+    inputs.insert(Object::Ingress(older));
+    compiler.compile(&inputs);
+    let at: Vec<String> = compiler.ingresses_at(&hosts[0]).map(|object| object.path()).collect();
+    assert_eq!(at, ["shop/a-rival", "shop/tea"]);
 }

@@ -30,7 +30,7 @@ use self::report::Report;
 pub use self::settings::{SecretAccess, Settings};
 use self::sink::Question;
 pub use self::sink::{Handle, Sink, State, View};
-pub use self::trial::Trial;
+pub use self::trial::{NoTrial, Trial, TriedHost};
 use crate::convert::IngressRecord;
 use crate::debounce::Debounce;
 use crate::fetch::{Fetched, fetch};
@@ -239,6 +239,10 @@ impl<S: Sink> Controller<S> {
             Event::Failed(failure) => Some(Some(failure.clone())),
             Event::Replaced(_) | Event::Watching => Some(None),
             Event::Applied(_) | Event::Deleted(_) => None,
+            Event::Instead(version, refused) => {
+                self.report.instead(&place, version.plural(), refused, &mut |line| self.sink.say(line));
+                None
+            }
         };
         if let Some(watch) = self.by_reference.get_mut(&place) {
             if let Some(failure) = &failure {

@@ -5,11 +5,13 @@ use std::time::Duration;
 use ingress_core::model::ConfigMap;
 use ingress_core::object::{Kind, ObjectRef};
 use kube::Client;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::api::{self, Failure, Reason, WHOLE};
 use crate::convert::{self, WireSecret};
 use crate::references::Answer;
-use crate::resource::Resource;
+use crate::resource::{Resource, Scope, Version, escaped};
 
 /// An object that others refer to.
 #[derive(Debug)]
@@ -27,8 +29,36 @@ pub(crate) async fn fetch(client: &Client, name: &ObjectRef, limit: Duration) ->
     match api::get(client, &version.object(&name.namespace, &name.name), WHOLE, limit).await {
         Ok(text) => read(name, &text),
         Err(Failure { reason: Reason::NotFound, .. }) => Answer::Absent,
+        Err(failure) if failure.reason == Reason::Forbidden => listed(client, *version, name, limit, failure).await,
         Err(failure) => Answer::Failed(failure),
     }
+}
+
+/// Reads the object as a list with nothing else in it: the rights that ingress-nginx asks for in other namespaces are to list
+/// and to watch.
+async fn listed(
+    client: &Client,
+    version: Version,
+    name: &ObjectRef,
+    limit: Duration,
+    refused: Failure,
+) -> Answer<Fetched> {
+    let scope = Scope::Namespace((*name.namespace).into());
+    let selector = escaped(&format!("metadata.name={}", name.name));
+    let target = format!("{}?fieldSelector={selector}", version.collection(&scope));
+    let Ok(text) = api::get(client, &target, WHOLE, limit).await else { return Answer::Failed(refused) };
+    let list: Result<List<'_>, _> = serde_json::from_str(&text);
+    match list.as_ref().map(|list| list.items.as_slice()) {
+        Ok([]) => Answer::Absent,
+        Ok([object]) => read(name, object.get()),
+        _ => Answer::Failed(Failure::new(Reason::Malformed, "it cannot be decoded")),
+    }
+}
+
+#[derive(Deserialize)]
+struct List<'a> {
+    #[serde(default, borrow)]
+    items: Vec<&'a RawValue>,
 }
 
 fn read(name: &ObjectRef, text: &str) -> Answer<Fetched> {

@@ -265,7 +265,7 @@ impl References {
                 }
                 Vec::new()
             }
-            Event::Failed(_) | Event::Watching => Vec::new(),
+            Event::Failed(_) | Event::Watching | Event::Instead(..) => Vec::new(),
         }
     }
 

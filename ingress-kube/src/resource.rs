@@ -140,6 +140,11 @@ impl Version {
         }
     }
 
+    /// The resource as its path spells it.
+    pub(crate) fn plural(self) -> &'static str {
+        self.plural
+    }
+
     /// The path of one object.
     pub(crate) fn object(self, namespace: &str, name: &str) -> String {
         format!("{}/{}", self.collection(&Scope::Namespace(namespace.into())), escaped(name))

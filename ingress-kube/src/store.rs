@@ -176,6 +176,7 @@ impl Store {
                 }
             }
             Event::Watching => self.succeeded(resource),
+            Event::Instead(..) => {}
             Event::Failed(failure) => {
                 if let Some(watched) = self.resources.get_mut(&resource) {
                     watched.failing_since.get_or_insert(now);

@@ -79,6 +79,8 @@ pub(crate) enum Event {
     Watching,
     /// The server cannot be asked; what was there before is still believed.
     Failed(Failure),
+    /// What is asked for is refused, and this is read in its place.
+    Instead(Version, Failure),
 }
 
 /// What to follow.
@@ -102,10 +104,24 @@ pub(crate) struct Watch {
     before_list: Pause,
     /// Whether it has been told that the server cannot be asked.
     is_failing: bool,
+    /// Whether there has been a list.
+    has_listed: bool,
+    /// Whether an older version is watched because newer ones are refused.
+    is_stopgap: bool,
 }
 
 /// Nobody wants to know any more.
 struct Unwanted;
+
+/// What came of a list.
+struct Listed {
+    version: Version,
+    items: Vec<Item>,
+    /// Where to watch from.
+    place: Box<str>,
+    /// Why it is none of a newer version.
+    refused: Option<Failure>,
+}
 
 /// What came of a watch.
 struct Watched {
@@ -142,7 +158,8 @@ impl Watch {
     ) -> Self {
         let pause = Pause::new(timing);
         let before_list = Pause::new(Timing { longest_pause: timing.longest_pause_unreachable, ..timing });
-        Self { client, subject, timing, reach, events, pause, before_list, is_failing: false }
+        let (is_failing, has_listed, is_stopgap) = (false, false, false);
+        Self { client, subject, timing, reach, events, pause, before_list, is_failing, has_listed, is_stopgap }
     }
 
     /// Until nobody receives the events any more, even if it panics.
@@ -178,9 +195,14 @@ impl Watch {
         loop {
             let page = if expired < MOST_EXPIRED_LISTS { self.timing.page } else { 0 };
             match self.list_once(page).await {
-                Ok((version, items, place)) => {
+                Ok(Listed { version, items, place, refused }) => {
                     self.reach.reached();
                     self.is_failing = false;
+                    self.has_listed = true;
+                    self.is_stopgap = refused.is_some();
+                    if let Some(refused) = refused {
+                        self.tell(Event::Instead(version, refused)).await?;
+                    }
                     self.tell(Event::Replaced(items)).await?;
                     return Ok((version, place));
                 }
@@ -193,17 +215,36 @@ impl Watch {
         }
     }
 
-    /// Lists everything in the newest version that the server has.
-    async fn list_once(&self, page: u32) -> Result<(Version, Vec<Item>, Box<str>), Failure> {
-        let mut failure = Failure::new(Reason::NotFound, "no version of it is served");
+    /// Lists everything in the newest version that the server has, and at the first time in the newest that it allows: whoever
+    /// was given rights for ingress-nginx may read Endpoints and no slices. Later on a right that is gone is no reason to
+    /// believe something else.
+    async fn list_once(&self, page: u32) -> Result<Listed, Failure> {
+        let mut refused = None;
+        let mut missing = Failure::new(Reason::NotFound, "no version of it is served");
         for version in self.subject.resource.versions() {
             match self.list_version(*version, page).await {
-                Ok((items, place)) => return Ok((*version, items, place)),
-                Err(not_served) if not_served.reason == Reason::NotFound => failure = not_served,
+                Ok((items, place)) => return Ok(Listed { version: *version, items, place, refused }),
+                Err(not_served) if not_served.reason == Reason::NotFound => missing = not_served,
+                Err(forbidden) if forbidden.reason == Reason::Forbidden && !self.has_listed => {
+                    refused.get_or_insert(forbidden);
+                }
                 Err(other) => return Err(other),
             }
         }
-        Err(failure)
+        Err(refused.unwrap_or(missing))
+    }
+
+    /// Whether a newer version than this is allowed by now.
+    async fn is_better_allowed(&self, than: Version) -> bool {
+        for version in self.subject.resource.versions().iter().take_while(|version| **version != than) {
+            let mut query = self.query();
+            query.push("limit=1".to_owned());
+            let accept = if version.form == Form::Metadata { METADATA_LIST } else { WHOLE };
+            if api::get(&self.client, &self.target(*version, &query), accept, self.timing.answer).await.is_ok() {
+                return true;
+            }
+        }
+        false
     }
 
     async fn list_version(&self, version: Version, page: u32) -> Result<(Vec<Item>, Box<str>), Failure> {
@@ -244,6 +285,9 @@ impl Watch {
             let failure = match end {
                 End::Expired => return Ok(()),
                 End::Closed => {
+                    if self.is_stopgap && self.is_better_allowed(version).await {
+                        return Ok(());
+                    }
                     // One that ends at once, again and again, is as good as refused.
                     if !has_events && began.elapsed() < self.timing.first_pause {
                         self.pause.wait(None, &mut self.reach).await;

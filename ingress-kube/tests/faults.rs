@@ -197,6 +197,7 @@ async fn a_right_that_is_withdrawn_costs_its_resource_alone() {
 async fn a_right_that_was_never_given_costs_its_resource_alone() {
     let api = shop();
     api.forbid("endpointslices", "");
+    api.forbid("endpoints", "");
     let cluster = Cluster::ready(api, settings()).await;
     assert_eq!(cluster.endpoints("cafe.example"), ["endpoints not known"], "the route is there");
     cluster.api.heal();

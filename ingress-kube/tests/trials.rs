@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ingress_core::decision::Decision;
 use ingress_core::model::{Ingress, Object, WireKind, decode};
 use ingress_core::request::{ConnInfo, RequestView};
-use ingress_kube::Trial;
+use ingress_kube::{NoTrial, Trial};
 use serde_json::{Value, json};
 use support::cluster::{Cluster, settings, shop};
 use support::{ingress, tls_ingress};
@@ -64,11 +64,12 @@ async fn a_trial_says_what_is_wrong_and_with_whom() {
     assert_eq!(slugs(&found.findings), ["service-not-found"]);
     bad["spec"]["rules"][0]["host"] = json!("Not A Host");
     let found = trial(&cluster, &bad).await;
-    assert!(!found.is_claimed, "it is not valid");
+    assert!(!found.is_claimed && found.is_ours, "it is not valid");
     assert!(slugs(&found.findings).contains(&"invalid-host"), "{:?}", found.findings);
     bad["spec"]["ingressClassName"] = json!("theirs");
     bad["spec"]["rules"][0]["host"] = json!("a.example");
-    assert!(!trial(&cluster, &bad).await.is_claimed);
+    let theirs = trial(&cluster, &bad).await;
+    assert!(!theirs.is_claimed && !theirs.is_ours);
 
     // It is older, so that it takes the path from whoever has it.
     let mut rival = ingress("shop", "a-rival", "cafe.example", "tea");
@@ -89,5 +90,21 @@ async fn nothing_can_be_tried_before_anything_is_known() {
     let api = shop();
     api.go_down();
     let cluster = Cluster::start(api, settings()).await;
-    assert!(cluster.handle.try_ingress(record(&ingress("shop", "a", "a.example", "tea"))).await.is_none());
+    let answer = cluster.handle.try_ingress(record(&ingress("shop", "a", "a.example", "tea"))).await;
+    assert_eq!(answer.err(), Some(NoTrial::NotReady));
+}
+
+#[tokio::test]
+async fn a_trial_says_who_else_has_the_host() {
+    let api = shop();
+    api.apply(ingress("pub", "beer", "*.example", "beer"));
+    let cluster = Cluster::ready(api, settings()).await;
+    let rival = trial(&cluster, &ingress("pub", "coffee", "cafe.example", "beer")).await;
+    let [host] = rival.hosts.as_slice() else { panic!("{:?}", rival.hosts) };
+    assert!(host.is_new && rival.current.is_none());
+    assert_eq!(host.others.iter().map(|other| &*other.metadata.name).collect::<Vec<_>>(), ["cafe"]);
+    assert_eq!(host.wildcards.iter().map(|other| other.path()).collect::<Vec<_>>(), ["pub/beer"]);
+    let same = trial(&cluster, &ingress("shop", "cafe", "cafe.example", "tea")).await;
+    let [host] = same.hosts.as_slice() else { panic!("{:?}", same.hosts) };
+    assert!(!host.is_new && host.others.is_empty() && same.current.is_some());
 }

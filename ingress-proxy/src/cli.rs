@@ -1,5 +1,6 @@
 //! The command line and the source of the configuration: what the binary adds to the library.
 
+pub(crate) mod capabilities;
 pub(crate) mod check;
 #[cfg(feature = "kubernetes")]
 pub(crate) mod cluster;
@@ -11,5 +12,7 @@ mod pin;
 mod plane;
 pub(crate) mod service;
 pub(crate) mod settings;
+mod shadow;
 pub(crate) mod source;
 mod values;
+pub(crate) mod wait_shutdown;

@@ -1,8 +1,11 @@
 //! Everything that can be set, with its default.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ingress_core::policy::{AddressRange, Endpoint};
+
+use crate::shadow::Shadow;
 
 /// The settings of a proxy. A binary fills them from flags.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +17,8 @@ pub struct Config {
     pub upstream: Upstream,
     /// Which forwarding headers are believed and sent.
     pub forwarding: Forwarding,
+    /// What the answers are compared with, where the proxy is the shadow of another controller.
+    pub shadow: Option<Arc<Shadow>>,
 }
 
 /// What a client may send, and for how long it may stay.

@@ -20,10 +20,12 @@ use self::record::Record;
 pub use self::sides::{Downstream, HeadError, Upstream};
 use crate::message::{Fields, RequestHead, ResponseHead};
 use crate::server::Client;
+use crate::shadow::{Ours, Shadow};
 use crate::worker::Worker;
 
 pub(crate) use self::answer::refuse;
 pub(crate) use self::attempt::Failure;
+pub(crate) use self::forward::without_port;
 pub(crate) use self::record::Refused;
 pub(crate) use self::tunnel::splice;
 
@@ -76,10 +78,22 @@ pub async fn run<D: Downstream>(
     number: u64,
 ) -> Outcome {
     let mut record = Record::new(Instant::now());
-    let outcome = match plan::make(worker, client, head, scratch, &mut record) {
-        Plan::Answer(answer) => answer::send(worker, down, head, &answer, &scratch.response_headers, &mut record).await,
-        Plan::Forward(plan) => forward::run(worker, client, down, head, scratch, &plan, &mut record).await,
+    let shadow = worker.config.shadow.as_deref();
+    let plan = match shadow.and_then(|_| Shadow::refusal(head)) {
+        None => plan::make(worker, client, head, scratch, &mut record),
+        Some(reason) => plan::refuse(worker, scratch, reason),
     };
+    let outcome = match &plan {
+        Plan::Answer(answer) => answer::send(worker, down, head, answer, &scratch.response_headers, &mut record).await,
+        Plan::Forward(plan) => forward::run(worker, client, down, head, scratch, plan, &mut record).await,
+    };
+    if let Some(shadow) = shadow
+        && outcome == Outcome::Complete
+        && record.route.is_some()
+    {
+        let location = if let Plan::Answer(answer) = &plan { answer.location.as_deref() } else { None };
+        shadow.compare(client, head, Ours { status: record.status, location });
+    }
     record.traffic = down.traffic();
     record.finish(worker, client, head, scratch, number);
     outcome

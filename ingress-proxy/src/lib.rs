@@ -17,6 +17,7 @@ pub mod message;
 pub mod observe;
 mod run;
 pub mod server;
+pub mod shadow;
 pub mod upstream;
 pub mod worker;
 

@@ -4,18 +4,32 @@ mod cli;
 
 use std::process::ExitCode;
 
+use self::cli::capabilities;
 use self::cli::check::check;
 use self::cli::console::say;
 use self::cli::descriptors;
 use self::cli::flags::Flags;
 use self::cli::service::Service;
 use self::cli::settings::{Machine, Settings};
+use self::cli::wait_shutdown;
 
 /// Exit status when the command line is wrong.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let (flags, notes) = match Flags::read(std::env::args_os()) {
+    let args: Vec<_> = std::env::args_os().collect();
+    if wait_shutdown::is_meant(&args) {
+        return wait_shutdown::run();
+    }
+    #[cfg(feature = "kubernetes")]
+    if let Some(done) = self::cli::cluster::webhook_cert::run(args.clone()) {
+        return done.unwrap_or_else(|error| {
+            say(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        });
+    }
+    capabilities::raise();
+    let (flags, notes) = match Flags::read(args) {
         Ok(read) => read,
         Err(error) => error.exit(),
     };

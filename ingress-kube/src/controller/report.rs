@@ -1,6 +1,6 @@
 //! What goes into the log, each thing once: watches that fail and work again, and findings that are new.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ingress_core::diagnostic::{Diagnostic, Diagnostics, Severity};
 
@@ -14,6 +14,8 @@ const MOST_FINDINGS: usize = 50;
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     failing: BTreeMap<(Resource, Scope), Reason>,
+    /// Where something else is read.
+    instead: BTreeSet<(Resource, Scope)>,
 }
 
 impl Report {
@@ -30,6 +32,20 @@ impl Report {
                 self.failing.remove(&place);
             }
             _ => {}
+        }
+    }
+
+    /// Says that another resource is read in place of one that is refused.
+    pub(crate) fn instead(
+        &mut self,
+        place: &(Resource, Scope),
+        read: &str,
+        refused: &Failure,
+        say: &mut dyn FnMut(&str),
+    ) {
+        if self.instead.insert(place.clone()) {
+            let (resource, scope) = place;
+            say(&format!("warning: cannot read {resource} of {scope}: {refused}; `{read}` are read in their place"));
         }
     }
 

@@ -9,7 +9,7 @@ use ingress_core::object::ObjectRef;
 use ingress_core::snapshot::Snapshot;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::trial::Trial;
+use super::trial::{NoTrial, Trial};
 use crate::api::Failure;
 use crate::convert::{IngressRecord, SecretData};
 use crate::resource::{Resource, Scope};
@@ -85,7 +85,7 @@ pub struct Handle {
 }
 
 /// An Ingress to try, and where the answer goes.
-pub(super) type Question = (Ingress, oneshot::Sender<Option<Trial>>);
+pub(super) type Question = (Ingress, oneshot::Sender<Result<Trial, NoTrial>>);
 
 impl Handle {
     /// What the controller knows; whoever waits for changes sees the newest, not each.
@@ -94,11 +94,14 @@ impl Handle {
         self.views.clone()
     }
 
-    /// What would come of an Ingress if it were created, or were changed to this. Nothing in force is touched. None before
-    /// anything is in force, and when the controller has ended.
-    pub async fn try_ingress(&self, ingress: Ingress) -> Option<Trial> {
+    /// What would come of an Ingress if it were created, or were changed to this. Nothing in force is touched.
+    ///
+    /// # Errors
+    ///
+    /// [`NoTrial`] before anything is in force, and when the controller has ended.
+    pub async fn try_ingress(&self, ingress: Ingress) -> Result<Trial, NoTrial> {
         let (answer, answered) = oneshot::channel();
-        self.trials.send((ingress, answer)).await.ok()?;
-        answered.await.ok().flatten()
+        self.trials.send((ingress, answer)).await.map_err(|_| NoTrial::Ended)?;
+        answered.await.map_err(|_| NoTrial::Ended).flatten()
     }
 }

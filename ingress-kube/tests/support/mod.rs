@@ -11,6 +11,7 @@
 
 pub mod api;
 pub mod cluster;
+pub mod hook;
 pub mod real;
 pub mod replica;
 

@@ -1,6 +1,8 @@
 //! A Kubernetes cluster as the source of the configuration: the flags for it, and the thread that follows it.
 
 mod status;
+mod webhook;
+pub(crate) mod webhook_cert;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use ingress_core::model::CertificateState;
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::CertificateId;
 use ingress_core::publish::Reader;
+use ingress_kube::webhook::Webhook;
 use ingress_kube::{Client, ClientOptions, Controller, Scope, SecretAccess, State};
 use ingress_proxy::observe::health::Health;
 use ingress_proxy::observe::metrics::Metrics;
@@ -20,6 +23,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use self::status::{DutyFlags, StatusArgs};
+use self::webhook::{Hook, HookSettings, WebhookArgs};
 use super::console::say;
 use super::plane::Plane;
 use super::settings::SourceSettings;
@@ -50,11 +54,14 @@ pub(super) struct ClusterArgs {
     secrets_per_namespace: bool,
     #[command(flatten)]
     status: StatusArgs,
+    #[command(flatten)]
+    webhook: WebhookArgs,
 }
 
 /// What the flags come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClusterSettings {
+    webhook: Option<HookSettings>,
     client: ClientOptions,
     selector: Option<Box<str>>,
     secrets: SecretAccess,
@@ -63,11 +70,12 @@ pub(crate) struct ClusterSettings {
 }
 
 impl ClusterArgs {
-    /// None if files are served.
+    /// None if files are served. A shadow writes nothing.
     pub(super) fn settings(
         self,
         default_certificate: &CertificateId,
         pod: &(String, String),
+        is_shadow: bool,
     ) -> Option<ClusterSettings> {
         let Self {
             kubernetes,
@@ -77,11 +85,13 @@ impl ClusterArgs {
             watch_namespace_selector,
             secrets_per_namespace,
             status,
+            webhook,
         } = self;
         // ingress-nginx's defaults are empty texts.
         let text = |text: Option<String>| text.filter(|text| !text.is_empty());
         let path = |path| text(path).map(PathBuf::from);
         kubernetes.then(|| ClusterSettings {
+            webhook: webhook.settings().filter(|_| !is_shadow),
             client: ClientOptions {
                 kubeconfig: path(kubeconfig),
                 apiserver_host: text(apiserver_host),
@@ -90,7 +100,7 @@ impl ClusterArgs {
             selector: text(watch_namespace_selector).map(Into::into),
             secrets: if secrets_per_namespace { SecretAccess::Namespaces } else { SecretAccess::Scope },
             default_certificate: default_certificate.clone(),
-            duties: status.flags(pod),
+            duties: if is_shadow { status.without_duties() } else { status }.flags(pod),
         })
     }
 }
@@ -101,6 +111,7 @@ pub(super) struct Cluster {
     client: Client,
     controller: Controller<Sink>,
     health: Arc<Health>,
+    hook: Option<Hook>,
     metrics: Arc<Metrics>,
     duties: DutyFlags,
 }
@@ -108,6 +119,7 @@ pub(super) struct Cluster {
 /// The thread that follows the cluster. When this is dropped it ends.
 #[derive(Debug)]
 pub(super) struct Follower {
+    webhook: Option<Webhook>,
     end_duties: Option<oneshot::Sender<()>>,
     duties_ended: oneshot::Receiver<()>,
     stop: Option<oneshot::Sender<()>>,
@@ -129,6 +141,8 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
+        // Whoever asks needs the other one.
+        drop(self.webhook.take());
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // Whoever panicked has said so.
@@ -151,7 +165,8 @@ impl Cluster {
     ) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
-        let ClusterSettings { client, selector, secrets, default_certificate, duties } = cluster;
+        let ClusterSettings { client, selector, secrets, default_certificate, duties, webhook } = cluster;
+        let hook = webhook.map(|webhook| webhook.open(client.clone(), Arc::clone(plane.metrics()))).transpose()?;
         // Without the runtime there is nobody who could carry out what a client leaves for later.
         let client = runtime.block_on(ingress_kube::connect(&client)).map_err(|error| error.to_string())?;
         let mut settings = ingress_kube::Settings::default();
@@ -167,7 +182,7 @@ impl Cluster {
         let metrics = Arc::clone(plane.metrics());
         let sink = Sink { plane, health: Arc::clone(&health), failing: 0 };
         let controller = Controller::new(client.clone(), settings, sink);
-        Ok(Self { runtime, client, controller, health, metrics, duties })
+        Ok(Self { runtime, client, controller, health, metrics, duties, hook })
     }
 
     /// A reader of the snapshots.
@@ -181,7 +196,8 @@ impl Cluster {
     ///
     /// When there can be no thread.
     pub(super) fn follow(self) -> std::io::Result<Follower> {
-        let Self { runtime, client, controller, health, metrics, duties } = self;
+        let Self { runtime, client, controller, health, metrics, duties, hook } = self;
+        let webhook = hook.map(|hook| hook.start(controller.handle())).transpose()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let (end_duties, duties_end) = oneshot::channel();
         let (ended, duties_ended) = oneshot::channel::<()>();
@@ -202,7 +218,7 @@ impl Cluster {
                 health.not_ready("the cluster is no longer followed");
             }
         })?;
-        Ok(Follower { end_duties: Some(end_duties), duties_ended, stop: Some(stop), thread: Some(thread) })
+        Ok(Follower { webhook, end_duties: Some(end_duties), duties_ended, stop: Some(stop), thread: Some(thread) })
     }
 }
 

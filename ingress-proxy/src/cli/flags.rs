@@ -14,6 +14,7 @@ use ingress_proxy::certs::{Suites, Versions};
 use super::cluster::ClusterArgs;
 use super::foreign;
 use super::pin::{self, Pin};
+use super::shadow::ShadowArgs;
 use super::values::{self, AccessLog, LogFormat};
 
 /// Where to begin.
@@ -53,6 +54,8 @@ pub(crate) struct Flags {
     pub(super) observe: ObserveArgs,
     #[command(flatten)]
     pub(super) shutdown: ShutdownArgs,
+    #[command(flatten)]
+    pub(super) shadow: ShadowArgs,
 }
 
 /// Where the manifests are.
@@ -233,6 +236,10 @@ pub(super) struct ObserveArgs {
     /// Path of the health check
     #[arg(long, value_name = "PATH", default_value = "/healthz", value_parser = values::url_path)]
     pub(super) health_check_path: String,
+    /// Let the health check fail until there is something to serve, for no longer than this, and while the proxy ends: for
+    /// readiness probes that ask it. Others ask /readyz [default: 0, or 30s for /nginx-ingress-controller]
+    #[arg(long, value_name = "TIME", default_value = "0", hide_default_value = true, value_parser = values::time)]
+    pub(super) healthz_ready_within: Duration,
     /// Serve Prometheus metrics at /metrics
     #[arg(
         long,
@@ -310,6 +317,8 @@ fn as_clap_reads(args: impl IntoIterator<Item = OsString>, command: &clap::Comma
             Some((flag, "false" | "0")) => read.retain(|earlier| earlier != flag),
             _ if read.len() == 1 && arg.to_str().is_some_and(|arg| arg.ends_with("/nginx-ingress-controller")) => {
                 is_controller = true;
+                // Its manifests have one page for both kinds of probes. Whoever waits longer is alive nevertheless.
+                read.push("--healthz-ready-within=30s".into());
             }
             _ => read.push(arg),
         }

@@ -82,6 +82,9 @@ const OF_CLUSTER: &[&str] = &[
     "status-update-interval",
     "update-status",
     "update-status-on-shutdown",
+    "validating-webhook",
+    "validating-webhook-certificate",
+    "validating-webhook-key",
     "watch-namespace-selector",
 ];
 

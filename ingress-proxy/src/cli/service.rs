@@ -12,6 +12,7 @@ use ingress_proxy::observe::admin::{self, Admin, Sources};
 use ingress_proxy::observe::error_log::ErrorLog;
 use ingress_proxy::observe::health::Health;
 use ingress_proxy::observe::metrics::Metrics;
+use ingress_proxy::shadow::Shadow;
 use ingress_proxy::{Running, server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -99,7 +100,7 @@ impl Service {
     /// What cannot be done, for people.
     pub(crate) fn start(settings: Settings) -> Result<Self, String> {
         let Settings {
-            config,
+            mut config,
             tls,
             listeners,
             workers,
@@ -110,10 +111,15 @@ impl Service {
             access_log,
             log_format,
             shutdown,
+            shadow,
             ..
         } = settings;
         let errors = ErrorLog::default();
         let metrics = Metrics::new(workers, labels);
+        if let Some(options) = shadow {
+            let shadow = Shadow::start(options, Arc::clone(&metrics), errors.clone());
+            config.shadow = Some(shadow.map_err(|error| format!("cannot be a shadow: {error}"))?);
+        }
         let health = Arc::new(Health::default());
         let certs =
             CertStore::new(default_certificate).map_err(|error| format!("cannot make a certificate: {error}"))?;
@@ -137,6 +143,7 @@ impl Service {
         // Whoever asks while manifests are read is told that the process is alive, and not ready.
         let options = admin::Options {
             health_check_path: admin.health_path,
+            ready_within: admin.ready_within,
             metrics: admin.metrics,
             ..admin::Options::default()
         };

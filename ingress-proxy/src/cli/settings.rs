@@ -11,6 +11,7 @@ use ingress_core::policy::CertificateId;
 use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
 use ingress_proxy::observe::metrics;
 use ingress_proxy::server::tls;
+use ingress_proxy::shadow;
 
 #[cfg(feature = "kubernetes")]
 use super::cluster::ClusterSettings;
@@ -19,6 +20,7 @@ use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, TrustArgs};
 use super::pin::Pins;
 use super::values;
 pub(crate) use super::values::{AccessLog, LogFormat};
+use super::wait_shutdown::LAST_LOOK;
 
 /// Everything that the process needs to know.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) cluster: Option<ClusterSettings>,
     /// Whether to look at the manifests and do no more.
     pub(crate) check: bool,
+    /// What a shadow does, where it is one. It is started with the proxy.
+    pub(crate) shadow: Option<shadow::Options>,
 }
 
 /// Where requests come in. A socket for an IPv6 address takes IPv6 only.
@@ -70,6 +74,8 @@ pub(crate) struct Admin {
     pub(crate) addresses: Vec<SocketAddr>,
     /// The path of the health check.
     pub(crate) health_path: String,
+    /// For how long at most it says that there is nothing to serve yet.
+    pub(crate) ready_within: Duration,
     /// Whether there are metrics.
     pub(crate) metrics: bool,
 }
@@ -165,7 +171,9 @@ impl Flags {
             endpoint,
             observe,
             shutdown,
+            shadow,
         } = self;
+        let shadow = shadow.options()?;
         for (flag, is_given) in [
             ("--use-forwarded-headers", trust.use_forwarded_headers),
             ("--use-proxy-protocol", listen.use_proxy_protocol),
@@ -182,7 +190,7 @@ impl Flags {
             }
         };
         #[cfg(feature = "kubernetes")]
-        let cluster = cluster.settings(&default_certificate, &machine.pod);
+        let cluster = cluster.settings(&default_certificate, &machine.pod, shadow.is_some());
         #[cfg(feature = "kubernetes")]
         let is_cluster = cluster.is_some();
         #[cfg(not(feature = "kubernetes"))]
@@ -230,7 +238,7 @@ impl Flags {
         };
         let (namespace, pod) = machine.pod;
         Ok(Settings {
-            config: Config { downstream, upstream, forwarding: forwarding(trust) },
+            config: Config { downstream, upstream, forwarding: forwarding(trust), shadow: None },
             tls: tls::Options {
                 versions: tls.ssl_protocols.unwrap_or_default(),
                 suites: tls.ssl_ciphers.unwrap_or_default(),
@@ -245,6 +253,7 @@ impl Flags {
             admin: Admin {
                 addresses: admin.into_iter().map(|host| SocketAddr::new(host, observe.healthz_port)).collect(),
                 health_path: observe.health_check_path,
+                ready_within: observe.healthz_ready_within,
                 metrics: observe.enable_metrics,
             },
             labels: metrics::Options { class, namespace, pod, ..metrics::Options::default() },
@@ -253,7 +262,11 @@ impl Flags {
             shutdown: Shutdown {
                 grace: shutdown.shutdown_grace_period,
                 drain: shutdown.worker_shutdown_timeout,
-                after: shutdown.post_shutdown_grace_period,
+                after: if machine.in_pod {
+                    shutdown.post_shutdown_grace_period.max(LAST_LOOK)
+                } else {
+                    shutdown.post_shutdown_grace_period
+                },
             },
             source: SourceSettings {
                 files: manifests.files,
@@ -267,6 +280,7 @@ impl Flags {
             #[cfg(feature = "kubernetes")]
             cluster,
             check: manifests.check,
+            shadow,
         })
     }
 }

@@ -317,7 +317,7 @@ impl<D: Downstream> Exchange<'_, D> {
 }
 
 /// The name or address in an authority, in its brackets if it has some.
-pub(super) fn without_port(authority: &[u8]) -> &[u8] {
+pub(crate) fn without_port(authority: &[u8]) -> &[u8] {
     let end = match authority {
         [b'[', ..] => memchr::memchr(b']', authority).map(|at| at + 1),
         _ => memchr::memchr(b':', authority),

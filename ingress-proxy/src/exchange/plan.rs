@@ -86,6 +86,13 @@ pub(super) fn make(
     })
 }
 
+/// What a shadow does with what it must not serve.
+pub(super) fn refuse(worker: &Worker, scratch: &mut Scratch, reason: &'static str) -> Plan {
+    scratch.response_headers.clear();
+    worker.metrics.refused.count(reason);
+    Plan::Answer(Answer::new(503, reason))
+}
+
 fn bad_request(worker: &Worker, current: &Current, bad: BadRequest, record: &mut Record) -> Plan {
     record.route = Some(current.route(worker, &Decision::bad_request(bad)));
     worker.metrics.refused.count(bad.as_str());

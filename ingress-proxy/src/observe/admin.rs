@@ -34,6 +34,9 @@ const BUSY_THREADS: usize = 4;
 pub struct Options {
     /// The page that says that the process is alive, beside `/healthz`.
     pub health_check_path: String,
+    /// For how long at most that page says 503 because there is nothing to serve yet; more than none, and it says so while the
+    /// proxy drains.
+    pub ready_within: Duration,
     /// Whether figures are shown.
     pub metrics: bool,
     /// Names that may stand in Host, beside addresses and `localhost`.
@@ -42,7 +45,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { health_check_path: "/healthz".to_owned(), metrics: true, hosts: Vec::new() }
+        Self {
+            health_check_path: "/healthz".to_owned(),
+            ready_within: Duration::ZERO,
+            metrics: true,
+            hosts: Vec::new(),
+        }
     }
 }
 

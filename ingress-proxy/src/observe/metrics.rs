@@ -14,6 +14,7 @@ mod worker;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ingress_core::diagnostic::Diagnostics;
 use ingress_core::publish::Reader;
@@ -97,6 +98,16 @@ impl Metrics {
     /// A part of a new configuration could not be read.
     pub fn reload_failed(&self) {
         self.control().failures += 1;
+    }
+
+    /// The validating webhook has answered a question, one way or another.
+    pub fn reviewed(&self, result: &'static str, took: Duration) {
+        self.control().reviewed(result, took);
+    }
+
+    /// A shadow's answer has been compared with that of the other controller.
+    pub fn compared(&self, result: &'static str) {
+        *self.control().comparisons.entry(result).or_default() += 1;
     }
 
     /// Whether all that there is to read is in force.

@@ -181,6 +181,19 @@ impl Key {
     }
 }
 
+/// A configuration that sends a name and looks at no certificate, as for an endpoint whose route says no more than that.
+///
+/// # Errors
+///
+/// When rustls refuses.
+pub(crate) fn unverified() -> Result<ClientConfig, Error> {
+    let key = Key { server_name: true, ..Key::new(None, Alpn::Http1) };
+    key.config(None).map_err(|error| match error {
+        Unusable::Tls(error) => error,
+        other => Error::General(other.to_string()),
+    })
+}
+
 fn name(settings: Option<&UpstreamTls>, host: &str, endpoint: IpAddr) -> Result<ServerName<'static>, Unusable> {
     let Some(settings) = settings.filter(|settings| settings.verify || settings.server_name) else {
         // Sessions are remembered by this name, and tickets are good at the endpoint that gave them.

@@ -16,7 +16,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::load::Target;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_ingress-proxy");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ingress-proxy");
 /// Nothing takes so long unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -96,6 +96,22 @@ impl Program {
         Self::spawn(Command::new(PROGRAM), &source, ports, more)
     }
 
+    /// With these arguments and variables. It may not be ready yet.
+    pub(crate) fn as_container(arguments: &[&OsStr], environment: &[(&str, &str)], ports: &Ports) -> Self {
+        Self::run_by(Command::new(PROGRAM), arguments, environment, ports)
+    }
+
+    /// The same, with a command in front that runs it in the end.
+    pub(crate) fn run_by(
+        mut command: Command,
+        arguments: &[&OsStr],
+        environment: &[(&str, &str)],
+        ports: &Ports,
+    ) -> Self {
+        command.envs(environment.iter().copied());
+        Self::spawn(command, arguments, ports, &[])
+    }
+
     /// The same as a pod of some namespace and name.
     pub(crate) fn in_pod(kubeconfig: &Path, ports: &Ports, more: &[&str], (namespace, name): (&str, &str)) -> Self {
         let source: [&OsStr; 3] = ["--kubernetes".as_ref(), "--kubeconfig".as_ref(), kubeconfig.as_ref()];
@@ -112,13 +128,16 @@ impl Program {
     fn spawn(mut command: Command, source: &[&OsStr], ports: &Ports, more: &[&str]) -> Self {
         let admin = Port::new();
         let port = |port: &Port| port.address.port().to_string();
+        // That of whoever runs the tests is no business of theirs.
+        if command.get_envs().all(|(name, _)| name != "KUBECONFIG") {
+            command.env_remove("KUBECONFIG");
+        }
         let mut child = command
             .args(source)
             .args(["--bind-address", "127.0.0.1", "--access-log", "off", "--workers", "2"])
             .args(["--http-port", &port(&ports.http), "--https-port", &port(&ports.https)])
             .args(["--healthz-port", &port(&admin), "--allow-endpoint-cidr", "127.0.0.0/8"])
             .args(more)
-            .env_remove("KUBECONFIG")
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program");
@@ -162,6 +181,10 @@ impl Program {
             assert!(Instant::now() < deadline, "{path} never said {what}");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use super::{Backends, Reading, State};
 use crate::diagnostic::Diagnostics;
+use crate::host::HostPattern;
+use crate::lower::class;
+use crate::model::Ingress;
 use crate::object::{Kind, ObjectRef};
 use crate::path::PathPolicy;
 use crate::policy::{DefaultBackend, RouteTable};
@@ -55,6 +58,23 @@ impl State {
     /// Whether an Ingress is claimed.
     pub(crate) fn is_claimed(&self, ingress: &ObjectRef) -> bool {
         self.readings.get(ingress).is_some_and(|reading| reading.contribution.dialect.is_some())
+    }
+
+    /// Whether the class of an Ingress is this controller's.
+    pub(crate) fn is_of_our_class(&self, ingress: &Ingress) -> bool {
+        let object = Arc::new(ingress.metadata.reference(Kind::Ingress));
+        class::claim(&object, ingress, &self.classes, &self.options, &self.dialects, &mut Vec::new()).is_some()
+    }
+
+    /// The hosts that an Ingress has a part in.
+    pub(crate) fn hosts_of(&self, ingress: &ObjectRef) -> impl Iterator<Item = &HostPattern> {
+        let contribution = self.readings.get(ingress).map(|reading| &reading.contribution);
+        contribution.into_iter().flat_map(|contribution| &contribution.hosts).map(|(pattern, _)| pattern)
+    }
+
+    /// The Ingresses that have a part in a host, in conflict order.
+    pub(crate) fn ingresses_at(&self, host: &HostPattern) -> impl Iterator<Item = &Arc<ObjectRef>> {
+        self.hosts.get(host).into_iter().flat_map(|host| &host.members).map(|member| &member.object)
     }
 
     /// The Secrets and ConfigMaps that an Ingress refers to, there or not.

@@ -105,6 +105,11 @@ pub(super) struct DutyFlags {
 }
 
 impl StatusArgs {
+    /// The same for a replica that writes nothing.
+    pub(super) fn without_duties(self) -> Self {
+        Self { update_status: false, disable_leader_election: true, disable_sync_events: true, ..self }
+    }
+
     /// `pod` is the namespace and the name of the pod that this runs in, as far as they are known.
     pub(super) fn flags(self, (namespace, name): &(String, String)) -> DutyFlags {
         let service = self.publish_service.and_then(|Published(service)| service);

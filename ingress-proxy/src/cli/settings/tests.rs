@@ -12,6 +12,15 @@ use super::*;
 const SMALL: Machine =
     Machine { cores: 2, has_ipv6: false, in_pod: false, descriptors: 1 << 20, pod: (String::new(), String::new()) };
 
+#[test]
+fn a_shadow_has_an_address_for_each_scheme() {
+    let shadow = settings(&["--shadow", "--shadow-upstream=http://a", "--shadow-upstream=https://b:8443"]).shadow;
+    let shadow = shadow.expect("a shadow");
+    let [http, https] = [shadow.http, shadow.https].map(|target| target.map(|target| target.to_string()));
+    assert_eq!((http.as_deref(), https.as_deref(), shadow.rate), (Some("http://a:80"), Some("https://b:8443"), 10));
+    assert!(settings(&[]).shadow.is_none());
+}
+
 /// The settings and notes of a command line without the program's name.
 fn read(args: &[&str], machine: Machine) -> Result<(Settings, Vec<String>), String> {
     let args = ["ingress-proxy"].iter().chain(args).map(OsString::from);
@@ -31,7 +40,12 @@ fn the_defaults_are_those_of_the_library() {
     let address = |text: &str| vec![text.parse::<SocketAddr>().unwrap()];
     assert_eq!((settings.listeners.http, settings.listeners.https), (address("0.0.0.0:80"), address("0.0.0.0:443")));
     assert_eq!((settings.workers, settings.default_certificate), (2, CertificateId::Default));
-    let admin = Admin { addresses: address("127.0.0.1:10254"), health_path: "/healthz".to_owned(), metrics: true };
+    let admin = Admin {
+        addresses: address("127.0.0.1:10254"),
+        health_path: "/healthz".to_owned(),
+        ready_within: Duration::ZERO,
+        metrics: true,
+    };
     assert_eq!(settings.admin, admin);
     assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stdout, values::log_format("nginx").unwrap()));
     let seconds = Duration::from_secs;
@@ -82,7 +96,7 @@ fn flags_set_what_they_are_called_after() {
                 --load-balance least_request --slow-start 14s --max-fails 0 --fail-timeout 15s \
                 --upstream-keepalive-connections 0 --upstream-keepalive-timeout 16s --upstream-keepalive-requests 17 \
                 --upstream-keepalive-time 18s --max-response-header-size 19k --healthz-port 20 --healthz-host ::1 \
-                --health-check-path /alive --enable-metrics --access-log stderr --log-format json \
+                --health-check-path /alive --healthz-ready-within 30s --enable-metrics --access-log stderr --log-format json \
                 --shutdown-grace-period 21s --worker-shutdown-timeout 22 --post-shutdown-grace-period 500ms \
                 --default-ssl-certificate shop/tls --disable-svc-external-name --check -n shop \
                 --watch-namespace shop --endpoint shop/tea:80=[::1]:9001 --endpoint shop/tea:80=tea.example:9002";
@@ -126,7 +140,7 @@ fn flags_set_what_they_are_called_after() {
         use_forwarded_headers: true,
         send_forwarded: true,
     };
-    let expected = Config { downstream, upstream, forwarding };
+    let expected = Config { downstream, upstream, forwarding, shadow: None };
     assert_eq!(format!("{:?}", settings.config), format!("{expected:?}"));
     let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
     assert_eq!(settings.listeners.http, addresses(&["127.0.0.1:8080", "[::1]:8080"]));
@@ -134,7 +148,12 @@ fn flags_set_what_they_are_called_after() {
     assert_eq!(settings.workers, 3);
     let certificate = CertificateId::Secret { namespace: "shop".into(), name: "tls".into() };
     assert_eq!(settings.default_certificate, certificate);
-    let admin = Admin { addresses: addresses(&["[::1]:20"]), health_path: "/alive".to_owned(), metrics: true };
+    let admin = Admin {
+        addresses: addresses(&["[::1]:20"]),
+        health_path: "/alive".to_owned(),
+        ready_within: seconds(30),
+        metrics: true,
+    };
     assert_eq!(settings.admin, admin);
     assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stderr, values::log_format("json").unwrap()));
     let shutdown = Shutdown { grace: seconds(21), drain: seconds(22), after: Duration::from_millis(500) };
@@ -175,6 +194,12 @@ fn what_is_wrong_is_named_with_its_flag() {
         (&["--election-id"], &["--election-id"]),
         (&["--maxmind-license-key=x"], &["--maxmind-license-key"]),
         (&["stray.yaml"], &["stray.yaml"]),
+        (&["--shadow-upstream=http://a"], &["--shadow"]),
+        (&["--shadow", "--shadow-upstream=ftp://a"], &["--shadow-upstream", "`ftp://a` is no address"]),
+        (
+            &["--shadow", "--shadow-upstream=http://a", "--shadow-upstream=http://b"],
+            &["`--shadow-upstream`: both `http://a:80` and `http://b:80`"],
+        ),
     ];
     for (args, parts) in table {
         let error = read(&[&["--file", "x"], *args].concat(), SMALL).map(|_| ()).expect_err(&args.join(" "));

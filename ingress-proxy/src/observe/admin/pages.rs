@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ingress_cli::simulate::Simulation;
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ pub(super) struct Pages {
     sources: Sources,
     options: Options,
     is_loopback: bool,
+    started: Instant,
 }
 
 /// An answer.
@@ -56,7 +58,7 @@ impl Page {
 
 impl Pages {
     pub(super) fn new(sources: Sources, options: Options, is_loopback: bool) -> Self {
-        Self { sources, options, is_loopback }
+        Self { sources, options, is_loopback, started: Instant::now() }
     }
 
     /// The page that a request asks for.
@@ -79,11 +81,8 @@ impl Pages {
             return Page::refused(403, "only from the same machine or pod");
         }
         match path {
-            "/healthz" => Page::text(200, "ok"),
-            "/readyz" => match self.sources.health.obstacle() {
-                None => Page::text(200, "ok"),
-                Some(reason) => Page::text(503, &reason),
-            },
+            "/healthz" => self.health(),
+            "/readyz" => self.readiness(),
             "/metrics" if self.options.metrics => self.metrics().await,
             "/debug/routes" => {
                 let snapshot = self.sources.reader.load_full();
@@ -101,9 +100,26 @@ impl Pages {
             "/debug/version" => {
                 Page::json(200, &json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")}))
             }
-            other if other == self.options.health_check_path => Page::text(200, "ok"),
+            other if other == self.options.health_check_path => self.health(),
             _ => Page::text(404, "no such page"),
         }
+    }
+
+    /// Whether requests may be sent here.
+    fn readiness(&self) -> Page {
+        match self.sources.health.obstacle() {
+            None => Page::text(200, "ok"),
+            Some(reason) => Page::text(503, &reason),
+        }
+    }
+
+    /// Whether the process is alive; and for a while whether it is ready, where probes ask for both here.
+    fn health(&self) -> Page {
+        let within = self.options.ready_within;
+        if !within.is_zero() && (self.sources.health.is_draining() || self.started.elapsed() < within) {
+            return self.readiness();
+        }
+        Page::text(200, "ok")
     }
 
     fn is_own_host(&self, head: &RequestHead) -> bool {

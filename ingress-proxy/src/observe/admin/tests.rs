@@ -19,6 +19,10 @@ struct Fixture {
 }
 
 fn fixture() -> Fixture {
+    fixture_that_is_ready_within(Duration::ZERO)
+}
+
+fn fixture_that_is_ready_within(ready_within: Duration) -> Fixture {
     let mut publisher = Publisher::default();
     publisher.publish(snapshot(&["cafe.example", "*.shop.example"]));
     let health = Arc::new(Health::default());
@@ -27,8 +31,12 @@ fn fixture() -> Fixture {
         metrics: metrics::Metrics::new(2, metrics::Options::default()),
         health: Arc::clone(&health),
     };
-    let options =
-        Options { health_check_path: "/alive".to_owned(), hosts: vec!["admin.internal".to_owned()], metrics: true };
+    let options = Options {
+        health_check_path: "/alive".to_owned(),
+        ready_within,
+        hosts: vec!["admin.internal".to_owned()],
+        metrics: true,
+    };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let admin = Admin::start(listener, options, sources, ErrorLog::new(Box::new(io::sink()))).unwrap();
     Fixture { admin, health, publisher }
@@ -100,6 +108,22 @@ fn probes() {
     assert_eq!((it.get("/readyz").status, it.get("/readyz").body.as_str()), (503, "draining\n"));
     assert_eq!(it.get("/healthz").status, 200);
     assert_eq!(it.get("/").status, 404);
+}
+
+#[test]
+fn one_page_for_both_probes() {
+    let it = fixture_that_is_ready_within(Duration::from_secs(3_600));
+    let status = |it: &Fixture| ["/healthz", "/alive", "/readyz"].map(|path| it.get(path).status);
+    assert_eq!(status(&it), [503; 3]);
+    it.health.ready();
+    assert_eq!(status(&it), [200; 3]);
+    it.health.drain();
+    assert_eq!(status(&it), [503; 3]);
+    // Whoever is alive must not be killed for want of an API server.
+    let it = fixture_that_is_ready_within(Duration::from_nanos(1));
+    assert_eq!(status(&it), [200, 200, 503]);
+    it.health.drain();
+    assert_eq!(status(&it), [503; 3]);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! What is known of the configuration in force, as figures. It changes some times per minute.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ingress_core::diagnostic::{Code, Diagnostics, Severity};
+
+use super::histogram::Times;
 
 /// A configuration that was put in force.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +34,10 @@ pub(super) struct Control {
     pub(super) diagnostics: BTreeMap<(Code, Severity), u64>,
     /// Names with the second in which their certificate expires.
     pub(super) certificates: Vec<(Box<str>, i64)>,
+    /// How long the answers of the validating webhook took, by what they were.
+    pub(super) reviews: BTreeMap<&'static str, Times>,
+    /// How answers of a shadow compare with those of the other controller.
+    pub(super) comparisons: BTreeMap<&'static str, u64>,
 }
 
 impl Control {
@@ -39,6 +46,11 @@ impl Control {
         self.last_good = reload.unix_seconds;
         self.hosts = reload.hosts;
         self.swaps += 1;
+    }
+
+    pub(super) fn reviewed(&mut self, result: &'static str, took: Duration) {
+        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.reviews.entry(result).or_default().observe(microseconds);
     }
 
     pub(super) fn found(&mut self, diagnostics: &Diagnostics) {

@@ -202,6 +202,8 @@ struct Own {
     class: String,
     namespace: String,
     certificates: Vec<(Box<str>, i64)>,
+    reviews: Vec<(&'static str, Total<{ TIMES.len() + 1 }>)>,
+    comparisons: BTreeMap<&'static str, u64>,
 }
 
 impl Own {
@@ -272,6 +274,16 @@ impl Own {
             class: metrics.options.class.clone(),
             namespace: metrics.options.namespace.clone(),
             certificates: control.certificates.clone(),
+            comparisons: control.comparisons.clone(),
+            reviews: control
+                .reviews
+                .iter()
+                .map(|(result, times)| {
+                    let mut total = Total::default();
+                    total.add(times);
+                    (*result, total)
+                })
+                .collect(),
         }
     }
 }
@@ -299,6 +311,24 @@ impl Collector for Own {
             to.encode_descriptor(name, "Findings in the configuration in force", None, MetricType::Gauge)?;
         for (labels, count) in &self.diagnostics {
             metric.encode_family(labels)?.encode_gauge(count)?;
+        }
+        if !self.reviews.is_empty() {
+            let name = "ingress_proxy_admission_review_duration_seconds";
+            let help = "From the head of a question to the validating webhook's answer";
+            let mut metric = to.encode_descriptor(name, help, None, MetricType::Histogram)?;
+            for (result, total) in &self.reviews {
+                let (sum, times) = (total.sum as f64 / 1e6, total.times());
+                let label = [("result", *result)];
+                metric.encode_family(&label)?.encode_histogram::<NoLabelSet>(sum, total.count(), &times, None)?;
+            }
+        }
+        if !self.comparisons.is_empty() {
+            let name = "ingress_proxy_shadow_comparisons_total";
+            let help = "Answers compared with those of the controller that this one is the shadow of";
+            let mut metric = to.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (result, count) in &self.comparisons {
+                metric.encode_family(&[("result", *result)])?.encode_gauge(count)?;
+            }
         }
         let name = "nginx_ingress_controller_ssl_expire_time_seconds";
         let mut metric = to.encode_descriptor(name, "When certificates expire", None, MetricType::Gauge)?;

@@ -1,0 +1,100 @@
+//! A manifest of ingress-nginx in which nothing but the image is another: the program does with its arguments, its rights, its
+//! files and its Jobs.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use serde_json::{Value, json};
+
+use super::installed::{Installed, Turn};
+use super::objects::{find, objects, text};
+use super::real::Account;
+use super::support::program::PROGRAM;
+
+const HOST: &str = "cafe.example";
+const NAMESPACE: &str = "ingress-nginx";
+
+/// The manifest.
+fn manifest() -> Vec<Value> {
+    objects(include_str!("ingress-nginx.yaml"))
+}
+
+/// Runs a Job's container with the rights of its account.
+fn job(installed: &Installed<'_>, manifest: &[Value], called: &str) {
+    let pod = &find(manifest, "Job", called)["spec"]["template"]["spec"];
+    let account = Account::new(installed.server, NAMESPACE, text(pod, "/serviceAccountName"));
+    let args = pod["containers"][0]["args"].as_array().expect("arguments").iter();
+    let args = args.map(|arg| arg.as_str().expect("text").replace("$(POD_NAMESPACE)", NAMESPACE));
+    let done = Command::new(PROGRAM).args(args).env("KUBECONFIG", account.kubeconfig()).output().expect("the program");
+    assert!(done.status.success(), "{called}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// Whether the webhook shows a certificate for this name from this authority.
+fn is_trusted(address: std::net::SocketAddr, authority: &Path, name: &str) -> Result<(), rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(authority).expect("an authority"))?;
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let mut session = ClientConnection::new(Arc::new(config), name.to_owned().try_into().expect("a name"))?;
+    let mut stream = std::net::TcpStream::connect(address).expect("a connection");
+    while session.is_handshaking() {
+        if let Err(error) = session.complete_io(&mut stream) {
+            return Err(error.downcast::<rustls::Error>().expect("an error of TLS"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_but_the_image_is_another() {
+    let Some(Turn { server, .. }) = Turn::take() else { return };
+    let manifest = manifest();
+    let Some(installed) = Installed::new(&server, manifest.clone()) else { return };
+    let admin = installed.admin();
+    // ingress-nginx of that time had none.
+    admin.apply(json!({
+        "kind": "IngressClass", "metadata": {"name": "nginx"}, "spec": {"controller": "k8s.io/ingress-nginx"},
+    }));
+    let pair = rcgen::generate_simple_self_signed([HOST.to_owned()]).expect("a certificate");
+    admin.apply(json!({
+        "kind": "Secret",
+        "metadata": {"namespace": "shop", "name": "cert"},
+        "stringData": {"tls.crt": pair.cert.pem(), "tls.key": pair.signing_key.serialize_pem()},
+    }));
+    installed.open_shop(HOST, "cert");
+
+    job(&installed, &manifest, "ingress-nginx-admission-create");
+    let certificates = installed.mount("ingress-nginx-admission");
+    let mut pod = installed.run(Some(("/usr/local/certificates/", &certificates)));
+    job(&installed, &manifest, "ingress-nginx-admission-patch");
+    let configuration = admin.get("ValidatingWebhookConfiguration", "", "ingress-nginx-admission").expect("it");
+    assert!(!text(&configuration, "/webhooks/0/clientConfig/caBundle").is_empty(), "{configuration}");
+    assert_eq!(text(&configuration, "/webhooks/0/failurePolicy"), "Fail");
+
+    // Its readiness probe.
+    installed.until("ready", &pod, || pod.program.page("/healthz").starts_with("HTTP/1.1 200"));
+    assert!(pod.is_ready(), "what says so is so");
+    assert!(pod.is_served(HOST), "{}", pod.ask(HOST).status);
+    let served = pod.certificate(HOST);
+    assert_eq!(served.as_ref(), Some(pair.cert.der()), "a Secret that may be listed and not read");
+    let service = format!("ingress-nginx-controller-admission.{NAMESPACE}.svc");
+    installed.until("a webhook", &pod, || std::net::TcpStream::connect(pod.webhook).is_ok());
+    assert_eq!(is_trusted(pod.webhook, &certificates.join("ca"), &service), Ok(()));
+
+    let lines = pod.program.lines();
+    let is_said = |part: &str| lines.iter().any(|line| line.contains(part));
+    assert!(is_said("`endpoints` are read in their place"), "{lines:#?}");
+    assert!(is_said("cannot use Lease ingress-nginx/ingress-controller-leader: forbidden: "), "{lines:#?}");
+    assert!(!is_said("error: "), "{lines:#?}");
+    pod.program.signal("TERM");
+    assert!(pod.program.wait().success());
+    let refused = installed.requests().into_iter().filter(|request| request.status == 403);
+    let refused: BTreeSet<String> = refused.map(|request| format!("{} {}", request.verb, request.resource)).collect();
+    // The first two have something in their place. Who may not lead writes no status, and says so.
+    let expected = ["list endpointslices", "get secrets", "get leases"].map(str::to_owned);
+    assert_eq!(refused, BTreeSet::from(expected));
+}
