@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 pub use bad::BadRequest;
-pub use raw::{HeaderFields, Headers, RawRequest};
+pub use raw::{HeaderFields, Headers, Marks, RawRequest};
 
 use self::host::RequestHost;
 use crate::host::NameKey;

@@ -16,6 +16,11 @@ pub(super) fn host(authority: Option<&[u8]>, version: Version) -> Result<Request
         let allowed = matches!(version, Version::HTTP_09 | Version::HTTP_10);
         return if allowed { Ok(RequestHost::new("")) } else { Err(BadRequest::HostMissing) };
     };
+    if let Some((name, port)) = plain_name(authority)
+        && port.is_none_or(is_port)
+    {
+        return Ok(RequestHost::new(name));
+    }
     if authority.is_empty() {
         return Err(BadRequest::HostEmpty);
     }
@@ -32,9 +37,6 @@ pub(super) fn host(authority: Option<&[u8]>, version: Version) -> Result<Request
         return Err(BadRequest::HostInvalid);
     }
     let name = host.strip_suffix(b".").unwrap_or(host);
-    if let Some(name) = plain_name(name) {
-        return Ok(RequestHost::new(name));
-    }
     let mut lower = [0; MAX_LENGTH];
     let mut label_length = 0;
     for (to, &from) in lower.iter_mut().zip(name) {
@@ -53,18 +55,27 @@ pub(super) fn host(authority: Option<&[u8]>, version: Version) -> Result<Request
     name.map(RequestHost::new).ok_or(BadRequest::HostInvalid)
 }
 
-/// A name that is as it is matched already, as most are: then it need not be copied.
-fn plain_name(name: &[u8]) -> Option<&str> {
+/// A name that is as it is matched already, as most are, and the port behind it: then it is looked at once and not copied.
+fn plain_name(authority: &[u8]) -> Option<(&str, Option<&[u8]>)> {
     let mut before = b'.';
-    for &byte in name {
-        let is_plain =
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.' && before != b'.';
-        if !is_plain {
-            return None;
+    let mut end = authority.len();
+    for (place, &byte) in authority.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' => {}
+            b'.' if before != b'.' => {}
+            b':' => {
+                end = place;
+                break;
+            }
+            _ => return None,
         }
         before = byte;
     }
-    std::str::from_utf8(name).ok().filter(|_| before != b'.')
+    if before == b'.' || end > MAX_LENGTH {
+        return None;
+    }
+    let (name, port) = authority.split_at_checked(end)?;
+    Some((std::str::from_utf8(name).ok()?, port.get(1..)))
 }
 
 /// Splits `:port` off; a colon inside of brackets belongs to the address.

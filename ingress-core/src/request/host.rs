@@ -18,8 +18,9 @@ pub(super) struct RequestHost {
 impl RequestHost {
     pub(super) fn new(name: &str) -> Self {
         let mut text = [0; INLINE];
-        for (to, from) in text.iter_mut().zip(name.as_bytes()) {
-            *to = *from;
+        // A longer one is in the key.
+        if let Some(to) = text.get_mut(..name.len()) {
+            to.copy_from_slice(name.as_bytes());
         }
         Self { key: NameKey::new(name), text, length: name.len() }
     }

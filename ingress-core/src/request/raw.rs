@@ -40,15 +40,29 @@ pub enum Headers<'r> {
 pub trait HeaderFields: Debug + Sync {
     /// Name and value of a field; none behind the last.
     fn field(&self, number: usize) -> Option<(&[u8], &[u8])>;
+
+    /// What the fields say of host and framing. A codec that knows them when it sees them need not have them read again.
+    fn marks(&self) -> Marks<'_> {
+        let mut marks = Marks::default();
+        for (name, value) in (0..).map_while(|number| self.field(number)) {
+            marks.note(name, value);
+        }
+        marks
+    }
 }
 
-/// The fields that say for which host a message is and where it ends.
+/// The fields that say for which host a message is and where it ends (RFC 9112 3.2 and 6).
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Marks<'r> {
-    host: Option<&'r [u8]>,
-    has_two_hosts: bool,
-    lengths: usize,
-    codings: usize,
+#[expect(clippy::exhaustive_structs, reason = "whoever makes one must have looked for all of them")]
+pub struct Marks<'r> {
+    /// The first `Host`.
+    pub host: Option<&'r [u8]>,
+    /// Whether there is another.
+    pub has_two_hosts: bool,
+    /// How many `Content-Length`.
+    pub lengths: usize,
+    /// How many `Transfer-Encoding`.
+    pub codings: usize,
 }
 
 impl<'r> Headers<'r> {
@@ -74,11 +88,7 @@ impl<'r> Headers<'r> {
                 map.iter().for_each(|(name, value)| marks.note(name.as_str().as_bytes(), value.as_bytes()))
             }
             Self::List(list) => list.iter().for_each(|(name, value)| marks.note(name.as_bytes(), value)),
-            Self::Fields(fields) => {
-                for (name, value) in (0..).map_while(|number| fields.field(number)) {
-                    marks.note(name, value);
-                }
-            }
+            Self::Fields(fields) => return fields.marks(),
         }
         marks
     }

@@ -33,6 +33,8 @@ pub(super) struct Record {
     header: Option<Duration>,
     upstream_status: Option<u16>,
     upstream_end: Option<Duration>,
+    /// When the response had come to its end.
+    ended: Option<Instant>,
 }
 
 impl Record {
@@ -50,6 +52,7 @@ impl Record {
             header: None,
             upstream_status: None,
             upstream_end: None,
+            ended: None,
         }
     }
 
@@ -74,8 +77,10 @@ impl Record {
 
     /// The response has come to its end.
     pub(super) fn responded(&mut self, body_bytes: u64) {
+        let now = Instant::now();
         self.body_bytes = body_bytes;
-        self.upstream_end = Some(self.upstream_time());
+        self.upstream_end = Some(self.upstream_started.map(|started| now.duration_since(started)).unwrap_or_default());
+        self.ended = Some(now);
     }
 
     /// How long ago the endpoint was asked.
@@ -113,7 +118,7 @@ impl Record {
     /// Counts the exchange and writes its line.
     pub(super) fn finish(&self, worker: &Worker, client: &Client, head: &RequestHead, scratch: &Scratch, number: u64) {
         let Some(route) = &self.route else { return };
-        let duration = micros(self.started.elapsed());
+        let duration = micros(self.ended.unwrap_or_else(Instant::now).duration_since(self.started));
         route.metrics.record(&Sample {
             method: Method::of(&head.method),
             status: self.status,

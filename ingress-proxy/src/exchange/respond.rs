@@ -86,9 +86,9 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             sent
         })
         .await;
-        record.responded(download.bytes);
         match end {
             Ok(()) => {
+                record.responded(download.bytes);
                 if !is_bound(self.head, &scratch.response) {
                     connection.give_back(worker, in_flight.endpoint());
                 }
@@ -101,6 +101,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
                     // an end without a byte would look like one of an idle connection, and the request would be sent again.
                     let _ = poll_fn(|cx| self.down.poll_flush(cx)).await;
                 }
+                record.responded(download.bytes);
                 Outcome::Broken
             }
         }

@@ -19,12 +19,14 @@ pub enum Writing {
 /// HTTP/1.0 has no chunks and a request has no other end, so one of unknown length is sent as HTTP/1.1 in any case.
 pub fn request(out: &mut Vec<u8>, request: &OutgoingRequest<'_>) {
     let is_old = request.version == Version::Http10 && request.body != BodyLength::Unknown;
-    let version: &[u8] = if is_old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
+    out.extend_from_slice(request.method);
+    out.push(b' ');
     // What is left of an absolute form may be a query alone; the path is empty then and written as `/` (RFC 9112 3.2.1).
-    let slash: &[u8] = if request.target.starts_with(b"?") { b"/" } else { b"" };
-    for part in [request.method, b" ", slash, request.target, version] {
-        out.extend_from_slice(part);
+    if request.target.starts_with(b"?") {
+        out.push(b'/');
     }
+    out.extend_from_slice(request.target);
+    out.extend_from_slice(if is_old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" });
     if !request.authority.is_empty() || !is_old {
         field(out, b"Host", request.authority);
     }
@@ -129,6 +131,7 @@ pub fn last_chunk(out: &mut Vec<u8>, trailers: Option<&Trailers>) {
 const CHUNKED: &[u8] = b"Transfer-Encoding: chunked\r\n";
 
 /// Writes a field, which must have been checked.
+#[inline]
 pub(crate) fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     debug_assert!(crate::message::is_token(name) && crate::message::is_field_value(value), "a field was not checked");
     out.extend_from_slice(name);

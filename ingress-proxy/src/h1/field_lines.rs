@@ -48,20 +48,22 @@ pub(super) fn read(
         while let [b' ' | b'\t', behind @ ..] = text {
             text = behind;
         }
-        let Some((mut value, [b'\r', b'\n', behind @ ..])) = text.split_at_checked(text_length(text)) else {
+        let Some((mut value, [b'\r', b'\n', next @ ..])) = text.split_at_checked(text_length(text)) else {
             return Err(no_line_end(text));
         };
+        let mut is_line = text.len() + 1 == behind.len() && behind.first() == Some(&b' ');
         while let [behind @ .., b' ' | b'\t'] = value {
             value = behind;
+            is_line = false;
         }
         if !has_underscore || is_kept(underscores, name) {
             let known = Known::of(name);
             note(known, value)?;
             let name_at = lines.len() - rest.len();
             let value_at = lines.len() - text.len();
-            fields.mark(known, name_at..name_at + name.len(), value_at..value_at + value.len());
+            fields.mark(known, name_at..name_at + name.len(), value_at..value_at + value.len(), is_line);
         }
-        rest = behind;
+        rest = next;
     }
 }
 
@@ -94,5 +96,29 @@ fn no_line_end(behind: &[u8]) -> Rejection {
     match behind.get(text_length(behind)) {
         Some(b'\r' | b'\n' | 0) => Rejection::LineEnd,
         _ => Rejection::FieldValue,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::h1::encode;
+
+    #[test]
+    fn lines_are_what_each_field_is_written_as() {
+        let mut fields = Fields::default();
+        let lines = b"A: 1\r\nB:2\r\nC:  3\r\nD: 4 \r\nE: \r\nF_: 6\r\nG: 7\r\nH: 8\r\nI:\r\n\r\n";
+        read(lines, 20, Underscores::Drop, &mut fields, |_, _| Ok(())).unwrap();
+        assert_eq!(fields.len(), 8);
+        fields.push(b"J", b"10").unwrap();
+        for left_out in ["", "A", "B", "D", "E", "G", "H", "I", "J", "AGJ"] {
+            let is_left_out = |name: &[u8]| left_out.as_bytes().contains(&name[0]);
+            let (mut out, mut expected) = (b"|".to_vec(), b"|".to_vec());
+            fields.append_lines(&mut out, |_, name| is_left_out(name));
+            for (_, name, value) in fields.iter().filter(|(_, name, _)| !is_left_out(name)) {
+                encode::field(&mut expected, name, value);
+            }
+            assert_eq!(String::from_utf8(out).unwrap(), String::from_utf8(expected).unwrap(), "without `{left_out}`");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use ingress_core::request::HeaderFields;
+use ingress_core::request::{HeaderFields, Marks};
 
 use super::{Known, is_field_value, is_token};
 use crate::h1::encode;
@@ -21,6 +21,8 @@ struct Span {
     name: Range<usize>,
     value: Range<usize>,
     known: Known,
+    /// Whether the text has the line just as it is written: one space, and nothing else around name and value.
+    is_line: bool,
 }
 
 /// A field that no message may have.
@@ -76,7 +78,7 @@ impl Fields {
     pub(crate) fn push_checked(&mut self, known: Known, name: &[u8], value: &[u8]) {
         let name = self.append(name);
         let value = self.append(value);
-        self.list.push(Span { name, value, known });
+        self.list.push(Span { name, value, known, is_line: false });
     }
 
     /// Copies the lines of a head, all fields at once, after [`mark`](Self::mark) has said where in them the fields are.
@@ -85,9 +87,10 @@ impl Fields {
         self.text.extend_from_slice(lines);
     }
 
-    /// Adds a field whose bytes have been looked at and stand at these places of lines that will be loaded.
-    pub(crate) fn mark(&mut self, known: Known, name: Range<usize>, value: Range<usize>) {
-        self.list.push(Span { name, value, known });
+    /// Adds a field whose bytes have been looked at and stand at these places of lines that will be loaded. `is_line` says that
+    /// there is one space between them and the line end behind.
+    pub(crate) fn mark(&mut self, known: Known, name: Range<usize>, value: Range<usize>, is_line: bool) {
+        self.list.push(Span { name, value, known, is_line });
     }
 
     fn append(&mut self, bytes: &[u8]) -> Range<usize> {
@@ -126,25 +129,20 @@ impl Fields {
             if is_left_out(span.known, name) {
                 continue;
             }
-            let line = self.line(span);
-            if let Some(line) = line.clone().filter(|line| line.start == run.end) {
-                run.end = line.end;
+            let end = span.value.end + "\r\n".len();
+            if span.is_line && span.name.start == run.end {
+                run.end = end;
                 continue;
             }
             out.extend_from_slice(self.slice(&run));
-            run = line.unwrap_or_else(|| {
+            run = if span.is_line {
+                span.name.start..end
+            } else {
                 encode::field(out, name, self.slice(&span.value));
                 0..0
-            });
+            };
         }
         out.extend_from_slice(self.slice(&run));
-    }
-
-    /// Where the field's line is, if it is written with one space and nothing else around name and value.
-    fn line(&self, span: &Span) -> Option<Range<usize>> {
-        let behind_name = self.text.get(span.name.end..span.value.start)?;
-        let behind_value = self.text.get(span.value.end..)?;
-        (behind_name == b": " && behind_value.starts_with(b"\r\n")).then(|| span.name.start..span.value.end + 2)
     }
 
     /// The values of a field.
@@ -176,38 +174,20 @@ impl HeaderFields for Fields {
         let span = self.list.get(number)?;
         Some((self.slice(&span.name), self.slice(&span.value)))
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_what_each_field_is_written_as() {
-        let mut fields = Fields::default();
-        let lines = b"A: 1\r\nB:2\r\nC:  3\r\nD: 4 \r\nE: \r\nF_: 6\r\nG: 7\r\nH: 8\r\nI:\r\n\r\n";
-        for (name, value) in [
-            (0..1, 3..4),
-            (6..7, 8..9),
-            (11..12, 15..16),
-            (18..19, 21..22),
-            (25..26, 28..28),
-            (37..38, 40..41),
-            (43..44, 46..47),
-            (49..50, 51..51),
-        ] {
-            fields.mark(Known::Other, name, value);
-        }
-        fields.load(lines);
-        fields.push(b"J", b"10").unwrap();
-        for left_out in ["", "A", "B", "D", "E", "G", "H", "I", "J", "AGJ"] {
-            let is_left_out = |name: &[u8]| left_out.as_bytes().contains(&name[0]);
-            let (mut out, mut expected) = (b"|".to_vec(), b"|".to_vec());
-            fields.append_lines(&mut out, |_, name| is_left_out(name));
-            for (_, name, value) in fields.iter().filter(|(_, name, _)| !is_left_out(name)) {
-                encode::field(&mut expected, name, value);
+    fn marks(&self) -> Marks<'_> {
+        let mut marks = Marks::default();
+        for span in &self.list {
+            match span.known {
+                Known::Host => {
+                    marks.has_two_hosts |= marks.host.is_some();
+                    marks.host = marks.host.or_else(|| Some(self.slice(&span.value)));
+                }
+                Known::ContentLength => marks.lengths += 1,
+                Known::TransferEncoding => marks.codings += 1,
+                _ => {}
             }
-            assert_eq!(String::from_utf8(out).unwrap(), String::from_utf8(expected).unwrap(), "without `{left_out}`");
         }
+        marks
     }
 }

@@ -92,8 +92,11 @@ impl RequestHead {
     /// The method as text.
     #[must_use]
     pub fn method(&self) -> &str {
-        // A token is ASCII.
-        std::str::from_utf8(&self.method).unwrap_or_default()
+        match &*self.method {
+            b"GET" => "GET",
+            // A token is ASCII.
+            method => std::str::from_utf8(method).unwrap_or_default(),
+        }
     }
 }
 
