@@ -5,8 +5,7 @@
 
 #[path = "../../ingress-kube/tests/support/api/mod.rs"]
 mod api;
-#[path = "support/tls.rs"]
-mod tls;
+mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -22,6 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::{ClientConnection, StreamOwned};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
+use support::tls;
 
 use api::{ApiServer, class, ingress, service, slice};
 
