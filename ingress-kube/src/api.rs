@@ -141,7 +141,9 @@ impl Failure {
         while let Some(inner) = cause.source() {
             cause = inner;
         }
-        Self::new(Reason::Unreachable, &cause.to_string())
+        let text = cause.to_string();
+        // Some end with the address of a manual.
+        Self::new(Reason::Unreachable, text.split(": https://").next().unwrap_or(&text))
     }
 
     pub(crate) fn late(limit: Duration) -> Self {

@@ -17,6 +17,9 @@ use crate::watch::Timing;
 /// How long the last replica may take to clear the status of its Ingresses.
 const CLEARING: Duration = Duration::from_secs(6);
 
+/// How long giving the lease back may take.
+const RELEASING: Duration = Duration::from_secs(3);
+
 /// How long all of it may take to end.
 const ENDING: Duration = Duration::from_secs(9);
 
@@ -108,6 +111,7 @@ impl Duties {
     /// this is over within ten seconds.
     pub async fn run(self, end: oneshot::Receiver<()>) {
         let Self { candidate, mut status, mut events, leads: _leads } = self;
+        let has_candidate = candidate.is_some();
         let (stop, stopped) = watch::channel(false);
         let (end_candidate, candidate_ends) = oneshot::channel();
         let end = async {
@@ -137,14 +141,20 @@ impl Duties {
             }
             // Not before: until then it has to be renewed.
             drop(end_candidate);
+            if has_candidate {
+                sleep(RELEASING).await;
+            }
         };
         let candidate = async {
-            if let Some(candidate) = candidate {
-                candidate.run(candidate_ends).await;
+            match candidate {
+                // It ends when the lease has been given back.
+                Some(candidate) => candidate.run(candidate_ends).await,
+                None => std::future::pending().await,
             }
         };
         tokio::select! {
-            _ = async { tokio::join!(writers, candidate) } => {}
+            () = writers => {}
+            () = candidate => {}
             () = end => {}
         }
     }

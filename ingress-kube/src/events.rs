@@ -85,7 +85,7 @@ impl EventWriter {
         while !stop.is_told() {
             if !self.leadership.leads() {
                 tokio::select! {
-                    () = self.leadership.begins() => self.look.ask(now()),
+                    () = self.leadership.begins() => self.ask_to_look(),
                     () = stop.told() => return,
                 }
             }
@@ -101,7 +101,7 @@ impl EventWriter {
             tokio::select! {
                 () = wait(due) => {}
                 changed = self.views.changed() => match changed {
-                    Ok(()) => self.look.ask(now()),
+                    Ok(()) => self.ask_to_look(),
                     // The controller has ended, so that nothing new will ever be known.
                     Err(_) => return,
                 },
@@ -115,13 +115,19 @@ impl EventWriter {
         Some(self.paused_until.map_or(due, |paused| due.max(paused)))
     }
 
+    /// Asks for a look, unless there is nothing to see. The first one must not have to wait: what has no address yet is soon
+    /// to have one.
+    fn ask_to_look(&mut self) {
+        if self.views.borrow_and_update().is_ready() {
+            self.look.ask(now());
+        }
+    }
+
     fn look(&mut self) {
         if self.look.due().is_some_and(|due| due <= now()) {
             let view = Arc::clone(&self.views.borrow_and_update());
             self.look.done(now());
-            if view.is_ready() {
-                self.journal.take(&view, now());
-            }
+            self.journal.take(&view, now());
         }
     }
 

@@ -216,7 +216,7 @@ impl Candidate {
         self.pause = Duration::ZERO;
         match serde_json::from_str::<Value>(text) {
             // Without its version it could be written over whatever it has become.
-            Ok(lease) if lease["metadata"]["resourceVersion"].is_string() => {
+            Ok(lease) if lease.pointer("/metadata/resourceVersion").is_some_and(Value::is_string) => {
                 let claim = Claim::read(&lease);
                 self.lease = lease;
                 Answer::Lease(claim)

@@ -46,6 +46,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// The least time between two looks through all Ingresses while some are still to be written.
 const FILL_AGAIN: Duration = Duration::from_secs(1);
 
+/// The least time between two lines on addresses that come and go, but for the first few.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+
 /// How long it takes until a watch has told of a change, more or less.
 const STALE: Duration = Duration::from_millis(50);
 
@@ -103,9 +106,12 @@ pub(crate) struct StatusWriter {
 }
 
 /// What the log knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Said {
-    unknown: Option<String>,
+    /// What is known of the addresses.
+    addresses: String,
+    /// How often that may be said.
+    rate: Rate,
     failure: Option<Reason>,
 }
 
@@ -144,7 +150,7 @@ impl StatusWriter {
             paused_until: None,
             version: 0,
             say,
-            said: Said::default(),
+            said: Said { addresses: String::new(), rate: Rate::new(SAY_AGAIN, 6), failure: None },
             client,
             settings,
         }
@@ -178,6 +184,9 @@ impl StatusWriter {
                 let pause = if found.is_ok() { self.settings.interval } else { self.settings.interval.min(LOOK_AGAIN) };
                 look = now() + pause;
                 self.take(found);
+                // Whatever could not be written may be by now, even if nothing has told of it.
+                self.queue.forget();
+                self.is_old = true;
             }
             self.fill();
             if !self.queue.is_empty() && self.ready() <= now() {
@@ -210,22 +219,21 @@ impl StatusWriter {
 
     /// Takes what was found, or believes what was known before.
     fn take(&mut self, found: Found) {
-        match found {
+        let line = match found {
             Ok(addresses) => {
-                let text = list(&addresses);
-                let is_known_again = self.said.unknown.take().is_some();
-                if self.hold.found(addresses, now()) || is_known_again {
-                    self.is_old = true;
-                    (self.say)(&format!("the status of our Ingresses says {text}"));
-                }
+                let line = format!("the status of our Ingresses says {}", list(&addresses));
+                self.hold.found(addresses, now());
+                line
             }
-            Err(why) if self.said.unknown.as_ref() != Some(&why) => {
-                let then =
-                    if self.hold.addresses().next().is_some() { "what it says stays" } else { "it is left alone" };
-                (self.say)(&format!("warning: no address for the status of our Ingresses: {why}; {then}"));
-                self.said.unknown = Some(why);
+            Err(why) => {
+                let then = if self.hold.is_known() { "what it says stays" } else { "it is left alone" };
+                format!("warning: no address for the status of our Ingresses: {why}; {then}")
             }
-            Err(_) => {}
+        };
+        if line != self.said.addresses && self.said.rate.ready().is_none_or(|ready| ready <= now()) {
+            self.said.rate.done(now());
+            (self.say)(&line);
+            self.said.addresses = line;
         }
     }
 
@@ -293,11 +301,10 @@ impl StatusWriter {
             Ok(None) => return Written::Stale,
             Err(failure) => return Written::Failed(failure),
         };
-        let metadata = &ingress["metadata"];
-        if metadata["uid"] != *record.uid || metadata["resourceVersion"] != *record.resource_version {
-            return Written::Stale;
-        }
-        ingress["status"] = json!({"loadBalancer": {"ingress": addresses}});
+        let is = |field: &str, value: &str| ingress.pointer(field).is_some_and(|known| known == value);
+        let is_known = is("/metadata/uid", &record.uid) && is("/metadata/resourceVersion", &record.resource_version);
+        let Some(fields) = ingress.as_object_mut().filter(|_| is_known) else { return Written::Stale };
+        fields.insert("status".to_owned(), json!({"loadBalancer": {"ingress": addresses}}));
         let target = format!("{target}/status");
         // Whoever was stopped up to here finds out that another one leads by now.
         let Some(limit) = self.leadership.permit(LIMIT) else { return Written::NotOurs };

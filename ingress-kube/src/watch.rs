@@ -6,6 +6,7 @@
 
 pub(crate) mod pause;
 mod reach;
+mod supervise;
 mod wire;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::pause::Pause;
 pub(crate) use self::reach::Reach;
+use self::supervise::supervise;
 use self::wire::{Frame, Lines, Page};
 use crate::api::{self, METADATA, METADATA_LIST, WHOLE};
 use crate::api::{Failure, Reason};
@@ -43,8 +45,8 @@ pub struct Timing {
     pub tolerance: Duration,
     /// The first pause after a failure; each further one is twice as long.
     pub first_pause: Duration,
-    /// The longest pause while the server cannot be reached, or is busy and does not ask for more. Whoever reaches it first
-    /// wakes the others.
+    /// The longest pause while the server cannot be reached; half of it while it is busy and asks for no more. Whoever reaches
+    /// it first wakes the others.
     pub longest_pause_unreachable: Duration,
     /// The longest pause while it refuses.
     pub longest_pause: Duration,
@@ -142,8 +144,19 @@ impl Watch {
         Self { client, subject, timing, reach, events, pause, before_list, is_failing: false }
     }
 
-    /// Until nobody receives the events any more.
-    pub(crate) async fn run(mut self) {
+    /// Until nobody receives the events any more, even if it panics.
+    pub(crate) async fn run(self) {
+        let Self { client, subject, timing, reach, events, .. } = self;
+        let panicked = Failure::new(Reason::Malformed, "something that the watch did not expect; it begins again");
+        let begin = || Self::new(client.clone(), subject.clone(), timing, reach.clone(), events.clone()).run_once();
+        let tell = || {
+            let (events, event) = (events.clone(), (subject.clone(), Event::Failed(panicked.clone())));
+            async move { events.send(event).await.is_ok() }
+        };
+        supervise(timing.longest_pause, begin, tell).await;
+    }
+
+    async fn run_once(mut self) {
         // That nobody receives is the only end there is.
         let _unwanted = self.follow().await;
     }

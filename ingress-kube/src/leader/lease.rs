@@ -21,10 +21,9 @@ pub(crate) struct Claim {
 impl Claim {
     /// What a Lease says; what it does not say is nothing.
     pub(crate) fn read(lease: &Value) -> Self {
-        let spec = &lease["spec"];
-        let text = |field: &str| spec[field].as_str().unwrap_or_default().into();
-        let number =
-            |field: &str| spec[field].as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
+        let field = |field: &str| lease.get("spec")?.get(field);
+        let text = |name: &str| field(name).and_then(Value::as_str).unwrap_or_default().into();
+        let number = |name: &str| field(name).and_then(|number| number.as_u64()?.try_into().ok()).unwrap_or_default();
         Self {
             holder: text("holderIdentity"),
             seconds: number("leaseDurationSeconds"),
@@ -37,15 +36,21 @@ impl Claim {
     /// Writes it into a Lease, of which all else stays as it is.
     pub(crate) fn write(&self, lease: &mut Value) {
         let Self { holder, seconds, acquired, renewed, transitions } = self;
-        if !lease["spec"].is_object() {
-            lease["spec"] = json!({});
+        let claim = [
+            ("holderIdentity", json!(holder)),
+            ("leaseDurationSeconds", json!(seconds)),
+            ("acquireTime", json!(acquired)),
+            ("renewTime", json!(renewed)),
+            ("leaseTransitions", json!(transitions)),
+        ];
+        let claim = claim.map(|(field, value)| (field.to_owned(), value));
+        let Value::Object(lease) = lease else { return };
+        match lease.get_mut("spec") {
+            Some(Value::Object(spec)) => spec.extend(claim),
+            _ => {
+                lease.insert("spec".to_owned(), claim.into_iter().collect());
+            }
         }
-        let spec = &mut lease["spec"];
-        spec["holderIdentity"] = json!(holder);
-        spec["leaseDurationSeconds"] = json!(seconds);
-        spec["acquireTime"] = json!(acquired);
-        spec["renewTime"] = json!(renewed);
-        spec["leaseTransitions"] = json!(transitions);
     }
 }
 

@@ -35,10 +35,10 @@ impl Hold {
         Self { time, found: None, since: now, missing: BTreeMap::new() }
     }
 
-    /// Takes what was found. Returned is whether it is something else than before.
-    pub(crate) fn found(&mut self, addresses: BTreeSet<Address>, now: Instant) -> bool {
-        if addresses.is_empty() || self.found.as_ref() == Some(&addresses) {
-            return false;
+    /// Takes what was found.
+    pub(crate) fn found(&mut self, addresses: BTreeSet<Address>, now: Instant) {
+        if addresses.is_empty() {
+            return;
         }
         match &self.found {
             None => self.since = now,
@@ -51,12 +51,11 @@ impl Hold {
         // After its time an address is like any that was never there.
         self.missing.retain(|address, since| !addresses.contains(address) && *since + self.time > now);
         self.found = Some(addresses);
-        true
     }
 
-    /// The addresses that are there now.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
-        self.found.iter().flatten()
+    /// Whether anything was ever found.
+    pub(crate) fn is_known(&self) -> bool {
+        self.found.is_some()
     }
 
     /// What an Ingress with these addresses is to have; none if that is not known.

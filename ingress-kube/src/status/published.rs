@@ -151,7 +151,7 @@ mod tests {
         Published::At(addresses.iter().map(|address| Address::parse(address).unwrap()).collect())
     }
 
-    fn published(spec: Value, given: Value) -> Published {
+    fn published(spec: &Value, given: &Value) -> Published {
         let service = json!({"metadata": {}, "spec": spec, "status": {"loadBalancer": {"ingress": given}}});
         serde_json::from_value::<Service>(service).unwrap().published()
     }
@@ -159,28 +159,27 @@ mod tests {
     #[test]
     fn by_the_type_of_the_service() {
         let none = json!([]);
-        assert_eq!(
-            published(json!({"type": "ExternalName", "externalName": "lb.example"}), none.clone()),
-            at(&["lb.example"])
-        );
-        assert_eq!(published(json!({"type": "ClusterIP", "clusterIP": "10.0.0.1"}), none.clone()), at(&["10.0.0.1"]));
-        let node_port = json!({"type": "NodePort", "clusterIP": "10.0.0.1"});
-        assert_eq!(published(node_port, none.clone()), at(&["10.0.0.1"]));
-        let node_port = json!({"type": "NodePort", "clusterIP": "10.0.0.1", "externalIPs": ["192.0.2.2", "192.0.2.1"]});
-        assert_eq!(published(node_port, none.clone()), at(&["192.0.2.1", "192.0.2.2"]));
+        let is = |spec: Value, addresses: &[&str]| assert_eq!(published(&spec, &none), at(addresses), "{spec}");
+        is(json!({"type": "ExternalName", "externalName": "lb.example"}), &["lb.example"]);
+        is(json!({"type": "ClusterIP", "clusterIP": "10.0.0.1"}), &["10.0.0.1"]);
+        is(json!({"type": "NodePort", "clusterIP": "10.0.0.1"}), &["10.0.0.1"]);
+        let ips = ["192.0.2.2", "192.0.2.1"];
+        is(json!({"type": "NodePort", "clusterIP": "10.0.0.1", "externalIPs": ips}), &ips);
         let balancer = json!({"type": "LoadBalancer", "clusterIP": "10.0.0.1", "externalIPs": ["192.0.2.2"]});
-        assert_eq!(published(balancer.clone(), none.clone()), at(&["192.0.2.2"]));
+        is(balancer.clone(), &["192.0.2.2"]);
         let given = json!([{"hostname": "lb.example"}, {"ip": "192.0.2.2", "ipMode": "VIP"}, {"ip": "2001:db8::1"}]);
-        assert_eq!(published(balancer, given), at(&["192.0.2.2", "2001:db8::1", "lb.example"]));
+        assert_eq!(published(&balancer, &given), at(&["192.0.2.2", "2001:db8::1", "lb.example"]));
     }
 
     #[test]
     fn without_an_address() {
-        assert_eq!(published(json!({"type": "LoadBalancer", "clusterIP": "10.0.0.1"}), json!([{}])), Published::NotYet);
+        let none = json!([]);
+        let balancer = json!({"type": "LoadBalancer", "clusterIP": "10.0.0.1"});
+        assert_eq!(published(&balancer, &json!([{}])), Published::NotYet);
         for headless in [json!({"type": "ClusterIP", "clusterIP": "None"}), json!({"clusterIP": "None"}), json!({})] {
-            assert_eq!(published(headless, json!([])), Published::Never);
+            assert_eq!(published(&headless, &none), Published::Never);
         }
-        assert_eq!(published(json!({"type": "ExternalName", "externalName": "a b"}), json!([])), Published::Never);
+        assert_eq!(published(&json!({"type": "ExternalName", "externalName": "a b"}), &none), Published::Never);
     }
 
     #[test]

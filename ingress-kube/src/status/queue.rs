@@ -84,6 +84,11 @@ impl Queue {
         self.waiting.push_back(job.name);
     }
 
+    /// Everything may be tried again.
+    pub(crate) fn forget(&mut self) {
+        self.tried.clear();
+    }
+
     fn is_tried(&self, name: &Arc<ObjectRef>, record: &IngressRecord, addresses: &[Address]) -> bool {
         let tried = self.tried.get(name);
         tried.is_some_and(|(before, with)| is_state(before, record) && with == addresses)

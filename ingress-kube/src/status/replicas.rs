@@ -71,7 +71,7 @@ struct PodList {
 #[serde(default)]
 struct ListMetadata {
     #[serde(rename = "continue")]
-    token: Box<str>,
+    token: Option<Box<str>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -149,10 +149,8 @@ impl Replicas {
         for _ in 0..MOST_PAGES {
             let PodList { metadata, items } = read(&self.client, &target, self.limit).await?;
             pods.extend(items);
-            if metadata.token.is_empty() {
-                return Ok(pods);
-            }
-            target = format!("{collection}&continue={}", escaped(&metadata.token));
+            let Some(token) = metadata.token.filter(|token| !token.is_empty()) else { return Ok(pods) };
+            target = format!("{collection}&continue={}", escaped(&token));
         }
         Err(Failure::new(Reason::Malformed, "there are too many pods"))
     }

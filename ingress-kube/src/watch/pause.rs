@@ -40,10 +40,12 @@ impl Pause {
 
     /// How long to wait before the next attempt.
     pub(crate) fn take(&mut self, failure: Option<&Failure>) -> Duration {
-        // One that is busy says how long it wants to be left alone; nobody else has to do anything before it serves again.
-        let is_passing = |failure: &Failure| matches!(failure.reason, Reason::Unreachable | Reason::Busy);
-        let is_passing = failure.is_some_and(is_passing);
-        let longest = if is_passing { self.timing.longest_pause_unreachable } else { self.timing.longest_pause };
+        let longest = match failure.map(|failure| failure.reason) {
+            Some(Reason::Unreachable) => self.timing.longest_pause_unreachable,
+            // It says itself how long it wants to be left alone, and is there for others: several attempts may be needed.
+            Some(Reason::Busy) => self.timing.longest_pause_unreachable / 2,
+            _ => self.timing.longest_pause,
+        };
         let pause = self.next.min(longest);
         self.next = (pause * 2).min(self.timing.longest_pause);
         self.turn += 1;

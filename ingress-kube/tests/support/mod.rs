@@ -13,5 +13,6 @@ pub mod api;
 pub mod cluster;
 pub mod hook;
 pub mod real;
+pub mod replica;
 
 pub use self::api::*;

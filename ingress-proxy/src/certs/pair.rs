@@ -59,6 +59,9 @@ pub enum BadPair {
     /// The certificate is of the past, and there is a better one.
     #[error("the certificate has expired")]
     Expired,
+    /// The certificate is good, but not for all names that the one before is good for. It counts for its own.
+    #[error("`tls.crt` is not for all names of the one before")]
+    OtherNames,
 }
 
 impl Pair {
@@ -126,6 +129,16 @@ impl Pair {
         &self.dns_names
     }
 
+    /// Whether the certificate is good for a name, or for what a wildcard stands for (RFC 6125 6.4.3: one whole label).
+    #[must_use]
+    pub fn is_for(&self, name: &str) -> bool {
+        let parent = name.split_once('.').map(|(_, parent)| parent);
+        self.dns_names.iter().any(|own| {
+            let is_within = |above: &str| parent.is_some_and(|parent| parent.eq_ignore_ascii_case(above));
+            own.eq_ignore_ascii_case(name) || own.strip_prefix("*.").is_some_and(is_within)
+        })
+    }
+
     pub(super) fn has_expired(&self) -> bool {
         self.not_after < SystemTime::now()
     }
@@ -178,6 +191,18 @@ mod tests {
             let seconds = pair.not_after().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
             assert_eq!(seconds, 2_114_467_200);
             assert!(!pair.has_expired());
+        }
+    }
+
+    #[test]
+    fn the_names_that_it_is_for() {
+        let key = KeyPair::generate().unwrap();
+        let pair = Pair::from_pem(make(&key).as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+        for name in ["a.example", "A.Example", "*.b.example", "x.b.example", "X.B.example"] {
+            assert!(pair.is_for(name), "{name}");
+        }
+        for name in ["b.example", "x.a.example", "x.y.b.example", "*.a.example", "example", ""] {
+            assert!(!pair.is_for(name), "{name}");
         }
     }
 

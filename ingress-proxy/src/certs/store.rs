@@ -20,6 +20,9 @@ use super::{BadPair, Pair, pem};
 /// Into how many maps the ids are divided, so that a new one does not mean a copy of all.
 const SHARDS: usize = 64;
 
+/// How many pairs of an id are kept beside the newest.
+const MOST_OLDER: usize = 4;
+
 /// Certificates by id.
 pub struct CertStore {
     shards: [ArcSwap<Shard>; SHARDS],
@@ -61,6 +64,8 @@ impl fmt::Debug for SecretPem<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct Material {
     pair: Option<Pair>,
+    /// Pairs from before it, the newest last, for names that it is not for.
+    older: Vec<Pair>,
     /// Whether the source has another pair by now, which cannot be used.
     is_left_over: bool,
     authorities: Option<Arc<RootCertStore>>,
@@ -71,6 +76,27 @@ impl Material {
     #[must_use]
     pub fn pair(&self) -> Option<&Pair> {
         self.pair.as_ref().filter(|pair| !self.is_left_over || !pair.has_expired())
+    }
+
+    /// The pair for a name that somebody asks for: the newest, unless that is not for this name and one from before it is.
+    /// A Secret that by mistake gets the pair of another site costs nobody a handshake then.
+    #[must_use]
+    pub fn pair_for(&self, name: &str) -> Option<&Pair> {
+        let newest = self.pair();
+        if self.older.is_empty() || newest.is_some_and(|pair| pair.is_for(name)) {
+            return newest;
+        }
+        self.older.iter().rev().find(|pair| pair.is_for(name) && !pair.has_expired()).or(newest)
+    }
+
+    /// The names that any of its pairs is for.
+    #[must_use]
+    pub fn dns_names(&self) -> Option<Vec<Box<str>>> {
+        let mut names = self.pair()?.dns_names().to_vec();
+        for pair in self.older.iter().filter(|pair| !pair.has_expired()) {
+            names.extend(pair.dns_names().iter().cloned());
+        }
+        Some(names)
     }
 
     /// The authorities. While they are the same they are the same `Arc`.
@@ -117,8 +143,11 @@ impl CertStore {
         let mut refused = None;
         match read_pair(&pem, &before) {
             Ok(Some(pair)) => {
-                now.pair = Some(before.pair.clone().filter(|before| before.is_same(&pair)).unwrap_or(pair));
                 now.is_left_over = false;
+                now.replace(pair);
+                if !now.older.is_empty() {
+                    refused = Some(Refused { why: BadPair::OtherNames, is_served: true });
+                }
             }
             Ok(None) => {}
             Err(why) => {
@@ -159,19 +188,21 @@ impl CertStore {
         self.shard(id)?.load().get(id).map(Arc::clone)
     }
 
-    /// The certificate of an id for a handshake, or else the default one.
+    /// The certificate of an id for a handshake with this server name, or else the default one.
     #[must_use]
-    pub fn certified(&self, id: &CertificateId) -> Arc<CertifiedKey> {
-        let find = |id| self.material(id)?.pair().map(|pair| Arc::clone(pair.certified()));
-        let default = || find(&CertificateId::Default).unwrap_or_else(|| Arc::clone(self.self_signed.certified()));
-        find(id).unwrap_or_else(default)
+    pub fn certified(&self, id: &CertificateId, name: &str) -> Arc<CertifiedKey> {
+        Arc::clone(self.pair(id, name).certified())
     }
 
     /// The last moment at which the certificate is good that [`certified`](Self::certified) gives.
     #[must_use]
-    pub fn not_after(&self, id: &CertificateId) -> SystemTime {
-        let find = |id| self.material(id)?.pair().map(Pair::not_after);
-        let default = || find(&CertificateId::Default).unwrap_or_else(|| self.self_signed.not_after());
+    pub fn not_after(&self, id: &CertificateId, name: &str) -> SystemTime {
+        self.pair(id, name).not_after()
+    }
+
+    fn pair(&self, id: &CertificateId, name: &str) -> Pair {
+        let find = |id| self.material(id)?.pair_for(name).cloned();
+        let default = || find(&CertificateId::Default).unwrap_or_else(|| self.self_signed.clone());
         find(id).unwrap_or_else(default)
     }
 
@@ -200,6 +231,19 @@ impl fmt::Debug for CertStore {
 }
 
 impl Material {
+    /// Takes another pair. One from before it is kept if it has a name that the new one is not for; if it has none, what came
+    /// between the two was a mistake that is mended now.
+    fn replace(&mut self, pair: Pair) {
+        if !self.pair.as_ref().is_some_and(|before| before.is_same(&pair)) {
+            self.older.extend(self.pair.replace(pair));
+        }
+        let is_replaced =
+            |old: &Pair| old.dns_names().iter().all(|name| self.pair.as_ref().is_some_and(|pair| pair.is_for(name)));
+        let mended = self.older.iter().position(is_replaced).unwrap_or(MOST_OLDER);
+        self.older.truncate(mended);
+        self.older.retain(|old| !old.has_expired());
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         let same_pair = match (&self.pair, &other.pair) {
             (Some(a), Some(b)) => a.is_same(b),
@@ -211,7 +255,9 @@ impl Material {
             (None, None) => true,
             _ => false,
         };
-        same_pair && same_authorities && self.is_left_over == other.is_left_over
+        let are_same_older =
+            self.older.len() == other.older.len() && self.older.iter().zip(&other.older).all(|(a, b)| a.is_same(b));
+        same_pair && are_same_older && same_authorities && self.is_left_over == other.is_left_over
     }
 }
 

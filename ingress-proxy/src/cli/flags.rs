@@ -319,5 +319,10 @@ fn as_clap_reads(args: impl IntoIterator<Item = OsString>, command: &clap::Comma
         // That program has no other source.
         read.push("--kubernetes".into());
     }
+    let names_dialect = |arg: &OsString| arg.to_str().is_some_and(|arg| arg.starts_with("--dialect"));
+    if is_controller && !read.iter().any(names_dialect) {
+        // Nor another way of reading, whatever its classes and their controllers are called.
+        read.push("--dialect=ingress-nginx".into());
+    }
     read
 }

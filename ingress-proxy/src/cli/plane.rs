@@ -61,23 +61,23 @@ impl Plane {
         Some(taken)
     }
 
-    /// The names of the certificate that is served of a Secret.
+    /// The names of the certificates that are served of a Secret.
     pub(super) fn dns_names(&self, name: &ObjectRef) -> Option<Vec<Box<str>>> {
-        let material = self.certs.store.material(&certificate_id(name))?;
-        material.pair().map(|pair| pair.dns_names().to_vec())
+        self.certs.store.material(&certificate_id(name))?.dns_names()
     }
 
     /// Tells when the certificates expire, for each name that a TLS entry lists, as ingress-nginx does; `_` is all others.
     fn certificates_changed(&self, snapshot: &Snapshot) {
-        let seconds = |id: &CertificateId| {
-            let since = self.certs.store.not_after(id).duration_since(UNIX_EPOCH);
+        let seconds = |id: &CertificateId, name: &str| {
+            let since = self.certs.store.not_after(id, name).duration_since(UNIX_EPOCH);
             since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
         };
-        let mut all = BTreeMap::from([("_".into(), seconds(&CertificateId::Default))]);
+        let mut all = BTreeMap::from([("_".into(), seconds(&CertificateId::Default, ""))]);
         for (pattern, entry) in snapshot.table().certificates {
-            let expires = seconds(&entry.certificate);
+            let name = pattern.to_string();
+            let expires = seconds(&entry.certificate, &name);
             // Patterns of different kinds may be written alike.
-            all.entry(pattern.to_string().into()).and_modify(|other| *other = expires.min(*other)).or_insert(expires);
+            all.entry(name.into()).and_modify(|other| *other = expires.min(*other)).or_insert(expires);
         }
         self.metrics.set_certificates(all);
     }

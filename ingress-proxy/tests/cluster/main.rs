@@ -5,17 +5,21 @@
 //! Ingresses from cold, an API server that is away for a minute under load.
 
 #![cfg(feature = "kubernetes")]
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "the modules of one test")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the modules of one test")]
 
 #[path = "../../../ingress-kube/tests/support/api/mod.rs"]
 mod api;
 mod busy;
 mod changes;
+mod crowds;
+mod leaders;
 mod outages;
 #[path = "../../../ingress-kube/tests/support/real/mod.rs"]
 mod real;
 mod relay;
+mod replicas;
 mod rights;
+mod rotations;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;

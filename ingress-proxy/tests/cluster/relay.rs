@@ -18,7 +18,6 @@ pub(crate) struct Relay {
 struct Shared {
     open: Mutex<Vec<(TcpStream, TcpStream)>>,
     is_down: AtomicBool,
-    connections: AtomicUsize,
     /// Connections that came before so many changes of this pass on nothing any more.
     stalls: AtomicUsize,
 }
@@ -31,7 +30,6 @@ impl Relay {
         let all = Arc::clone(&shared);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                all.connections.fetch_add(1, Ordering::Relaxed);
                 if all.is_down.load(Ordering::Relaxed) {
                     continue;
                 }
@@ -79,11 +77,6 @@ impl Relay {
     /// Lets every connection that is open fall silent; it stays open.
     pub(crate) fn stall(&self) {
         self.shared.stalls.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many connections have come.
-    pub(crate) fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::Relaxed)
     }
 }
 

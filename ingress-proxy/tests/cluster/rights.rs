@@ -80,7 +80,8 @@ fn what_is_missing_at_the_start_costs_what_needs_it() {
                 };
                 match &**missing {
                     "ingressclasses" => assert_eq!(proxy.ask("plain.example").status, 404, "whose it is, is not known"),
-                    "services" | "endpointslices" => assert_eq!(proxy.ask("plain.example").status, 503),
+                    "services" => assert!(proxy.is_served("plain.example", "tea"), "its slice says enough"),
+                    "endpointslices" => assert_eq!(proxy.ask("plain.example").status, 503),
                     "secrets" => assert!(is_default() && proxy.is_served("plain.example", "tea")),
                     "configmaps" => assert_eq!(proxy.ask("web.example").status, 308, "the default"),
                     _ => {}

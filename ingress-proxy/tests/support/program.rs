@@ -96,6 +96,14 @@ impl Program {
         Self::spawn(Command::new(PROGRAM), &source, ports, more)
     }
 
+    /// The same as a pod of some namespace and name.
+    pub(crate) fn in_pod(kubeconfig: &Path, ports: &Ports, more: &[&str], (namespace, name): (&str, &str)) -> Self {
+        let source: [&OsStr; 3] = ["--kubernetes".as_ref(), "--kubeconfig".as_ref(), kubeconfig.as_ref()];
+        let mut command = Command::new(PROGRAM);
+        command.env("POD_NAMESPACE", namespace).env("POD_NAME", name);
+        Self::spawn(command, &source, ports, more)
+    }
+
     /// It may not be ready yet.
     pub(crate) fn begin(files: &Path, ports: &Ports, more: &[&str]) -> Self {
         Self::spawn(Command::new(PROGRAM), &["--file".as_ref(), files.as_ref()], ports, more)

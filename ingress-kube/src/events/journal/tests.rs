@@ -129,7 +129,7 @@ fn what_is_refused_is_no_sync_and_is_one_when_it_is_mended() {
     bench.take(0, &[], Vec::new());
     let refused = finding("a", Code::InvalidHost, "`A` is no host");
     assert_eq!(bench.take(1, &[("a", 1)], vec![refused.clone()]), ["a ING0305 1 new: `A` is no host (spec)"]);
-    let part = refused.clone().with_outcome(Severity::Error, Effect::RouteRefused);
+    let part = refused.with_outcome(Severity::Error, Effect::RouteRefused);
     let told = bench.take(20, &[("a", 1)], vec![part]);
     assert_eq!(told, ["a Sync 1 new: accepted, except for what the warnings name"]);
     assert_eq!(bench.take(40, &[("a", 1)], Vec::new()), ["a Sync 2 again: accepted"]);

@@ -159,6 +159,21 @@ impl ApiServer {
         self.cluster().objects.get(&(plural(kind), namespace.into(), name.into())).cloned()
     }
 
+    /// The states that an object has had, as far as they are not forgotten.
+    pub fn history(&self, kind: &str, namespace: &str, name: &str) -> Vec<Value> {
+        let place = (plural(kind), namespace.to_owned(), name.to_owned());
+        let cluster = self.cluster();
+        let states = cluster.events.iter().filter(|change| place_of(&change.object) == place);
+        states.map(|change| change.object.clone()).collect()
+    }
+
+    /// All objects of a kind.
+    pub fn objects(&self, kind: &str) -> Vec<Value> {
+        let resource = plural(kind);
+        let cluster = self.cluster();
+        cluster.objects.iter().filter(|(place, _)| place.0 == resource).map(|(_, object)| object.clone()).collect()
+    }
+
     /// Forgets all past changes: whoever watches from an older version, or pages through an older list, gets 410.
     pub fn compact(&self) {
         let mut cluster = self.cluster();

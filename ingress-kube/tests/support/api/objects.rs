@@ -91,6 +91,33 @@ pub fn config_map(namespace: &str, name: &str, data: &[(&str, &str)]) -> Value {
     json!({"kind": "ConfigMap", "metadata": {"namespace": namespace, "name": name}, "data": data})
 }
 
+/// A Service with an address of a load balancer, or none yet.
+pub fn balancer(namespace: &str, name: &str, ips: &[&str]) -> Value {
+    let ips: Vec<Value> = ips.iter().map(|ip| json!({"ip": ip})).collect();
+    let mut service = service(namespace, name);
+    service["spec"]["type"] = "LoadBalancer".into();
+    service["status"] = json!({"loadBalancer": {"ingress": ips}});
+    service
+}
+
+/// A pod of the controller.
+pub fn pod(namespace: &str, name: &str, node: &str, is_ready: bool) -> Value {
+    let ready = json!({"type": "Ready", "status": if is_ready { "True" } else { "False" }});
+    json!({
+        "kind": "Pod",
+        "metadata": {"namespace": namespace, "name": name, "labels": {"app.kubernetes.io/name": "ingress"}},
+        "spec": {"nodeName": node, "containers": [{"name": "controller", "image": "controller"}]},
+        "status": {"phase": "Running", "conditions": [ready]},
+    })
+}
+
+/// A node by the types and values of its addresses.
+pub fn node(name: &str, addresses: &[(&str, &str)]) -> Value {
+    let address = |(address_type, address): &(&str, &str)| json!({"type": address_type, "address": address});
+    let addresses: Vec<Value> = addresses.iter().map(address).collect();
+    json!({"kind": "Node", "metadata": {"name": name}, "status": {"addresses": addresses}})
+}
+
 pub fn namespace(name: &str, labels: &[(&str, &str)]) -> Value {
     let labels: serde_json::Map<String, Value> =
         labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();

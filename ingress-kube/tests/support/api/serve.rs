@@ -102,6 +102,11 @@ impl Question {
         }
     }
 
+    /// As rights name it.
+    fn full_resource(&self) -> String {
+        if self.is_status { format!("{}/status", self.resource) } else { self.resource.clone() }
+    }
+
     fn place(&self) -> Place {
         (self.resource.clone(), self.namespace.clone(), self.name.clone())
     }
@@ -115,8 +120,11 @@ impl Question {
                 None => !metadata["labels"][term].is_null(),
             })
         });
+        let is_named = self.query.get("fieldSelector").is_none_or(|selector| {
+            selector.strip_prefix("metadata.name=").is_some_and(|name| metadata["name"] == name)
+        });
         let is_inside = self.namespace.is_empty() || metadata["namespace"] == self.namespace.as_str();
-        resource == self.resource && is_inside && has_labels
+        resource == self.resource && is_inside && has_labels && is_named
     }
 
     fn shown(&self, object: &Value) -> Value {
@@ -133,7 +141,7 @@ async fn answer(request: hyper::Request<Incoming>, shared: Arc<Shared>) -> Resul
         let mut cluster = shared.cluster.lock().unwrap();
         cluster.requests.push(Request {
             verb: question.verb().to_owned(),
-            resource: question.resource.clone(),
+            resource: question.full_resource(),
             namespace: question.namespace.clone(),
             name: question.name.clone(),
             is_metadata: question.is_metadata,
@@ -170,7 +178,7 @@ async fn answer(request: hyper::Request<Incoming>, shared: Arc<Shared>) -> Resul
 impl Cluster {
     fn fault(&mut self, question: &Question) -> Option<Fault> {
         let is_meant = |fault: &Fault| {
-            (fault.resource.is_empty() || fault.resource == question.resource)
+            (fault.resource.is_empty() || fault.resource == question.full_resource())
                 && (fault.verb.is_empty() || fault.verb == question.verb())
                 && fault.times != Some(0)
         };
@@ -223,7 +231,13 @@ fn write(cluster: &mut Cluster, question: &Question, body: &[u8]) -> Response<Bo
             object = merged(before.clone(), &object);
         }
         if question.is_status {
-            object = merged(before, &json!({"status": object["status"]}));
+            let status = object["status"].take();
+            object = before.clone();
+            object["status"] = status;
+        }
+        object["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"].clone();
+        if object == before {
+            return json_body(200, &before);
         }
     }
     let place = place_of(&object);

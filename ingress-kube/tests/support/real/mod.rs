@@ -40,7 +40,7 @@ pub use self::admin::{Admin, Refused};
 pub use self::audit::Audited;
 use self::credentials::Credentials;
 use self::keeper::Keeper;
-pub use self::objects::{class_of, own_address, rights, rule};
+pub use self::objects::{class_of, leader_rights, own_address, rights, rule};
 use self::programs::Programs;
 
 /// How long anything may take before a test gives up.

@@ -25,6 +25,19 @@ pub fn rights() -> Vec<Value> {
     ]
 }
 
+/// The rights that it names for whoever leads.
+pub fn leader_rights() -> Vec<Value> {
+    vec![
+        rule("coordination.k8s.io", &["leases"], &["get", "create", "update"]),
+        rule("networking.k8s.io", &["ingresses"], &["get"]),
+        rule("networking.k8s.io", &["ingresses/status"], &["update"]),
+        rule("", &["services"], &["get"]),
+        rule("", &["pods"], &["list"]),
+        rule("", &["nodes"], &["get"]),
+        rule("", &["events"], &["create", "patch"]),
+    ]
+}
+
 /// An Ingress of another class.
 pub fn class_of(mut ingress: Value, class: &str) -> Value {
     ingress["spec"]["ingressClassName"] = class.into();

@@ -255,6 +255,18 @@ fn a_cluster_may_be_the_source() {
     // The program of ingress-nginx has no other source.
     let (settings, _) = read_words("/nginx-ingress-controller --ingress-class=nginx").unwrap();
     assert!(settings.cluster.is_some());
+    // Nor another dialect, whatever its class is called and whoever has none.
+    let dialect = |words: &str, controller: Option<&str>| {
+        let (settings, _) = read_words(words).unwrap();
+        settings.source.engine.dialects.of(None, controller).name()
+    };
+    let own = "--controller-class=example.com/own --watch-ingress-without-class";
+    for controller in [Some("example.com/own"), None] {
+        let words = format!("/nginx-ingress-controller {own}");
+        assert_eq!(dialect(&words, controller), "ingress-nginx");
+        assert_eq!(dialect(&format!("{words} --dialect kubernetes"), controller), "kubernetes");
+        assert_eq!(dialect(&format!("--kubernetes {own}"), controller), "kubernetes");
+    }
     let (settings, notes) = read_words("--file x --kubeconfig y").unwrap();
     assert!(settings.cluster.is_none());
     assert_eq!(notes, ["`--kubeconfig` has no effect: it needs a cluster as the source of manifests"]);

@@ -101,7 +101,7 @@ impl World {
     /// Which of the certificates is the one that a client saw.
     fn name_of(&self, meeting: &Meeting) -> &'static str {
         let shown = meeting.client.as_ref().unwrap().certificate.as_slice();
-        let is_shown = |id: &CertificateId| self.store.certified(id).cert[0].as_ref() == shown;
+        let is_shown = |id: &CertificateId| self.store.certified(id, "").cert[0].as_ref() == shown;
         // An id without a certificate has the default one.
         if is_shown(&CertificateId::Default) {
             return "default";

@@ -58,7 +58,7 @@ fn the_backend_makes_the_handshake() {
             let (seen, (), said) = tokio::join!(client, server, origin);
             assert_eq!(said, b"hello");
             assert_eq!(seen.kind, HandshakeKind::Full);
-            let own = world.store.certified(&CertificateId::Default);
+            let own = world.store.certified(&CertificateId::Default, "");
             assert_ne!(seen.certificate, own.cert[0].as_ref());
         }
         // Beside them TLS ends here.
