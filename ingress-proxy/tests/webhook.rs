@@ -5,8 +5,7 @@
 
 #[path = "../../ingress-kube/tests/support/api/mod.rs"]
 mod api;
-#[path = "support/tls.rs"]
-mod tls;
+mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -22,6 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::{ClientConnection, StreamOwned};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
+use support::tls;
 
 use api::{ApiServer, class, ingress, service, slice};
 
@@ -137,7 +137,7 @@ impl Program {
             }
         });
         let program = Self { child, http, admin, lines };
-        program.until("ready", |program| Self::get(program.admin, "/readyz").starts_with("HTTP/1.1 200"));
+        program.until("ready", |program| Self::get(program.admin, "localhost", "/readyz").starts_with("HTTP/1.1 200"));
         program
     }
 
@@ -152,8 +152,8 @@ impl Program {
         address.expect("a webhook")
     }
 
-    fn get(address: SocketAddr, path: &str) -> String {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: cafe.example\r\nConnection: close\r\n\r\n");
+    fn get(address: SocketAddr, host: &str, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         let Ok(mut stream) = TcpStream::connect(address) else { return String::new() };
         let mut answer = String::new();
         let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
@@ -288,7 +288,7 @@ fn jobs_and_arguments_of_ingress_nginx_work_with_another_image() {
     assert_eq!(ask(program.webhook(), &ingress("shop", "new", "new.example", "tea"))["allowed"], true);
     let taken = ask(program.webhook(), &ingress("shop", "new", "cafe.example", "tea"));
     assert_eq!(taken["allowed"], false, "{taken}");
-    let page = Program::get(program.admin, "/metrics");
+    let page = Program::get(program.admin, "localhost", "/metrics");
     for result in ["allowed", "denied"] {
         let figure = format!("ingress_proxy_admission_review_duration_seconds_count{{result=\"{result}\"");
         assert!(page.lines().any(|line| line.starts_with(&figure) && line.ends_with(" 1")), "{page}");
@@ -371,7 +371,7 @@ fn ask_the_proxy(http: SocketAddr, stop: &AtomicBool) -> (Vec<Duration>, usize) 
     let (mut times, mut failed) = (Vec::new(), 0);
     while !stop.load(Ordering::Relaxed) {
         let began = Instant::now();
-        let answer = Program::get(http, "/");
+        let answer = Program::get(http, "cafe.example", "/");
         times.push(began.elapsed());
         failed += usize::from(!answer.ends_with("tea"));
     }

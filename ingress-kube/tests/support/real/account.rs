@@ -69,8 +69,8 @@ impl<'a> Account<'a> {
 
     /// Whether it may do the first thing that a rule allows.
     fn can(&self, rule: &Value) -> bool {
-        let attributes =
-            json!({"group": rule["apiGroups"][0], "resource": rule["resources"][0], "verb": rule["verbs"][0]});
+        let attributes = json!({"group": rule["apiGroups"][0], "resource": rule["resources"][0],
+                                "verb": rule["verbs"][0], "name": rule["resourceNames"][0]});
         let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
                             "spec": {"user": self.user(), "resourceAttributes": attributes}});
         let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
