@@ -1,6 +1,6 @@
 //! What an adapter asks of the compiler that reads only what is needed: which Ingresses are claimed, and what they refer to.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

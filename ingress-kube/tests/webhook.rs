@@ -1,7 +1,5 @@
 //! The webhook's server: what it answers over HTTPS, and what it makes of those who do not behave like an API server.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 mod support;
 
 use std::time::Duration;
