@@ -63,6 +63,7 @@ const ROWS: [(&str, &[&str]); 17] = [
             "lower::Options",
             "lower::State",
             "matcher::Programs",
+            "model::Ingress",
             "model::Inputs",
             "object::ObjectRef",
             "snapshot",

@@ -15,5 +15,6 @@ mod conformance;
 mod endpoint;
 mod exchange;
 mod multiplexing;
+mod pace;
 mod site;
 mod wire;
