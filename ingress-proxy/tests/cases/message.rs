@@ -4,8 +4,9 @@
 pub type Field = (String, String);
 
 /// The fields that every endpoint answers with.
-pub(crate) fn of_endpoint(name: &str) -> [(&'static str, &str); 3] {
-    [("X-Origin", name), ("Content-Type", "text/x-origin"), ("ETag", "\"1\"")]
+pub(crate) fn of_endpoint(name: &str) -> [(&'static str, &str); 4] {
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    [("X-Origin", name), ("Content-Type", "text/x-origin"), ("ETag", "\"1\""), ("Date", date)]
 }
 
 /// A head.
