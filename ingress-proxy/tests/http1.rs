@@ -7,7 +7,8 @@ mod support;
 use support::origin::Origin;
 use support::site::{Site, config, manifest};
 
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer: origin\r\n\r\nok";
+const OK: &str =
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer: origin\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nok";
 
 #[test]
 fn a_request_goes_to_its_endpoint_and_back() {
@@ -15,7 +16,10 @@ fn a_request_goes_to_its_endpoint_and_back() {
     let site = Site::start(&manifest("a.example", origin.address), config());
     let answer =
         support::ask(site.http, b"GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\nX-Own: 1\r\nConnection: close\r\n\r\n");
-    assert_eq!(answer, "HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+    assert_eq!(
+        answer,
+        "HTTP/1.1 200 OK\r\nServer: origin\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+    );
     let seen = origin.text();
     assert!(seen.starts_with("GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\nX-Own: 1\r\nX-Request-ID: "), "{seen}");
     assert!(seen.contains("X-Forwarded-For: 127.0.0.1\r\n") && !seen.contains("Connection"), "{seen}");
