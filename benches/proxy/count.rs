@@ -58,7 +58,7 @@ impl Count {
     const fn most(self) -> f64 {
         match self {
             // What there is, and some percent more. The aim is 15,000.
-            Self::Instructions => 17_000.0,
+            Self::Instructions => 15_000.0,
             // None; a table that grows once in the longer run is not an allocation per request.
             Self::Allocations => 0.01,
             // Two to receive and two to send, and a share of waiting for 64 connections at a time (0.03 to 0.06 here, more

@@ -1,6 +1,8 @@
 //! Which bytes may stand where. HTTP/1 and HTTP/2 ask the same questions.
 //!
-//! Values and targets are looked at eight bytes at a time, because this is done to every byte that a client sends.
+//! They are looked at eight or sixteen bytes at a time, because this is done to every byte that comes in a head.
+
+use wide::u8x16;
 
 const TOKEN: u8 = 1;
 const UNDERSCORE: u8 = 2;
@@ -55,7 +57,7 @@ pub(crate) fn token_length(bytes: &[u8]) -> (usize, bool) {
     let mut all = 0;
     let mut rest = bytes;
     loop {
-        let end = rest.get(run(rest, unusual)..).unwrap_or_default();
+        let end = rest.get(run::<Usual>(rest)..).unwrap_or_default();
         match end {
             [byte, behind @ ..] if class(*byte) != 0 => {
                 all |= class(*byte);
@@ -98,8 +100,8 @@ pub fn is_field_value(bytes: &[u8]) -> bool {
 pub(crate) fn text_length(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     loop {
-        let length = run(rest, |word| below(word, 0x20) | equal(word, 0x7f));
-        // A tab looks like a control character to `below`.
+        let length = run::<Text>(rest);
+        // A tab looks like any other control character.
         match rest.get(length..) {
             Some([b'\t', behind @ ..]) => rest = behind,
             end => return bytes.len() - end.map_or(0, <[u8]>::len),
@@ -109,27 +111,98 @@ pub(crate) fn text_length(bytes: &[u8]) -> usize {
 
 /// How many bytes of a request target stand at the beginning: visible characters and bytes above 0x7f.
 pub(crate) fn target_length(bytes: &[u8]) -> usize {
-    run(bytes, |word| below(word, 0x21) | equal(word, 0x7f))
+    run::<Target>(bytes)
 }
 
-/// How many bytes come before the first for which `marks` sets the highest bit. What it sets above that bit does not count.
+/// Bytes that a run is made of.
+trait Run {
+    /// Sets the highest bit of the first byte that is not among them. What it sets above that bit does not count.
+    fn end(word: u64) -> u64;
+
+    /// Sets a bit for each byte that is not among them.
+    fn ends(bytes: u8x16) -> u32;
+}
+
+/// Letters and hyphens, of which most names are made.
+struct Usual;
+
+/// Field values but for tabs.
+struct Text;
+
+/// Request targets.
+struct Target;
+
+impl Run for Usual {
+    /// Exact, so that it does not matter what a borrow would do.
+    fn end(word: u64) -> u64 {
+        let low = word & each(0x7f);
+        let letters = low | each(0x20);
+        // No sum reaches the next byte, because both parts are below 0x80.
+        let is_letter = (letters + each(0x80 - b'a')) & !(letters + each(0x7f - b'z'));
+        let is_hyphen = !((low ^ each(b'-')) + each(0x7f));
+        (word | !(is_letter | is_hyphen)) & each(0x80)
+    }
+
+    fn ends(bytes: u8x16) -> u32 {
+        let from_a = (bytes | all(0x20)) - all(b'a');
+        0xffff ^ (up_to(from_a, b'z' - b'a') | bytes.simd_eq(all(b'-'))).to_bitmask()
+    }
+}
+
+impl Run for Text {
+    fn end(word: u64) -> u64 {
+        below(word, 0x20) | equal(word, 0x7f)
+    }
+
+    fn ends(bytes: u8x16) -> u32 {
+        (up_to(bytes, 0x1f) | bytes.simd_eq(all(0x7f))).to_bitmask()
+    }
+}
+
+impl Run for Target {
+    fn end(word: u64) -> u64 {
+        below(word, 0x21) | equal(word, 0x7f)
+    }
+
+    fn ends(bytes: u8x16) -> u32 {
+        (up_to(bytes, 0x20) | bytes.simd_eq(all(0x7f))).to_bitmask()
+    }
+}
+
+/// How many bytes of a run stand at the beginning.
 #[inline(always)]
-fn run(bytes: &[u8], marks: impl Fn(u64) -> u64) -> usize {
+fn run<R: Run>(bytes: &[u8]) -> usize {
     let mut rest = bytes;
+    while let Some((chunk, behind)) = rest.split_first_chunk() {
+        let marked = R::ends(u8x16::new(*chunk));
+        if marked != 0 {
+            return bytes.len() - rest.len() + marked.trailing_zeros() as usize;
+        }
+        rest = behind;
+    }
     while let Some((word, behind)) = rest.split_first_chunk() {
-        let marked = marks(u64::from_le_bytes(*word));
+        let marked = R::end(u64::from_le_bytes(*word));
         if marked != 0 {
             return bytes.len() - rest.len() + (marked.trailing_zeros() / 8) as usize;
         }
         rest = behind;
     }
-    bytes.len() - rest.len() + run_of_few(rest, marks)
+    bytes.len() - rest.len() + run_of_few::<R>(rest)
 }
 
-/// What is left at the end of a head. Apart, so that the loop above has the registers for itself.
+/// What is left at the end of a head. Apart, so that the loops above have the registers for themselves.
 #[inline(never)]
-fn run_of_few(bytes: &[u8], marks: impl Fn(u64) -> u64) -> usize {
-    bytes.iter().take_while(|byte| marks(each(**byte)) == 0).count()
+fn run_of_few<R: Run>(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| R::end(each(**byte)) == 0).count()
+}
+
+const fn all(byte: u8) -> u8x16 {
+    u8x16::new([byte; 16])
+}
+
+/// All bits of the bytes that are at most `limit`.
+fn up_to(bytes: u8x16, limit: u8) -> u8x16 {
+    bytes.min(all(limit)).simd_eq(bytes)
 }
 
 const fn each(byte: u8) -> u64 {
@@ -146,23 +219,13 @@ const fn equal(word: u64, byte: u8) -> u64 {
     below(word ^ each(byte), 1)
 }
 
-/// Marks exactly the bytes that are neither a letter nor a hyphen, of which most names are made.
-const fn unusual(word: u64) -> u64 {
-    let low = word & each(0x7f);
-    let letters = low | each(0x20);
-    // No sum reaches the next byte, because both parts are below 0x80.
-    let is_letter = (letters + each(0x80 - b'a')) & !(letters + each(0x7f - b'z'));
-    let is_hyphen = !((low ^ each(b'-')) + each(0x7f));
-    (word | !(is_letter | is_hyphen)) & each(0x80)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Each byte at each place of a text long enough for words and what is left of them.
     fn agrees(length: impl Fn(&[u8]) -> usize, is_allowed: impl Fn(u8) -> bool) {
-        for size in [1, 7, 8, 9, 20] {
+        for size in [1, 7, 8, 9, 16, 20, 40] {
             for at in 0..size {
                 for byte in 0..=255_u8 {
                     for around in [b'x', b'-', b'0', 0x80, 0xff] {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 
 use ingress_core::decision::{Decision, Forward, Matched, Via};
 use ingress_core::object::ObjectRef;
-use ingress_core::policy::{BackendRef, Filters, Target, VirtualHost};
+use ingress_core::policy::{BackendRef, Filters, Route, Target, VirtualHost};
 
 use crate::observe::metrics::{RouteLabels, RouteMetrics, WorkerMetrics};
 
@@ -21,7 +21,7 @@ pub struct RouteState {
     pub metrics: Arc<RouteMetrics>,
     /// The filters of the route, to keep beyond the snapshot.
     pub filters: Option<Arc<Filters>>,
-    /// The Ingress.
+    /// The Ingress; it, the path and the backends only where something asks for them.
     pub ingress: Option<Arc<ObjectRef>>,
     /// The path of the rule.
     pub rule_path: Box<str>,
@@ -31,10 +31,17 @@ pub struct RouteState {
     pub canary: Option<Arc<BackendRef>>,
 }
 
-/// The routes of hosts, by their place in memory.
-#[derive(Debug, Default)]
+/// The routes of hosts, by the host's place in memory.
+///
+/// There may be a hundred thousand routes and each request may be for another, so that what is looked at here is little memory for
+/// all of them: a number of bytes per host and a pointer per route.
+#[derive(Debug)]
 pub(super) struct Routes {
-    known: RefCell<HashMap<Key, Known, ahash::RandomState>>,
+    hosts: RefCell<HashMap<usize, Known, ahash::RandomState>>,
+    /// Whether there is a log, which says of each request which route it was.
+    is_logged: bool,
+    /// The state of all routes that have no figures of their own and nothing else to be known by.
+    nameless: RefCell<Option<Rc<RouteState>>>,
     /// How many sweeps shall still look for what has gone.
     sweeps: Cell<u8>,
 }
@@ -42,47 +49,87 @@ pub(super) struct Routes {
 /// After a change: others may need the snapshot before it for a while.
 const SWEEPS: u8 = 12;
 
-/// The host, the place of the rule in it, and the canary that took the request.
-type Key = (usize, usize, usize);
-
+/// What is known of one host.
 #[derive(Debug)]
 struct Known {
     /// Keeps the host's address from being given to another, not the host.
     host: Weak<VirtualHost>,
-    state: Rc<RouteState>,
+    /// One for each of its routes, once it was met.
+    routes: Box<[Option<Rc<RouteState>>]>,
+    /// What is neither: requests that went to a canary, and those that the host itself answers.
+    others: Vec<(Place, Rc<RouteState>)>,
+}
+
+/// What decided, in its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// A route, by its number.
+    Route(usize),
+    /// A route whose canary took the request, by the canary's address.
+    Canary(usize, usize),
+    /// A setting of the host, by its address.
+    Host(usize),
 }
 
 impl Routes {
+    pub(super) fn new(is_logged: bool) -> Self {
+        Self { hosts: RefCell::default(), is_logged, nameless: RefCell::default(), sweeps: Cell::default() }
+    }
+
     /// The state of the rule of a host that decided; none if it is no host's.
     #[inline]
     pub(super) fn get(&self, metrics: &WorkerMetrics, decision: &Decision<'_>) -> Option<Rc<RouteState>> {
-        let (host, rule) = match decision.matched()? {
-            Matched::Route { host, route } => (host, std::ptr::from_ref(route).addr()),
-            Matched::Host { host, origin } => (host, std::ptr::from_ref(origin).addr()),
+        let (host, place) = match decision.matched()? {
+            Matched::Route { host, route } => {
+                let offset = std::ptr::from_ref(route).addr().wrapping_sub(host.routes().as_ptr().addr());
+                let number = offset / size_of::<Route>();
+                let place = canary(decision)
+                    .map_or(Place::Route(number), |canary| Place::Canary(number, Arc::as_ptr(canary).addr()));
+                (host, place)
+            }
+            Matched::Host { host, origin } => (host, Place::Host(std::ptr::from_ref(origin).addr())),
             Matched::Default(_) => return None,
         };
-        let canary = canary(decision).map_or(0, |canary| Arc::as_ptr(canary).addr());
-        let key = (Arc::as_ptr(host).addr(), rule.wrapping_sub(host.routes().as_ptr().addr()), canary);
-        if let Some(known) = self.known.borrow().get(&key)
-            && !known.state.metrics.is_gone()
+        if let Some(state) = self.hosts.borrow().get(&Arc::as_ptr(host).addr()).and_then(|known| known.get(place))
+            && !state.metrics.is_gone()
         {
-            return Some(Rc::clone(&known.state));
+            return Some(Rc::clone(state));
         }
-        Some(self.meet(key, host, metrics, decision))
+        Some(self.meet(place, host, metrics, decision))
     }
 
     #[cold]
     fn meet(
         &self,
-        key: Key,
+        place: Place,
         host: &Arc<VirtualHost>,
         metrics: &WorkerMetrics,
         decision: &Decision<'_>,
     ) -> Rc<RouteState> {
-        let state = Rc::new(RouteState::new(metrics, decision));
-        let known = Known { host: Arc::downgrade(host), state: Rc::clone(&state) };
-        self.known.borrow_mut().insert(key, known);
+        let state = self.state(metrics, decision);
+        let mut hosts = self.hosts.borrow_mut();
+        let known = hosts.entry(Arc::as_ptr(host).addr()).or_insert_with(|| Known {
+            host: Arc::downgrade(host),
+            routes: host.routes().iter().map(|_| None).collect(),
+            others: Vec::new(),
+        });
+        known.set(place, Rc::clone(&state));
         state
+    }
+
+    /// A state for a rule that has none yet.
+    fn state(&self, metrics: &WorkerMetrics, decision: &Decision<'_>) -> Rc<RouteState> {
+        let state = RouteState::new(metrics, decision);
+        if self.is_logged || state.filters.is_some() || !metrics.is_rest(&state.metrics) {
+            return Rc::new(state);
+        }
+        let mut nameless = self.nameless.borrow_mut();
+        if let Some(shared) = nameless.as_ref().filter(|shared| Arc::ptr_eq(&shared.metrics, &state.metrics)) {
+            return Rc::clone(shared);
+        }
+        let shared =
+            Rc::new(RouteState { rule_path: Box::default(), ingress: None, backend: None, canary: None, ..state });
+        Rc::clone(nameless.insert(shared))
     }
 
     /// There is another snapshot.
@@ -95,7 +142,31 @@ impl Routes {
     pub(super) fn sweep(&self) {
         let Some(left) = self.sweeps.get().checked_sub(1) else { return };
         self.sweeps.set(left);
-        self.known.borrow_mut().retain(|_, known| known.host.strong_count() > 0);
+        self.hosts.borrow_mut().retain(|_, known| known.host.strong_count() > 0);
+    }
+}
+
+impl Known {
+    #[inline]
+    fn get(&self, place: Place) -> Option<&Rc<RouteState>> {
+        match place {
+            Place::Route(number) => self.routes.get(number)?.as_ref(),
+            _ => self.others.iter().find(|(other, _)| *other == place).map(|(_, state)| state),
+        }
+    }
+
+    fn set(&mut self, place: Place, state: Rc<RouteState>) {
+        match place {
+            Place::Route(number) => {
+                if let Some(known) = self.routes.get_mut(number) {
+                    *known = Some(state);
+                }
+            }
+            _ => {
+                self.others.retain(|(other, _)| *other != place);
+                self.others.push((place, state));
+            }
+        }
     }
 }
 
@@ -151,16 +222,32 @@ mod tests {
     fn routes_are_known_as_long_as_their_host_is_somewhere() {
         let metrics = Metrics::new(1, Options::default());
         let worker = metrics.worker(0).unwrap();
-        let routes = Routes::default();
+        let routes = Routes::new(true);
         let snapshot = snapshot(&["a.example"]);
         let meet =
             || with_decision(&snapshot, "http://a.example/tea", |decision| routes.get(&worker, decision)).unwrap();
         assert!(Rc::ptr_eq(&meet(), &meet()));
         routes.outdate();
         routes.sweep();
-        assert_eq!(routes.known.borrow().len(), 1, "somebody has the snapshot");
+        assert_eq!(routes.hosts.borrow().len(), 1, "somebody has the snapshot");
         drop(snapshot);
         routes.sweep();
-        assert_eq!(routes.known.borrow().len(), 0);
+        assert_eq!(routes.hosts.borrow().len(), 0);
+    }
+
+    #[test]
+    fn routes_that_are_counted_together_are_one_unless_a_log_names_them() {
+        let snapshot = snapshot(&["a.example", "b.example", "c.example"]);
+        for is_logged in [false, true] {
+            let metrics = Metrics::new(1, Options { max_routes: 1, ..Options::default() });
+            let worker = metrics.worker(0).unwrap();
+            let routes = Routes::new(is_logged);
+            let meet = |url: &str| with_decision(&snapshot, url, |decision| routes.get(&worker, decision)).unwrap();
+            let [a, b, c] = ["http://a.example/tea", "http://b.example/tea", "http://c.example/tea"].map(meet);
+            assert!(!Rc::ptr_eq(&a, &b), "the first has figures of its own");
+            assert_eq!(Rc::ptr_eq(&b, &c), !is_logged);
+            assert!(Rc::ptr_eq(&meet("http://b.example/tea"), &b));
+            assert_eq!((a.ingress.is_some(), b.ingress.is_some()), (true, is_logged));
+        }
     }
 }

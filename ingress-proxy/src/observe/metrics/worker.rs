@@ -104,6 +104,12 @@ impl WorkerMetrics {
         Arc::clone(routes.entry(Arc::new(labels)).or_default())
     }
 
+    /// Whether these are the figures of all routes that are more than may be told apart.
+    pub(crate) fn is_rest(&self, metrics: &Arc<RouteMetrics>) -> bool {
+        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        routes.get(&RouteLabels::other()).is_some_and(|rest| Arc::ptr_eq(rest, metrics))
+    }
+
     /// All routes that were met, in no order.
     pub(super) fn routes(&self) -> Vec<(Arc<RouteLabels>, Arc<RouteMetrics>)> {
         let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
