@@ -199,6 +199,33 @@ fn a_lead_that_begins_anew_looks_again() {
 }
 
 #[test]
+fn a_refusal_of_long_ago_says_nothing_of_now() {
+    let mut bench = Bench::new();
+    while !bench.leads(0.0) {
+        bench.turn(without_leases);
+    }
+    let began = loop {
+        let (at, ..) = bench.turn(without_leases);
+        if at > 60.0 {
+            break at;
+        }
+    };
+    let lost = loop {
+        let (at, ..) = bench.turn(|_, _| Answer::Failed(Duration::ZERO));
+        if at > began + 6.0 {
+            break at;
+        }
+    };
+    let led = loop {
+        let (at, ..) = bench.turn(without_leases);
+        if bench.leads(at) {
+            break at;
+        }
+    };
+    assert!((10.0..14.0).contains(&(led - lost)), "lost at {lost} s, led again at {led} s");
+}
+
+#[test]
 fn whoever_has_neither_right_tries_now_and_then() {
     let mut bench = Bench::new();
     let pause = Duration::from_secs(30);
