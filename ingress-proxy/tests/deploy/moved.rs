@@ -63,15 +63,8 @@ fn nothing_but_the_image_is_another() {
     let Some(installed) = Installed::new(&server, manifest.clone()) else { return };
     let admin = installed.admin();
     // ingress-nginx of that time had none.
-    admin.apply(json!({
-        "kind": "IngressClass", "metadata": {"name": "nginx"}, "spec": {"controller": "k8s.io/ingress-nginx"},
-    }));
-    let pair = rcgen::generate_simple_self_signed([HOST.to_owned()]).expect("a certificate");
-    admin.apply(json!({
-        "kind": "Secret",
-        "metadata": {"namespace": "shop", "name": "cert"},
-        "stringData": {"tls.crt": pair.cert.pem(), "tls.key": pair.signing_key.serialize_pem()},
-    }));
+    installed.add_class();
+    let certificate = installed.renew(&[HOST]);
     installed.open_shop(HOST, "cert");
 
     job(&installed, &manifest, "ingress-nginx-admission-create");
@@ -86,8 +79,7 @@ fn nothing_but_the_image_is_another() {
     installed.until("ready", &pod, || pod.program.page("/healthz").starts_with("HTTP/1.1 200"));
     assert!(pod.is_ready(), "what says so is so");
     assert!(pod.is_served(HOST), "{}", pod.ask(HOST).status);
-    let served = pod.certificate(HOST);
-    assert_eq!(served.as_ref(), Some(pair.cert.der()), "a Secret that may be listed and not read");
+    assert_eq!(pod.certificate(HOST), Some(certificate), "a Secret that may be listed and not read");
     let service = format!("ingress-nginx-controller-admission.{NAMESPACE}.svc");
     installed.until("a webhook", &pod, || std::net::TcpStream::connect(pod.webhook).is_ok());
     assert_eq!(is_trusted(pod.webhook, &certificates.join("ca"), &service), Ok(()));
