@@ -1,9 +1,10 @@
 //! Which of the replicas leads: it alone writes what only one should write. All of them serve, whoever leads.
 //!
-//! The Lease is asked for with requests of its own; what they mean is decided in [`elector`].
+//! The Lease, or the ConfigMap in its place, is asked for with requests of its own; what they mean is decided in [`locks`].
 
 mod elector;
-mod lease;
+mod lock;
+mod locks;
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
@@ -11,12 +12,13 @@ use std::time::{Duration, Instant};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
-use self::elector::{Answer, Ask, Elector, Timing};
-use self::lease::Claim;
+use self::elector::{Answer, Ask, Timing};
+use self::lock::Lock;
+use self::locks::Locks;
 use crate::api::{self, Failure, Reason, WHOLE, Write};
 use crate::resource::escaped;
 use crate::{Say, now};
@@ -24,16 +26,34 @@ use crate::{Say, now};
 /// The most that a server which refuses is left alone.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Where the Lease is, and for how long it is taken.
+/// Where that is written which says who leads, and for how long it is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the flags there are for this")]
 pub struct Election {
-    /// The namespace of the Lease.
+    /// The namespace of the Lease and the ConfigMap.
     pub namespace: String,
-    /// Its name: `--election-id`.
+    /// The name of the Lease: `--election-id`.
     pub name: String,
+    /// The name of the ConfigMap that is used by replicas without a right to Leases, and respected by all; none if there is
+    /// none. With ingress-nginx before its version 1.0 this is `--election-id`, a hyphen and `--ingress-class`.
+    pub config_map: Option<String>,
     /// How long a leader that says nothing more is waited for: `--election-ttl`, in whole seconds.
     pub ttl: Duration,
+}
+
+impl Election {
+    /// What a lock is called.
+    fn name(&self, lock: Lock) -> &str {
+        match lock {
+            Lock::Lease => &self.name,
+            Lock::ConfigMap => self.config_map.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// A lock, for people.
+    fn described(&self, lock: Lock) -> String {
+        format!("{} {}/{}", lock.kind(), self.namespace, self.name(lock))
+    }
 }
 
 /// Whether this replica leads, and until when.
@@ -92,10 +112,10 @@ pub(crate) struct Candidate {
     client: Client,
     election: Election,
     identity: Box<str>,
-    elector: Elector,
+    locks: Locks,
     timing: Timing,
-    /// The Lease as the server gave it last.
-    lease: Value,
+    /// The lock that decides, as the server gave it last.
+    object: Value,
     terms: watch::Sender<Term>,
     leads: watch::Sender<bool>,
     say: Say,
@@ -107,7 +127,9 @@ pub(crate) struct Candidate {
 #[derive(Debug, Default)]
 struct Said {
     holder: Option<Box<str>>,
-    failure: Option<Reason>,
+    failure: Option<(Lock, Reason)>,
+    /// That the ConfigMap is used.
+    is_replaced: bool,
 }
 
 impl Candidate {
@@ -119,11 +141,11 @@ impl Candidate {
         let timing = Timing::of(election.ttl);
         Self {
             client,
-            elector: Elector::new(identity.clone(), timing, random.hash_one(1), now()),
+            locks: Locks::new(identity.clone(), timing, random.hash_one(1), election.config_map.is_some(), now()),
             election,
             identity,
             timing,
-            lease: Value::Null,
+            object: Value::Null,
             terms: watch::Sender::default(),
             leads,
             say,
@@ -140,20 +162,20 @@ impl Candidate {
     /// Takes part until `end` is told, or its other end is dropped, and gives the lease back then.
     pub(crate) async fn run(mut self, mut end: tokio::sync::oneshot::Receiver<()>) {
         let mut is_ending = false;
-        while !self.elector.is_over() {
+        while !self.locks.is_over() {
             // When it does not lead any longer although nothing comes.
-            let over = self.elector.term().map(|(begin, _)| begin).filter(|begin| *begin > now());
-            let due = self.elector.due().into_iter().chain(over).min();
+            let over = self.locks.term().map(|(begin, _)| begin).filter(|begin| *begin > now());
+            let due = self.locks.due().into_iter().chain(over).min();
             tokio::select! {
                 () = sleep_until(due.unwrap_or_else(now).into()) => {}
                 _ = &mut end, if !is_ending => {
                     is_ending = true;
-                    self.elector.end();
+                    self.locks.end();
                 }
             }
             self.tell();
-            if let Some(ask) = self.elector.ask(now(), &stamp()) {
-                self.carry_out(ask, &mut end, &mut is_ending).await;
+            if let Some((lock, ask)) = self.locks.ask(now(), &stamp()) {
+                self.carry_out(lock, ask, &mut end, &mut is_ending).await;
                 self.tell();
             }
         }
@@ -161,105 +183,130 @@ impl Candidate {
     }
 
     /// Asks, and hears meanwhile that it is to end.
-    async fn carry_out(&mut self, ask: Ask, end: &mut tokio::sync::oneshot::Receiver<()>, is_ending: &mut bool) {
-        let answering = self.send(&ask);
+    async fn carry_out(
+        &mut self,
+        lock: Lock,
+        ask: Ask,
+        end: &mut tokio::sync::oneshot::Receiver<()>,
+        is_ending: &mut bool,
+    ) {
+        let answering = self.send(lock, &ask);
         tokio::pin!(answering);
-        let answer = loop {
+        let answered = loop {
             tokio::select! {
-                answer = &mut answering => break answer,
+                answered = &mut answering => break answered,
                 _ = &mut *end, if !*is_ending => *is_ending = true,
             }
         };
-        let answer = match answer {
-            Ok(text) => self.understood(&text),
-            Err(failure) => self.failed(&ask, &failure),
+        let used = self.locks.used();
+        let answer = match &answered {
+            Ok(text) => self.understood(lock, text),
+            Err(failure) => self.failed(lock, &ask, failure),
         };
-        self.elector.answer(answer, now());
+        self.locks.answer(answer, now());
         if *is_ending {
-            self.elector.end();
+            self.locks.end();
+        }
+        if let (Lock::Lease, Lock::ConfigMap, Err(failure)) = (used, self.locks.used(), &answered)
+            && !std::mem::replace(&mut self.said.is_replaced, true)
+        {
+            let [lease, config_map] = [used, used.other()].map(|lock| self.election.described(lock));
+            (self.say)(&format!("cannot use {lease}: {failure}; {config_map} says who leads in its place"));
         }
     }
 
     /// Sends what is asked, with its own copy of all it takes.
-    fn send(&self, ask: &Ask) -> impl Future<Output = Result<String, Failure>> + use<> {
-        let (client, limit, mut lease) = (self.client.clone(), self.timing.retry, self.lease.clone());
-        let Election { namespace, name, .. } = &self.election;
-        let collection = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", escaped(namespace));
-        let object = format!("{collection}/{}", escaped(name));
+    fn send(&self, lock: Lock, ask: &Ask) -> impl Future<Output = Result<String, Failure>> + use<> {
+        let (client, limit, mut object) = (self.client.clone(), self.timing.retry, self.object.clone());
+        let (namespace, name) = (&self.election.namespace, self.election.name(lock));
+        let collection = lock.collection(namespace);
+        let place = format!("{collection}/{}", escaped(name));
         let mut write = None;
         match ask {
             Ask::Read => {}
             Ask::Create(claim) => {
-                let metadata = json!({"namespace": namespace, "name": name});
-                lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata});
-                claim.write(&mut lease);
+                object = lock.blank(namespace, name);
+                lock.write(claim, &mut object);
                 write = Some((Write::Create, collection));
             }
             Ask::Update(claim) => {
-                claim.write(&mut lease);
-                write = Some((Write::Update, object.clone()));
+                lock.write(claim, &mut object);
+                write = Some((Write::Update, place.clone()));
             }
         }
         async move {
             match write {
-                None => api::get(&client, &object, WHOLE, limit).await,
-                Some((how, target)) => api::write(&client, how, &target, &lease, limit).await,
+                None => api::get(&client, &place, WHOLE, limit).await,
+                Some((how, target)) => api::write(&client, how, &target, &object, limit).await,
             }
         }
     }
 
-    fn understood(&mut self, text: &str) -> Answer {
-        let Election { namespace, name, .. } = &self.election;
-        if self.said.failure.take().is_some() {
-            (self.say)(&format!("Lease {namespace}/{name} can be used again"));
+    fn understood(&mut self, lock: Lock, text: &str) -> Answer {
+        if self.said.failure.take_if(|(failing, _)| *failing == lock).is_some() {
+            (self.say)(&format!("{} can be used again", self.election.described(lock)));
         }
-        self.pause = Duration::ZERO;
+        if lock == Lock::Lease && std::mem::take(&mut self.said.is_replaced) {
+            (self.say)(&format!("{} can be used, and says who leads", self.election.described(lock)));
+        }
+        let is_used = lock == self.locks.used();
+        if is_used {
+            self.pause = Duration::ZERO;
+        }
         match serde_json::from_str::<Value>(text) {
             // Without its version it could be written over whatever it has become.
-            Ok(lease) if lease.pointer("/metadata/resourceVersion").is_some_and(Value::is_string) => {
-                let claim = Claim::read(&lease);
-                self.lease = lease;
+            Ok(object) if object.pointer("/metadata/resourceVersion").is_some_and(Value::is_string) => {
+                let claim = lock.read(&object);
+                if is_used {
+                    self.object = object;
+                }
                 Answer::Lease(claim)
             }
             _ => Answer::Failed(LONGEST_PAUSE),
         }
     }
 
-    fn failed(&mut self, ask: &Ask, failure: &Failure) -> Answer {
+    fn failed(&mut self, lock: Lock, ask: &Ask, failure: &Failure) -> Answer {
         match failure.reason {
             Reason::Conflict => return Answer::Conflict,
             Reason::NotFound if !matches!(ask, Ask::Create(_)) => return Answer::Absent,
             _ => {}
         }
-        // A leader has some time to go on without an answer, so that one that fails once is not worth a word.
-        if !self.leads() && self.said.failure != Some(failure.reason) {
-            self.said.failure = Some(failure.reason);
-            let Election { namespace, name, .. } = &self.election;
-            (self.say)(&format!(
-                "warning: cannot use Lease {namespace}/{name}: {failure}; no status is written meanwhile"
-            ));
-        }
+        let is_refused = failure.reason == Reason::Forbidden;
         let asked = failure.retry_after.unwrap_or_default().min(LONGEST_PAUSE);
+        if lock != self.locks.used() {
+            return if is_refused { Answer::Refused(asked) } else { Answer::Failed(asked) };
+        }
+        // A leader has some time to go on without an answer, so that one that fails once is not worth a word. Nor is a Lease
+        // that another lock may yet take the place of.
+        let is_replaceable =
+            is_refused && lock == Lock::Lease && *ask == Ask::Read && self.election.config_map.is_some();
+        if !self.leads() && !is_replaceable && self.said.failure != Some((lock, failure.reason)) {
+            self.said.failure = Some((lock, failure.reason));
+            let lock = self.election.described(lock);
+            (self.say)(&format!("warning: cannot use {lock}: {failure}; no status is written meanwhile"));
+        }
         if !matches!(failure.reason, Reason::Unreachable | Reason::Busy) {
             // What is refused will be for a while.
             self.pause = (self.pause * 2).clamp(self.timing.retry, LONGEST_PAUSE);
         }
-        Answer::Failed(asked.max(self.pause))
+        let pause = asked.max(self.pause);
+        if is_refused { Answer::Refused(pause) } else { Answer::Failed(pause) }
     }
 
     fn leads(&self) -> bool {
-        self.elector.term().is_some_and(|(begin, _)| now() < begin)
+        self.locks.term().is_some_and(|(begin, _)| now() < begin)
     }
 
     /// Tells everybody what is new.
     fn tell(&mut self) {
         let leads = self.leads();
-        let term = self.elector.term().filter(|_| leads).map_or(Term::None, |(begin, end)| Term::Until(begin, end));
+        let term = self.locks.term().filter(|_| leads).map_or(Term::None, |(begin, end)| Term::Until(begin, end));
         self.terms.send_if_modified(|before| std::mem::replace(before, term) != term);
         if self.leads.send_if_modified(|before| std::mem::replace(before, leads) != leads) {
             (self.say)(if leads { "this replica leads" } else { "this replica leads no longer" });
         }
-        let holder = self.elector.holder();
+        let holder = self.locks.holder();
         if holder != &*self.identity && !holder.is_empty() && self.said.holder.as_deref() != Some(holder) {
             (self.say)(&format!("`{holder}` leads"));
         }

@@ -1,5 +1,5 @@
-//! Who leads, decided: what to ask of the Lease and when, and until when what the answers say may be relied on. No socket and
-//! no clock is in here.
+//! Who leads by one lock, decided: what to ask of it and when, and until when what the answers say may be relied on. No socket
+//! and no clock is in here.
 //!
 //! It is client-go's algorithm. A lease has run out when it has not changed for as long as it says, by the clock of whoever
 //! waits; times that others wrote are never compared. The time of a leader counts from when it began to ask for it, and it stops
@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::lease::Claim;
+use super::lock::Claim;
 
 /// How long things take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) struct Timing {
     /// For how many seconds nobody else may lead after a lease was renewed.
     lease: u32,
     /// How long a leader may rely on having renewed it.
-    deadline: Duration,
+    pub(crate) deadline: Duration,
     /// How often it is renewed, or looked at.
     pub(crate) retry: Duration,
 }
@@ -30,12 +30,23 @@ impl Timing {
         let time = Duration::from_secs(lease.into());
         Self { lease, deadline: time / 2, retry: time / 4 }
     }
+
+    /// How long nobody else may lead after a lease was renewed.
+    pub(crate) fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease.into())
+    }
+
+    /// How long somebody's claim counts after it has last changed.
+    pub(crate) fn patience(&self, claim: &Claim) -> Duration {
+        // One that does not say counts as long as ours do.
+        if claim.seconds == 0 { self.lease() } else { Duration::from_secs(claim.seconds.into()) }
+    }
 }
 
 /// What to ask the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
-    /// What the Lease says.
+    /// What it says.
     Read,
     /// To create it.
     Create(Claim),
@@ -46,12 +57,14 @@ pub(crate) enum Ask {
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The Lease as it is now.
+    /// What it says now.
     Lease(Claim),
     /// There is none.
     Absent,
     /// It is not what it was, or was created by another.
     Conflict,
+    /// There is no right to this; not to be asked again so soon.
+    Refused(Duration),
     /// Nobody knows; not to be asked again so soon.
     Failed(Duration),
 }
@@ -61,7 +74,7 @@ pub(crate) enum Answer {
 pub(crate) struct Elector {
     identity: Box<str>,
     timing: Timing,
-    /// What the Lease said last, and since when.
+    /// What it said last, and since when.
     observed: Option<(Claim, Instant)>,
     /// When what is under way was asked.
     asked: Option<(Ask, Instant)>,
@@ -145,14 +158,26 @@ impl Elector {
                 let pause = self.spread(self.timing.retry / 8);
                 self.then(Next::Read, now + pause);
             }
+            // What is not allowed cannot be given back.
+            Answer::Refused(_) if self.is_ending => self.then(Next::Nothing, now),
+            // Whether it may be read says more than whether it may be written.
+            Answer::Refused(pause) => {
+                let pause = self.pause(pause);
+                self.then(Next::Read, now + pause);
+            }
+            // What was to be written may have been. If so the version is another one, and the next attempt finds out.
             Answer::Failed(pause) => {
-                // What was to be written may have been. If so the version is another one, and the next attempt finds out.
-                let is_pressing = self.led_from.is_some() || self.is_ending;
-                let retry = if is_pressing { self.timing.retry / 4 } else { self.timing.retry };
-                let pause = self.spread(retry).max(pause);
+                let pause = self.pause(pause);
                 self.due = now + pause;
             }
         }
+    }
+
+    /// How long to wait after a failure, if not longer.
+    fn pause(&mut self, least: Duration) -> Duration {
+        let is_pressing = self.led_from.is_some() || self.is_ending;
+        let retry = if is_pressing { self.timing.retry / 4 } else { self.timing.retry };
+        self.spread(retry).max(least)
     }
 
     /// Leads no longer, and gives the lease back if it has it.
@@ -191,7 +216,7 @@ impl Elector {
             return self.end();
         }
         let Some((claim, since)) = &self.observed else { return };
-        let over = *since + Duration::from_secs(claim.seconds.into());
+        let over = *since + self.timing.patience(claim);
         if claim.holder.is_empty() || self.is_held_by_us() || over <= now {
             return self.then(Next::Update, now);
         }
@@ -211,7 +236,7 @@ impl Elector {
         self.due = due;
     }
 
-    /// What is to stand in the Lease.
+    /// What is to stand in it.
     fn claim(&self, stamp: &str) -> Claim {
         let before = self.observed.as_ref().map(|(claim, _)| claim.clone()).unwrap_or_default();
         if self.is_ending {
@@ -236,7 +261,5 @@ impl Elector {
     }
 }
 
-#[cfg(test)]
-mod simulation;
 #[cfg(test)]
 mod tests;

@@ -51,7 +51,8 @@ pub fn duties(name: &str, ttl: u64) -> DutySettings {
     duties.pod = Some(Pod { namespace: "system".into(), name: name.into() });
     duties.name = name.into();
     let ttl = Duration::from_secs(ttl);
-    duties.election = Some(Election { namespace: "system".into(), name: "leader".into(), ttl });
+    let config_map = Some("leader-nginx".into());
+    duties.election = Some(Election { namespace: "system".into(), name: "leader".into(), config_map, ttl });
     duties
 }
 

@@ -179,6 +179,7 @@ impl Cluster {
         settings.namespace_selector = selector;
         settings.secrets = secrets;
         settings.no_external_names = source.no_external_names;
+        let duties = duties.of(&settings.engine.classes);
         let metrics = Arc::clone(plane.metrics());
         let sink = Sink { plane, health: Arc::clone(&health), failing: 0 };
         let controller = Controller::new(client.clone(), settings, sink);

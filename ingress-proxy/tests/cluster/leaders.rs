@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::api::ingress;
-use super::real::{Account, Audited, Server, class_of, leader_rights, rights};
+use super::real::{Account, Audited, Server, class_of, leader_rights, rights, rule};
 use super::relay::Relay;
 use super::site::{PATIENCE, Proxy, Site, controller};
 use super::support::backend::Backend;
@@ -22,8 +22,12 @@ struct Replica<'a> {
 impl<'a> Replica<'a> {
     /// It publishes the Service `balancer` of the site's namespace unless it is told otherwise.
     fn begin(site: &'a Site<'a>, name: &str, more: &[&str]) -> Self {
+        Self::with_rights(site, name, more, [rights(), leader_rights()].concat())
+    }
+
+    fn with_rights(site: &'a Site<'a>, name: &str, more: &[&str], rights: Vec<Value>) -> Self {
         let account = Account::new(site.server, &site.name, name);
-        account.may([rights(), leader_rights()].concat());
+        account.may(rights);
         let (class, range) = (format!("--controller-class={}", controller(&site.name)), format!("{}/32", site.address));
         let service = format!("--publish-service={}/balancer", site.name);
         let own = [&*class, "--allow-endpoint-cidr", &range, &service, "--status-update-interval=500ms"];
@@ -268,6 +272,50 @@ fn a_leader_whose_connections_fall_silent_leads_on() {
     pause(10_000);
     assert!(a.leads() && !b.leads(), "it has asked again on another connection");
     assert!(b.writes(&site).is_empty());
+}
+
+/// What ingress-nginx's manifests before 1.0 give: no right to Leases, and one to a ConfigMap.
+fn old_rights() -> Vec<Value> {
+    let others = [rights(), leader_rights()].concat().into_iter().filter(|rule| rule["resources"] != json!(["leases"]));
+    let mut lock = rule("", &["configmaps"], &["get", "update"]);
+    lock["resourceNames"] = json!(["ingress-controller-leader-nginx"]);
+    others.chain([lock, rule("", &["configmaps"], &["create"])]).collect()
+}
+
+#[test]
+fn without_a_right_to_leases_one_leads_by_a_config_map() {
+    let Some(server) = Server::private() else { return };
+    let Some(site) = Site::new(&server, "old-rights") else { return };
+    site.admin().apply(site.ingress("first", "first.example", "tea"));
+    publish(&site, &["192.0.2.1"]);
+    let ttl = ["--election-ttl=3s"];
+    let a = Replica::with_rights(&site, "a", &ttl, old_rights());
+    a.until_leads();
+    until_has(&site, &[&a], "first", &["192.0.2.1"]);
+    let mut b = Replica::with_rights(&site, "b", &ttl, old_rights());
+    let is_waiting = |replica: &Replica<'_>| replica.proxy.program.lines().iter().any(|line| line.contains("` leads"));
+    until("it waits", &[&a, &b], || is_waiting(&b));
+    a.proxy.program.signal("KILL");
+    b.until_leads();
+    publish(&site, &["192.0.2.2"]);
+    until_has(&site, &[&b], "first", &["192.0.2.1", "192.0.2.2"]);
+    // The right is given, and a rollout follows: the new one takes the Lease, and waits for the ConfigMap.
+    let c = Replica::start(&site, "c", &ttl);
+    b.account.may([old_rights(), leader_rights()].concat());
+    until("it waits", &[&b, &c], || is_waiting(&c));
+    pause(4_000);
+    assert!(b.leads() && !c.leads());
+    assert!(c.writes(&site).iter().all(|it| it.resource == "leases"), "{:?}", c.writes(&site));
+    b.proxy.program.signal("TERM");
+    c.until_leads();
+    assert!(b.proxy.program.wait().success());
+    for replica in [&a, &b, &c] {
+        let user = replica.account.user();
+        let refused = server.audit().into_iter().filter(|it| it.user == user && it.status == 403);
+        let refused: Vec<Audited> = refused.collect();
+        let is_expected = |it: &Audited| (&*it.verb, &*it.resource) == ("get", "leases");
+        assert!(refused.iter().all(is_expected) && refused.len() <= 20, "{refused:?}");
+    }
 }
 
 /// A pod of the controller that is ready.

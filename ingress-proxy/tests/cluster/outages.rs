@@ -12,14 +12,38 @@ use super::support::size::sized;
 
 const WAYS: [Way; 4] = [Way::Http1, Way::Fresh, Way::Tls, Way::Http2];
 
-/// No request failed, and the process said only so many lines since it was ready.
-fn assert_calm(proxy: &Proxy, load: Load, what: &str, lines: usize) {
-    load.wait_for(20);
-    let summary = load.end();
-    let said = proxy.program.lines();
-    println!("{what}: {summary}; {} lines", said.len());
-    summary.assert_clean();
-    assert!(said.len() <= lines, "{said:#?}");
+/// A program that is under load from when it is ready.
+struct Loaded {
+    proxy: Proxy,
+    load: Load,
+    /// What it had said by then.
+    lines: usize,
+}
+
+impl Loaded {
+    fn start(site: &Site<'_>, more: &[&str]) -> Self {
+        let proxy = site.start(more);
+        let lines = proxy.program.lines().len();
+        let load = Load::start(&proxy.ports, &WAYS);
+        Self { proxy, load, lines }
+    }
+
+    /// No request failed, and the process said only so many lines since it was ready.
+    fn assert_calm(self, what: &str, lines: usize) {
+        self.load.wait_for(20);
+        let summary = self.load.end();
+        let said = self.proxy.program.lines();
+        println!("{what}: {summary}; {} lines", said.len());
+        summary.assert_clean();
+        assert!(said.len() <= self.lines + lines, "{said:#?}");
+    }
+}
+
+/// Opens the site's shop, and a way to the API server that can be cut.
+fn open_shop(site: &Site<'_>) -> (Vec<Backend>, Relay) {
+    let backends = Backend::start_at(site.address, 1);
+    site.open_shop(backends[0].address);
+    (backends, Relay::to(site.server.address()))
 }
 
 #[test]
@@ -29,10 +53,9 @@ fn a_server_that_is_killed_and_started_again_costs_no_request() {
     let (backends, away) = (Backend::start_at(site.address, 2), Duration::from_secs(sized(4, 60)));
     let changes = sized(20, 100);
     site.open_shop(backends[0].address);
-    let proxy = site.start(&[]);
-    let lines = proxy.program.lines().len();
-    let load = Load::start(&proxy.ports, &WAYS);
-    load.wait_for(100);
+    let loaded = Loaded::start(&site, &[]);
+    let proxy = &loaded.proxy;
+    loaded.load.wait_for(100);
     server.kill();
     let end = Instant::now() + away;
     while Instant::now() < end {
@@ -52,19 +75,16 @@ fn a_server_that_is_killed_and_started_again_costs_no_request() {
     let before = backends[1].requests();
     proxy.until("moved", |_| backends[1].requests() > before);
     // A line for each of five resources that cannot be read, one for each that can be again, and some findings.
-    assert_calm(&proxy, load, "an API server that was killed", lines + 15);
+    loaded.assert_calm("an API server that was killed", 15);
 }
 
 #[test]
 fn watches_that_break_off_miss_nothing() {
     let Some(server) = Server::private() else { return };
     let Some(site) = Site::new(&server, "resets") else { return };
-    let backends = Backend::start_at(site.address, 1);
-    site.open_shop(backends[0].address);
-    let relay = Relay::to(server.address());
-    let proxy = site.start(&[&relay.flag()]);
-    let lines = proxy.program.lines().len();
-    let load = Load::start(&proxy.ports, &WAYS);
+    let (_backends, relay) = open_shop(&site);
+    let loaded = Loaded::start(&site, &[&relay.flag()]);
+    let proxy = &loaded.proxy;
     let (resets, mut slowest) = (sized(10, 100), Duration::ZERO);
     for n in 0..resets {
         relay.reset();
@@ -80,7 +100,7 @@ fn watches_that_break_off_miss_nothing() {
     let lists = server.audit().into_iter().filter(|asked| is_list(asked) && asked.resource == "ingresses").count();
     assert_eq!(lists, 1, "what breaks off is resumed, and not listed again");
     // Five resources, each of which may say that it is gone and that it is back; most are resumed at once and say nothing.
-    assert_calm(&proxy, load, "watches that break off", lines + 10 * resets);
+    loaded.assert_calm("watches that break off", 10 * resets);
 }
 
 /// Takes a minute: that is how long a connection may be silent.
@@ -91,12 +111,9 @@ fn a_connection_that_falls_silent_is_given_up() {
     }
     let Some(server) = Server::private() else { return };
     let Some(site) = Site::new(&server, "silent") else { return };
-    let backends = Backend::start_at(site.address, 1);
-    site.open_shop(backends[0].address);
-    let relay = Relay::to(server.address());
-    let proxy = site.start(&[&relay.flag()]);
-    let lines = proxy.program.lines().len();
-    let load = Load::start(&proxy.ports, &WAYS);
+    let (_backends, relay) = open_shop(&site);
+    let loaded = Loaded::start(&site, &[&relay.flag()]);
+    let proxy = &loaded.proxy;
     relay.stall();
     site.admin().apply(site.ingress("more", "more.example", "tea"));
     let began = Instant::now();
@@ -105,20 +122,17 @@ fn a_connection_that_falls_silent_is_given_up() {
         std::thread::sleep(Duration::from_millis(50));
     }
     println!("a change while connections are silent: {:?}", began.elapsed());
-    assert_calm(&proxy, load, "connections that fall silent", lines + 10);
+    loaded.assert_calm("connections that fall silent", 10);
 }
 
 #[test]
 fn a_server_that_has_forgotten_is_asked_for_everything_once() {
     let Some(server) = Server::private() else { return };
     let Some(site) = Site::new(&server, "forgotten") else { return };
-    let backends = Backend::start_at(site.address, 1);
-    site.open_shop(backends[0].address);
+    let (_backends, relay) = open_shop(&site);
     site.admin().apply_all((0..700).map(|n| site.ingress(&format!("i{n}"), &format!("h{n}.example"), "tea")));
-    let relay = Relay::to(server.address());
-    let proxy = site.start(&[&relay.flag()]);
-    let lines = proxy.program.lines().len();
-    let load = Load::start(&proxy.ports, &WAYS);
+    let loaded = Loaded::start(&site, &[&relay.flag()]);
+    let proxy = &loaded.proxy;
     let user = site.account.user();
     let (rounds, mut slowest) = (sized(2, 20), Duration::ZERO);
     for round in 0..rounds {
@@ -148,5 +162,5 @@ fn a_server_that_has_forgotten_is_asked_for_everything_once() {
         assert_eq!(lists(), before + 2, "701 objects are two pages, read once");
     }
     println!("a change before the server forgot: {slowest:?} after it was back, at most");
-    assert_calm(&proxy, load, "a server that forgets", lines + rounds * 15);
+    loaded.assert_calm("a server that forgets", rounds * 15);
 }

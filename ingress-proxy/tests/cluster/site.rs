@@ -2,7 +2,6 @@
 //! and no others.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::CertificateDer;
@@ -14,7 +13,7 @@ use super::support::client::{Answer, Client};
 use super::support::load::HOST;
 use super::support::origin::Origin;
 use super::support::program::{Ports, Program};
-use super::support::tls::trusting_anybody;
+use super::support::tls::certificate;
 
 /// How long anything may take before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -146,13 +145,7 @@ impl Proxy {
 
     /// The certificate that is served for a name; none if the handshake fails.
     pub(crate) fn certificate(&self, name: &str) -> Option<CertificateDer<'static>> {
-        let name = name.to_owned().try_into().ok()?;
-        let mut session = rustls::ClientConnection::new(Arc::new(trusting_anybody()), name).ok()?;
-        let mut stream = std::net::TcpStream::connect(self.ports.https.address).ok()?;
-        while session.is_handshaking() {
-            session.complete_io(&mut stream).ok()?;
-        }
-        session.peer_certificates()?.first().cloned().map(CertificateDer::into_owned)
+        certificate(self.ports.https.address, name)
     }
 
     pub(crate) fn until(&self, what: &str, is_true: impl Fn(&Self) -> bool) {

@@ -111,15 +111,7 @@ fn live(installed: &Installed<'_>, address: &str, tells_again: bool) {
         let path = "/api/v1/namespaces/ingress-proxy/services/ingress-proxy-controller/status";
         let _ = admin.ask(http::Method::PATCH, path, "application/merge-patch+json", Some(status));
     }
-    let secret = |other: &str| {
-        let pair = rcgen::generate_simple_self_signed([HOST.to_owned(), other.to_owned()]).expect("a certificate");
-        admin.apply(json!({
-            "kind": "Secret",
-            "metadata": {"namespace": "shop", "name": "cert"},
-            "stringData": {"tls.crt": pair.cert.pem(), "tls.key": pair.signing_key.serialize_pem()},
-        }));
-    };
-    secret("first.example");
+    installed.renew(&[HOST, "first.example"]);
     installed.open_shop(HOST, "cert");
     let mut pod = installed.run(None);
     installed.until("ready", &pod, || pod.is_ready());
@@ -144,7 +136,7 @@ fn live(installed: &Installed<'_>, address: &str, tells_again: bool) {
     }
     let read = || installed.requests().iter().filter(|request| request.verb == "get" && request.name == "cert").count();
     assert_eq!(read(), 1, "it has not changed");
-    secret("second.example");
+    installed.renew(&[HOST, "second.example"]);
     installed.until("the new certificate", &pod, || read() == 2);
     pod.program.signal("TERM");
     assert!(pod.program.wait().success());
@@ -157,17 +149,9 @@ fn a_shadow_has_the_right_to_read_alone_and_needs_no_other() {
     let manifests = with_component(&kubectl, "shadow");
     let rights = rights(&manifests);
     let Some(installed) = Installed::new(&server, manifests) else { return };
-    let admin = installed.admin();
     // That of the controller in charge.
-    admin.apply(json!({
-        "kind": "IngressClass", "metadata": {"name": "nginx"}, "spec": {"controller": "k8s.io/ingress-nginx"},
-    }));
-    let pair = rcgen::generate_simple_self_signed([HOST.to_owned()]).expect("a certificate");
-    admin.apply(json!({
-        "kind": "Secret",
-        "metadata": {"namespace": "shop", "name": "cert"},
-        "stringData": {"tls.crt": pair.cert.pem(), "tls.key": pair.signing_key.serialize_pem()},
-    }));
+    installed.add_class();
+    installed.renew(&[HOST]);
     installed.open_shop(HOST, "cert");
     let mut pod = installed.run(None);
     installed.until("ready", &pod, || pod.is_ready());

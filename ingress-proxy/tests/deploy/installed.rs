@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -17,7 +17,7 @@ use super::real::{Account, Admin, Audited, Server, own_address};
 use super::support::client::{Answer, Client};
 use super::support::origin::Origin;
 use super::support::program::{Folder, Port, Ports, Program};
-use super::support::tls::trusting_anybody;
+use super::support::tls::certificate;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -142,6 +142,25 @@ impl<'a> Installed<'a> {
         self.server.admin()
     }
 
+    /// The IngressClass that ingress-nginx has, where a manifest brings none.
+    pub(crate) fn add_class(&self) {
+        self.admin().apply(json!({
+            "kind": "IngressClass", "metadata": {"name": "nginx"}, "spec": {"controller": "k8s.io/ingress-nginx"},
+        }));
+    }
+
+    /// Puts a new pair for these names into the Secret `cert` of `shop`, and returns its certificate.
+    pub(crate) fn renew(&self, names: &[&str]) -> CertificateDer<'static> {
+        let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let pair = rcgen::generate_simple_self_signed(names).expect("a certificate");
+        self.admin().apply(json!({
+            "kind": "Secret",
+            "metadata": {"namespace": "shop", "name": "cert"},
+            "stringData": {"tls.crt": pair.cert.pem(), "tls.key": pair.signing_key.serialize_pem()},
+        }));
+        pair.cert.der().clone()
+    }
+
     /// An Ingress of class `nginx` for a host in `shop`, its Service and endpoints: Endpoints, and the slice that a cluster's
     /// own controller makes of them.
     pub(crate) fn open_shop(&self, host: &str, secret: &str) {
@@ -226,13 +245,7 @@ impl Pod {
 
     /// The certificate that is served for a name; none if the handshake fails.
     pub(crate) fn certificate(&self, name: &str) -> Option<CertificateDer<'static>> {
-        let name = name.to_owned().try_into().ok()?;
-        let mut session = rustls::ClientConnection::new(Arc::new(trusting_anybody()), name).ok()?;
-        let mut stream = std::net::TcpStream::connect(self.ports.https.address).ok()?;
-        while session.is_handshaking() {
-            session.complete_io(&mut stream).ok()?;
-        }
-        session.peer_certificates()?.first().cloned().map(CertificateDer::into_owned)
+        certificate(self.ports.https.address, name)
     }
 
     pub(crate) fn is_served(&self, host: &str) -> bool {

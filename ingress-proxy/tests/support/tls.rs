@@ -1,11 +1,12 @@
 //! A TLS client that does not care whom it speaks to.
 
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
 
 /// Settings for such a client.
 pub(crate) fn trusting_anybody() -> ClientConfig {
@@ -15,6 +16,17 @@ pub(crate) fn trusting_anybody() -> ClientConfig {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anybody))
         .with_no_client_auth()
+}
+
+/// The certificate that is served for a name; none if the handshake fails.
+pub(crate) fn certificate(address: SocketAddr, name: &str) -> Option<CertificateDer<'static>> {
+    let name = name.to_owned().try_into().ok()?;
+    let mut session = ClientConnection::new(Arc::new(trusting_anybody()), name).ok()?;
+    let mut stream = TcpStream::connect(address).ok()?;
+    while session.is_handshaking() {
+        session.complete_io(&mut stream).ok()?;
+    }
+    session.peer_certificates()?.first().cloned().map(CertificateDer::into_owned)
 }
 
 #[derive(Debug)]

@@ -171,6 +171,32 @@ fn what_was_written_without_an_answer_is_found_again() {
 }
 
 #[test]
+fn whoever_may_not_write_it_reads_it() {
+    let mut bench = Bench::leading();
+    let (at, ask) = bench.next();
+    assert!(matches!(ask, Ask::Update(_)));
+    bench.answer(at, Answer::Refused(Duration::ZERO));
+    assert!(bench.leads(at), "nobody else may have taken it");
+    let (at, ask) = bench.next();
+    assert_eq!(ask, Ask::Read);
+    bench.answer(at, Answer::Refused(Duration::from_secs(20)));
+    let (later, ask) = bench.next();
+    assert!(ask == Ask::Read && later >= at + 20.0 && !bench.leads(later), "{ask:?} at {later}");
+    bench.elector.end();
+    bench.answer(later, Answer::Refused(Duration::ZERO));
+    assert!(bench.elector.is_over());
+}
+
+#[test]
+fn a_claim_that_does_not_say_for_how_long_counts_as_long_as_ours() {
+    let mut bench = Bench::new();
+    bench.ask(0.0);
+    bench.answer(0.0, Answer::Lease(Claim { seconds: 0, ..held("other", "0") }));
+    let (at, ask) = bench.next();
+    assert!(ask == Ask::Read && at >= 2.5, "{ask:?} at {at}");
+}
+
+#[test]
 fn the_end_gives_the_lease_back() {
     let mut bench = Bench::leading();
     bench.elector.end();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
+use ingress_core::lower::{ClassSelection, ControllerClass};
 use ingress_core::object::ObjectRef;
 use ingress_kube::{Address, AddressSource, Client, Duties, DutySettings, Election, Handle, Pod, Say, StatusSettings};
 use ingress_proxy::observe::metrics::Metrics;
@@ -59,7 +60,8 @@ pub(crate) struct StatusArgs {
         value_parser = values::some_time
     )]
     status_update_interval: Duration,
-    /// Lease that says which replica leads, in the namespace of this pod
+    /// Lease that says which replica leads, in the namespace of this pod. Without a right to Leases a ConfigMap says it that is
+    /// called like this, a hyphen and --ingress-class
     #[arg(long, id = "election-id", value_name = "NAME", default_value = "ingress-controller-leader")]
     election_id: String,
     /// How long a leader that says nothing more is waited for
@@ -97,6 +99,8 @@ pub(super) struct DutyFlags {
     status: Option<StatusSettings>,
     is_service_unused: bool,
     election: Option<(String, Duration)>,
+    /// The class in the name of the ConfigMap that decides who leads where no Lease can.
+    class: Box<str>,
     events: bool,
     pod: Option<Pod>,
     /// Of the pod, where only that is known.
@@ -131,6 +135,7 @@ impl StatusArgs {
             status: self.update_status.then_some(status),
             is_service_unused,
             election: (!self.disable_leader_election).then_some((self.election_id, self.election_ttl)),
+            class: ControllerClass::default().ingress_class,
             events: !self.disable_sync_events,
             pod: has_pod.then(|| Pod { namespace: namespace.clone(), name: name.clone() }),
             namespace: (!namespace.is_empty()).then(|| namespace.clone()),
@@ -146,6 +151,16 @@ fn host() -> String {
 }
 
 impl DutyFlags {
+    /// The same for a controller of these classes. That of ingress-nginx before 1.0 calls its lock after the annotation's value.
+    pub(super) fn of(self, classes: &ClassSelection) -> Self {
+        match classes {
+            ClassSelection::Controller(ours) if !ours.ingress_class.is_empty() => {
+                Self { class: ours.ingress_class.clone(), ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// Does on the runtime that this is called on what falls to this replica, until `end` is told or dropped.
     pub(super) async fn carry_out(
         self,
@@ -154,14 +169,14 @@ impl DutyFlags {
         metrics: Arc<Metrics>,
         end: oneshot::Receiver<()>,
     ) {
-        let Self { status, is_service_unused, election, events, pod, namespace, name } = self;
+        let Self { status, is_service_unused, election, class, events, pod, namespace, name } = self;
         if is_service_unused {
             say("`--publish-service` has no effect: `--publish-status-address` says which addresses there are");
         }
         let mut settings = DutySettings::default();
         settings.election = election.map(|(name, ttl)| {
             let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_owned());
-            Election { namespace, name, ttl }
+            Election { namespace, config_map: Some(format!("{name}-{class}")), name, ttl }
         });
         settings.pod = pod;
         settings.name = name;
@@ -217,6 +232,18 @@ mod tests {
         assert!(status.clear_at_end && status.interval == Duration::from_secs(60));
         let flags = read("", ("", "")).unwrap();
         assert!(flags.pod.is_none() && flags.namespace.is_none() && !flags.name.is_empty());
+    }
+
+    #[test]
+    fn the_config_map_is_called_after_the_class() {
+        let class = |classes: &ClassSelection| read("", ("ingress", "pod-1")).unwrap().of(classes).class;
+        let ours = |name: &str| {
+            ClassSelection::Controller(ControllerClass { ingress_class: name.into(), ..ControllerClass::default() })
+        };
+        assert_eq!(&*class(&ours("internal")), "internal");
+        for classes in [ours("nginx"), ours(""), ClassSelection::All] {
+            assert_eq!(&*class(&classes), "nginx", "{classes:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Replicas whose clocks run as they like and are stopped, on a server that answers late or not at all: at most one of them
-//! leads at any instant, and when all is well again one does.
+//! Replicas whose clocks run as they like and are stopped, on a server that answers late or not at all, and with rights that
+//! come and go: at most one of them leads at any instant, and when all is well again one does.
 
 use proptest::prelude::*;
 
@@ -9,6 +9,9 @@ use super::*;
 const FAULTS: u64 = 60_000;
 const PEACE: u64 = 60_000;
 const STEP: u64 = 10;
+
+/// How long rights stay what they are: a lease time by the slowest clock, and an answer.
+const LASTING: u64 = 16_000;
 
 #[derive(Clone, Copy, Debug)]
 enum Fault {
@@ -31,11 +34,35 @@ struct Scenario {
     /// Of each replica: how its clock is set, and how fast it goes, in thousandths.
     clocks: Vec<(u64, u64)>,
     faults: Vec<(u64, usize, Fault)>,
+    /// From when on who has which rights.
+    rights: Vec<(u64, Rights)>,
     seed: u64,
 }
 
+/// Whether the Lease and the ConfigMap may be read, and whether they may be written.
+type Rights = [(bool, bool); 2];
+
+const LEASES: Rights = [(true, true), (true, false)];
+const CONFIG_MAPS: Rights = [(false, false), (true, true)];
+
+fn rights() -> impl Strategy<Value = Vec<(u64, Rights)>> {
+    let right = || prop_oneof![Just((false, false)), Just((true, false)), Just((true, true))];
+    let change = (LASTING..2 * LASTING, prop_oneof![Just(LEASES), Just(CONFIG_MAPS), [right(), right()]]);
+    let last = prop_oneof![Just(LEASES), Just(CONFIG_MAPS), Just([(true, true); 2])];
+    (prop::collection::vec(change, 0..5), last).prop_map(|(changes, last)| {
+        let mut now = 0;
+        let mut rights = Vec::new();
+        for (lasting, which) in changes {
+            rights.push((now, which));
+            now += lasting;
+        }
+        rights.push((now, last));
+        rights
+    })
+}
+
 /// `drift` is how far clocks go too fast or too slow, in thousandths.
-fn scenario(drift: u64) -> impl Strategy<Value = Scenario> {
+fn scenario(drift: u64, rights: impl Strategy<Value = Vec<(u64, Rights)>>) -> impl Strategy<Value = Scenario> {
     let fault = prop_oneof![
         (100..40_000u64).prop_map(Fault::Pause),
         (100..20_000u64).prop_map(Fault::Deaf),
@@ -46,39 +73,51 @@ fn scenario(drift: u64) -> impl Strategy<Value = Scenario> {
     ];
     let clocks = prop::collection::vec((0..1_000_000u64, 1_000 - drift..=1_000 + drift), 2..=3);
     let faults = prop::collection::vec((0..FAULTS, 0..3usize, fault), 0..12);
-    (clocks, faults, any::<u64>()).prop_map(|(clocks, mut faults, seed)| {
+    (clocks, faults, rights, any::<u64>()).prop_map(|(clocks, mut faults, rights, seed)| {
         faults.sort_by_key(|(at, ..)| *at);
-        Scenario { clocks, faults, seed }
+        Scenario { clocks, faults, rights, seed }
     })
 }
 
+#[derive(Default)]
 struct Server {
-    version: u64,
-    lease: Option<Claim>,
+    versions: [u64; 2],
+    claims: [Option<Claim>; 2],
+    rights: Rights,
+}
+
+/// Where the simulation has what belongs to a lock.
+fn place(lock: Lock) -> usize {
+    usize::from(lock == Lock::ConfigMap)
 }
 
 impl Server {
-    fn answer(&mut self, ask: &Ask, version: u64) -> (Answer, u64) {
-        let answer = match (ask, &self.lease) {
+    fn answer(&mut self, (lock, ask): &(Lock, Ask), version: u64) -> (Answer, u64) {
+        let place = place(*lock);
+        let (may_read, may_write) = self.rights[place];
+        let (claim, current) = (&mut self.claims[place], &mut self.versions[place]);
+        let answer = match (ask, &claim) {
+            (Ask::Read, _) if !may_read => Answer::Refused(Duration::ZERO),
+            (Ask::Create(_) | Ask::Update(_), _) if !may_write => Answer::Refused(Duration::ZERO),
             (Ask::Read, Some(claim)) => Answer::Lease(claim.clone()),
             (Ask::Create(_), Some(_)) => Answer::Conflict,
             (Ask::Read | Ask::Update(_), None) => Answer::Absent,
-            (Ask::Update(_), Some(_)) if version != self.version => Answer::Conflict,
-            (Ask::Create(claim) | Ask::Update(claim), _) => {
-                self.version += 1;
-                self.lease = Some(claim.clone());
-                Answer::Lease(claim.clone())
+            (Ask::Update(_), Some(_)) if version != *current => Answer::Conflict,
+            (Ask::Create(written) | Ask::Update(written), _) => {
+                *current += 1;
+                *claim = Some(written.clone());
+                Answer::Lease(written.clone())
             }
         };
-        (answer, self.version)
+        (answer, *current)
     }
 }
 
 struct Replica {
-    elector: Elector,
+    locks: Locks,
     number: u64,
     clock: (u64, u64),
-    version: u64,
+    versions: [u64; 2],
     /// What is on its way: when it arrives, or that it does not, and when the replica stops waiting by its own clock.
     under_way: Option<UnderWay>,
     paused_until: u64,
@@ -89,7 +128,7 @@ struct Replica {
 }
 
 struct UnderWay {
-    ask: Ask,
+    ask: (Lock, Ask),
     version: u64,
     reaches_server: Option<u64>,
     answer: Option<(Answer, u64)>,
@@ -102,14 +141,14 @@ struct World {
     server: Server,
     replicas: Vec<Replica>,
     /// Writes of replicas that wait for no answer any more, and may still be taken.
-    stray: Vec<(u64, Ask, u64)>,
+    stray: Vec<(u64, (Lock, Ask), u64)>,
     random: u64,
     next_number: u64,
 }
 
 impl World {
     fn new(scenario: &Scenario) -> Self {
-        let server = Server { version: 0, lease: None };
+        let server = Server::default();
         let (start, random) = (Instant::now(), scenario.seed | 1);
         let mut world = Self { start, server, replicas: Vec::new(), stray: Vec::new(), random, next_number: 0 };
         for clock in &scenario.clocks {
@@ -124,10 +163,10 @@ impl World {
         let timing = Timing::of(Duration::from_secs(10));
         let identity = format!("replica-{}", self.next_number).into();
         Replica {
-            elector: Elector::new(identity, timing, self.random(), local(self.start, clock, now)),
+            locks: Locks::new(identity, timing, self.random(), true, local(self.start, clock, now)),
             number: self.next_number,
             clock,
-            version: 0,
+            versions: [0; 2],
             under_way: None,
             paused_until: 0,
             deaf_until: 0,
@@ -160,7 +199,7 @@ impl World {
             Fault::Mute(time) => replica.mute_until = now + time,
             Fault::Slow(time) => replica.slow = (now + 10_000, time),
             Fault::Release => {
-                replica.elector.end();
+                replica.locks.end();
                 replica.is_ending = true;
             }
             Fault::Restart => {}
@@ -193,25 +232,25 @@ impl World {
                     && let Some((answer, version)) = under_way.answer.take()
                 {
                     if matches!(answer, Answer::Lease(_)) {
-                        replica.version = version;
+                        replica.versions[place(under_way.ask.0)] = version;
                     }
-                    replica.elector.answer(answer, clock);
+                    replica.locks.answer(answer, clock);
                 } else if under_way.given_up <= clock {
                     self.stray.extend(stray(under_way));
-                    replica.elector.answer(Answer::Failed(Duration::ZERO), clock);
+                    replica.locks.answer(Answer::Failed(Duration::ZERO), clock);
                 } else {
                     replica.under_way = Some(under_way);
                 }
             }
-            if let Some(ask) = replica.elector.ask(clock, &format!("{clock:?} of {}", replica.number)) {
+            if let Some(ask) = replica.locks.ask(clock, &format!("{clock:?} of {}", replica.number)) {
                 let slow = if replica.slow.0 > now { replica.slow.1 } else { 0 };
                 let reaches_server = (replica.deaf_until <= now).then_some(now + there + slow);
                 let given_up = clock + Timing::of(Duration::from_secs(10)).retry;
-                let version = replica.version;
+                let version = replica.versions[place(ask.0)];
                 replica.under_way =
                     Some(UnderWay { ask, version, reaches_server, answer: None, returns: None, given_up });
             }
-            if replica.is_ending && replica.elector.is_over() {
+            if replica.is_ending && replica.locks.is_over() {
                 let clock = replica.clock;
                 self.replicas[number] = self.replica(clock, now);
             }
@@ -222,7 +261,7 @@ impl World {
     fn leaders(&self, now: u64) -> (Vec<u64>, Vec<u64>) {
         let at = |end: fn((Instant, Instant)) -> Instant| {
             let may = |replica: &&Replica| {
-                replica.elector.term().is_some_and(|term| local(self.start, replica.clock, now) < end(term))
+                replica.locks.term().is_some_and(|term| local(self.start, replica.clock, now) < end(term))
             };
             self.replicas.iter().filter(may).map(|replica| replica.number).collect()
         };
@@ -231,7 +270,7 @@ impl World {
 }
 
 /// What the server may still take of what nobody waits for.
-fn stray(under_way: UnderWay) -> Option<(u64, Ask, u64)> {
+fn stray(under_way: UnderWay) -> Option<(u64, (Lock, Ask), u64)> {
     Some((under_way.reaches_server?, under_way.ask, under_way.version))
 }
 
@@ -242,8 +281,13 @@ fn local(start: Instant, (set, speed): (u64, u64), now: u64) -> Instant {
 fn run(scenario: &Scenario, is_strict: bool) -> Result<(), TestCaseError> {
     let mut world = World::new(scenario);
     let mut faults = scenario.faults.iter().peekable();
+    let mut rights = scenario.rights.iter().peekable();
+    let settled = scenario.rights.last().map_or(0, |(at, _)| *at);
     let mut now = 0;
-    while now < FAULTS + 40_000 + PEACE {
+    while now < (FAULTS + 40_000).max(settled) + PEACE {
+        while let Some((_, which)) = rights.next_if(|(at, _)| *at <= now) {
+            world.server.rights = *which;
+        }
         while let Some((_, number, fault)) = faults.next_if(|(at, ..)| *at <= now) {
             world.inject(*number, *fault, now);
         }
@@ -264,13 +308,28 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    fn one_leads_however_wrong_the_clocks_are(scenario in scenario(200)) {
+    fn one_leads_however_wrong_the_clocks_are(scenario in scenario(200, Just(vec![(0, LEASES)]))) {
         run(&scenario, false)?;
     }
 
     #[test]
-    fn what_a_leader_has_begun_is_over_before_another_begins(scenario in scenario(20)) {
+    fn what_a_leader_has_begun_is_over_before_another_begins(scenario in scenario(20, Just(vec![(0, LEASES)]))) {
         run(&scenario, true)?;
+    }
+
+    #[test]
+    fn one_leads_by_the_config_map(scenario in scenario(20, Just(vec![(0, CONFIG_MAPS)]))) {
+        run(&scenario, true)?;
+    }
+
+    #[test]
+    fn one_leads_however_the_rights_change(scenario in scenario(20, rights())) {
+        run(&scenario, true)?;
+    }
+
+    #[test]
+    fn one_leads_however_wrong_the_clocks_are_and_the_rights_change(scenario in scenario(200, rights())) {
+        run(&scenario, false)?;
     }
 }
 
@@ -278,8 +337,10 @@ proptest! {
 #[test]
 fn a_leader_that_is_gone_is_followed_within_15_seconds() {
     for seed in 1..40 {
-        let scenario = Scenario { clocks: vec![(0, 1_000), (500_000, 1_000), (9, 1_000)], faults: Vec::new(), seed };
+        let clocks = vec![(0, 1_000), (500_000, 1_000), (9, 1_000)];
+        let scenario = Scenario { clocks, faults: Vec::new(), rights: Vec::new(), seed };
         let mut world = World::new(&scenario);
+        world.server.rights = LEASES;
         let mut now = 0;
         let gone_at = 20_000 + seed * 997;
         while now < gone_at {
@@ -296,7 +357,7 @@ fn a_leader_that_is_gone_is_followed_within_15_seconds() {
         // And one that ends in order within the time between two looks.
         let follower = world.leaders(now).0[0];
         let replica = world.replicas.iter_mut().find(|replica| replica.number == follower).unwrap();
-        replica.elector.end();
+        replica.locks.end();
         let ended_at = now;
         while world.leaders(now).0.is_empty() {
             world.step(now);
