@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use ingress_core::compiler::Trial;
 use ingress_core::host::HostPattern;
 use ingress_core::model::Ingress;
 use ingress_core::object::FieldPath;
-
-use crate::controller::Trial;
 
 /// What ingress-nginx calls an Ingress by that takes requests from another one.
 const CANARY: &str = "nginx.ingress.kubernetes.io/canary";
