@@ -6,6 +6,7 @@ mod annotations;
 mod http1;
 mod proxy_header;
 mod requests;
+mod review;
 pub mod world;
 
 use base64::Engine;
@@ -21,6 +22,7 @@ use ingress_core::policy::RouteTable;
 use ingress_core::request::{Headers, RawRequest};
 use ingress_core::snapshot::Snapshot;
 pub use proxy_header::proxy_header;
+pub use review::review;
 
 /// A table and requests: the compiled matcher decides as the reference does.
 pub fn decide(world: world::World) {

@@ -59,3 +59,8 @@ fn http1_head() {
 fn http1_chunked() {
     each_seed("http1_chunked", fuzz::http1_chunked);
 }
+
+#[test]
+fn review() {
+    each_seed("review", fuzz::review);
+}

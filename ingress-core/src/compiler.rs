@@ -1,8 +1,11 @@
 //! Compiling again and again: each time only what changed.
 
+mod trial;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use self::trial::{Trial, TriedHost};
 use crate::diagnostic::Diagnostics;
 use crate::host::HostPattern;
 use crate::lower::{Options, State};
@@ -43,6 +46,12 @@ pub struct Compiled {
     pub changed: BTreeSet<HostPattern>,
     /// Whether anything differs from the previous snapshot, be it routes, endpoints or certificates.
     pub is_new: bool,
+}
+
+/// What compiling did to the snapshot.
+struct Step {
+    changed: BTreeSet<HostPattern>,
+    is_new: bool,
 }
 
 /// The claimed Ingresses, and what they refer to.
@@ -111,6 +120,12 @@ impl Compiler {
     /// Brings the snapshot up to date with the inputs. The cost is that of what changed in the same `inputs` since the last
     /// call; other inputs, a clone included, are compared as a whole.
     pub fn compile(&mut self, inputs: &Inputs) -> Compiled {
+        let Step { changed, is_new } = self.step(inputs);
+        Compiled { snapshot: Arc::clone(&self.snapshot), diagnostics: self.state.diagnostics(), changed, is_new }
+    }
+
+    /// The same without the list of all findings.
+    fn step(&mut self, inputs: &Inputs) -> Step {
         let changes = self.state.update(inputs);
         let changed = changes.hosts.iter().map(|(pattern, _)| pattern.clone()).collect();
         let path_policy = self.state.path_policy();
@@ -137,6 +152,6 @@ impl Compiler {
                 side: if changes.side_backends { Arc::new(backends.side()) } else { Arc::clone(&self.snapshot.side) },
             });
         }
-        Compiled { snapshot: Arc::clone(&self.snapshot), diagnostics: self.state.diagnostics(), changed, is_new }
+        Step { changed, is_new }
     }
 }

@@ -163,12 +163,12 @@ impl fmt::Display for Diagnostic {
 
 /// Findings in a stable order (object, field, code) without repetitions. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diagnostics(Arc<[Diagnostic]>);
+pub struct Diagnostics(Arc<[Arc<Diagnostic>]>);
 
 impl Diagnostics {
     /// The findings in order.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.0.iter()
+        self.0.iter().map(|finding| &**finding)
     }
 
     /// How many there are.
@@ -182,11 +182,27 @@ impl Diagnostics {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// These and others.
+    #[must_use]
+    pub fn with(self, others: impl IntoIterator<Item = Diagnostic>) -> Self {
+        let mut others = others.into_iter().map(Arc::new).peekable();
+        if others.peek().is_none() {
+            return self;
+        }
+        self.0.iter().cloned().chain(others).collect()
+    }
 }
 
 impl FromIterator<Diagnostic> for Diagnostics {
     fn from_iter<T: IntoIterator<Item = Diagnostic>>(findings: T) -> Self {
-        let mut findings: Vec<Diagnostic> = findings.into_iter().collect();
+        findings.into_iter().map(Arc::new).collect()
+    }
+}
+
+impl FromIterator<Arc<Diagnostic>> for Diagnostics {
+    fn from_iter<T: IntoIterator<Item = Arc<Diagnostic>>>(findings: T) -> Self {
+        let mut findings: Vec<Arc<Diagnostic>> = findings.into_iter().collect();
         findings.sort();
         findings.dedup();
         Self(findings.into())
@@ -195,9 +211,9 @@ impl FromIterator<Diagnostic> for Diagnostics {
 
 impl<'d> IntoIterator for &'d Diagnostics {
     type Item = &'d Diagnostic;
-    type IntoIter = std::slice::Iter<'d, Diagnostic>;
+    type IntoIter = std::iter::Map<std::slice::Iter<'d, Arc<Diagnostic>>, fn(&'d Arc<Diagnostic>) -> &'d Diagnostic>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.0.iter().map(|finding| finding)
     }
 }

@@ -100,3 +100,26 @@ fn whose_class_it_is_and_who_shares_a_host() {
     let at: Vec<String> = compiler.ingresses_at(&hosts[0]).map(|object| object.path()).collect();
     assert_eq!(at, ["shop/a-rival", "shop/tea"]);
 }
+
+/// An Ingress of one host, with another name for it unless that is empty.
+fn aliased(name: &str, host: &str, alias: &str, tls: &str) -> Object {
+    let text = format!(
+        r#"{{"metadata": {{"namespace": "shop", "name": "{name}", "annotations": {{
+            "nginx.ingress.kubernetes.io/server-alias": "{alias}"}}}},
+        "spec": {{"ingressClassName": "nginx", "tls": [{tls}], "rules": [{{"host": "{host}"}}]}}}}"#
+    );
+    decode(WireKind::Ingress, &mut serde_json::Deserializer::from_str(&text)).unwrap()
+}
+
+#[test]
+fn a_name_that_no_object_asks_a_certificate_for_any_more_has_none() {
+    let (mut compiler, mut inputs) = (Compiler::new(Options::default()), Inputs::default());
+    inputs.insert(aliased("a", "cafe.example", "alias.example", ""));
+    inputs.insert(aliased("b", "bar.example", "alias.example", "{}"));
+    let alias = HostPattern::new("alias.example").unwrap();
+    assert!(compiler.compile(&inputs).snapshot.table().certificates.contains_key(&alias));
+    inputs.insert(aliased("b", "cafe.example", "", "{}"));
+    let (compiled, fresh) = (compiler.compile(&inputs), Compiler::new(Options::default()).compile(&inputs));
+    assert!(!fresh.snapshot.table().certificates.contains_key(&alias));
+    assert_eq!(compiled.snapshot.table(), fresh.snapshot.table());
+}

@@ -30,7 +30,7 @@ use self::report::Report;
 pub use self::settings::{SecretAccess, Settings};
 use self::sink::Question;
 pub use self::sink::{Handle, Sink, State, View};
-pub use self::trial::{NoTrial, Trial, TriedHost};
+pub use self::trial::NoTrial;
 use crate::convert::IngressRecord;
 use crate::debounce::Debounce;
 use crate::fetch::{Fetched, fetch};
@@ -355,7 +355,7 @@ impl<S: Sink> Controller<S> {
                 }
             }
         }
-        let findings = self.store.findings().chain(compiled.diagnostics.iter().cloned()).collect();
+        let findings = compiled.diagnostics.with(self.store.findings());
         let (is_new, since) = self.held.take().map_or_else(|| (false, now()), |held| (held.is_new, held.since));
         self.held = Some(Held { snapshot: compiled.snapshot, is_new: is_new || compiled.is_new, findings, since });
     }

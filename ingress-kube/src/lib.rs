@@ -55,7 +55,7 @@ pub mod webhook;
 
 pub use self::api::{Failure, Reason};
 pub use self::client::{ClientOptions, ConnectError, connect};
-pub use self::controller::{Controller, Handle, NoTrial, SecretAccess, Settings, Sink, State, Trial, TriedHost, View};
+pub use self::controller::{Controller, Handle, NoTrial, SecretAccess, Settings, Sink, State, View};
 pub use self::convert::{Address, IngressRecord, SecretData};
 pub use self::duties::{Duties, DutySettings};
 pub use self::leader::Election;

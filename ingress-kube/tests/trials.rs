@@ -6,10 +6,11 @@ mod support;
 
 use std::sync::Arc;
 
+use ingress_core::compiler::Trial;
 use ingress_core::decision::Decision;
 use ingress_core::model::{Ingress, Object, WireKind, decode};
 use ingress_core::request::{ConnInfo, RequestView};
-use ingress_kube::{NoTrial, Trial};
+use ingress_kube::NoTrial;
 use serde_json::{Value, json};
 use support::cluster::{Cluster, settings, shop};
 use support::{ingress, tls_ingress};

@@ -51,7 +51,8 @@ pub struct SimulateArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Controller")]
 pub struct EngineArgs {
-    /// How claimed Ingresses are read; without it the class decides
+    /// How claimed Ingresses are read; without it the class decides, and those of --controller-class and --ingress-class are
+    /// read as ingress-nginx does
     #[arg(long, value_enum)]
     dialect: Option<Dialect>,
     /// Claim every Ingress whatever its class: the default while no class option is given
@@ -172,7 +173,7 @@ impl EngineArgs {
             Some(Dialect::Kubernetes) => Dialects::only(Arc::new(Kubernetes::default())),
             Some(Dialect::IngressNginx) => Dialects::only(nginx),
             Some(Dialect::Tke) => Dialects::only(tke),
-            None => Dialects::standard(nginx, tke),
+            None => self.with_own_classes(Dialects::standard(Arc::clone(&nginx), tke), &nginx),
         };
         let mut options = Options::default();
         options.dialects = dialects;
@@ -196,6 +197,18 @@ impl EngineArgs {
         }
         options.default_backend.clone_from(&self.default_backend_service);
         Ok((options, source))
+    }
+
+    /// Who says which controller and class are ours does so with ingress-nginx's own flags, and is read as there: but for a
+    /// name that another dialect has.
+    fn with_own_classes(&self, mut dialects: Dialects, nginx: &Arc<dyn dialect::Dialect>) -> Dialects {
+        if let Some(controller) = self.controller_class.as_deref().filter(|name| !dialects.has_controller(name)) {
+            dialects = dialects.controller(controller, Arc::clone(nginx));
+        }
+        if let Some(class) = self.ingress_class.as_deref().filter(|name| !dialects.has_class(name)) {
+            dialects = dialects.class(class, Arc::clone(nginx));
+        }
+        dialects
     }
 
     /// Whether every Ingress is claimed because the command line says so, and not only because it says nothing.

@@ -49,6 +49,18 @@ impl Dialects {
         self
     }
 
+    /// Whether a dialect has been chosen for the IngressClasses with this `spec.controller`.
+    #[must_use]
+    pub fn has_controller(&self, controller: &str) -> bool {
+        self.controllers.iter().any(|(name, _)| **name == *controller)
+    }
+
+    /// Whether a dialect has been chosen for this class.
+    #[must_use]
+    pub fn has_class(&self, class: &str) -> bool {
+        self.classes.iter().any(|(name, _)| **name == *class)
+    }
+
     /// The dialect for a class and the controller that it is known to have.
     #[must_use]
     pub fn of(&self, class: Option<&str>, controller: Option<&str>) -> &Arc<dyn Dialect> {

@@ -40,7 +40,8 @@ impl Classes {
 pub(super) struct Claim<'a> {
     /// Its name, by field or annotation.
     pub(super) class: Option<&'a str>,
-    /// The controller that the class is known to have.
+    /// The controller that the class is known to have; none where the class is ours because of its name, and no dialect is known
+    /// for that controller.
     pub(super) controller: Option<&'a str>,
 }
 
@@ -99,6 +100,8 @@ pub(super) fn claim<'a>(
             }
         },
     };
+    let is_by_name = |controller: &str| matches!(&options.classes, ClassSelection::Controller(ours) if ours.by_name && *controller != *ours.controller);
+    let controller = controller.filter(|name| !is_by_name(name) || dialects.has_controller(name));
     is_claimed.then_some(Claim { class: field.or(annotation), controller })
 }
 

@@ -7,6 +7,7 @@
 
 mod backends;
 mod certificates;
+mod findings;
 mod hosts;
 mod results;
 mod seeded;
@@ -16,13 +17,14 @@ use std::sync::Arc;
 
 pub(crate) use self::backends::BackendId;
 use self::backends::Backends;
+use self::findings::{Findings, Source};
 pub(crate) use self::seeded::SeededState;
 use super::class::Classes;
 use super::conflict::ConflictKey;
 use super::merge::Merged;
 use super::options::Options;
 use super::read::{self, Contribution};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::{Dialects, Intent, TieBreak};
 use crate::host::HostPattern;
 use crate::model::{Inputs, JournalPosition};
@@ -49,19 +51,6 @@ impl Changes {
         let nothing = self.hosts.is_empty() && self.certificates.is_empty() && self.backends.is_empty();
         nothing && !self.default_backend && !self.side_backends
     }
-}
-
-/// Where diagnostics come from; those of one source are replaced together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Source {
-    Classes,
-    Config,
-    Object(Arc<ObjectRef>),
-    Host(HostPattern),
-    Derived(HostPattern),
-    Certificate(HostPattern),
-    DefaultBackend,
-    Backend(BackendId),
 }
 
 /// A claimed or refused Ingress as it was read last.
@@ -119,8 +108,7 @@ pub(crate) struct State {
     default_members: BTreeSet<ConflictKey>,
     default_backend: Option<Arc<DefaultBackend>>,
     backends: Backends,
-    diagnostics: BTreeMap<Source, Vec<Diagnostic>>,
-    collected: Option<Diagnostics>,
+    findings: Findings,
 }
 
 /// What has to be done again.
@@ -156,8 +144,7 @@ impl State {
             default_members: BTreeSet::new(),
             default_backend: None,
             backends: Backends::new(hasher),
-            diagnostics: BTreeMap::new(),
-            collected: None,
+            findings: Findings::default(),
             options,
         }
     }
@@ -433,23 +420,13 @@ impl State {
         let hosts = &self.hosts;
         let routes_of = |pattern: &HostPattern| Some(Arc::clone(&hosts.get(pattern)?.merged.as_ref()?.host));
         let default = self.default_backend.clone();
-        let resolved = self.backends.resolve(inputs, &routes_of, default.as_deref(), &mut changes.backends);
-        for (id, findings) in resolved {
-            self.report(Source::Backend(id), findings);
-        }
+        let mut report = |source, findings| self.findings.replace(source, findings);
+        self.backends.resolve(inputs, &routes_of, default.as_deref(), &mut changes.backends, &mut report);
     }
 
     /// Replaces the findings of one source.
     fn report(&mut self, source: Source, findings: Vec<Diagnostic>) {
-        if self.diagnostics.get(&source).map_or(&[][..], |before| before) == findings {
-            return;
-        }
-        self.collected = None;
-        if findings.is_empty() {
-            self.diagnostics.remove(&source);
-        } else {
-            self.diagnostics.insert(source, findings);
-        }
+        self.findings.replace(source, findings);
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ingress_core::compiler::Compiler;
+use ingress_core::compiler::{Claims, Compiler};
+use ingress_core::diagnostic::Diagnostic;
 use ingress_core::host::HostPattern;
 use ingress_core::lower::{Options, lower};
-use ingress_core::model::{Inputs, Object};
+use ingress_core::model::{Ingress, Inputs, Object};
 use ingress_core::policy::RouteTable;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -25,6 +26,8 @@ enum Step {
     Remove(Index),
     /// Puts an object back as it was at some time.
     Restore(Index),
+    /// Asks what would come of an Ingress, which changes nothing.
+    Try(Box<Object>),
     /// Goes on with a copy of the inputs, whose changes nobody has noted.
     Copy,
 }
@@ -34,6 +37,7 @@ fn step() -> impl Strategy<Value = (Step, bool)> {
         8 => object().prop_map(|object| Step::Insert(Box::new(object))),
         4 => any::<Index>().prop_map(Step::Remove),
         2 => any::<Index>().prop_map(Step::Restore),
+        4 => object().prop_map(|object| Step::Try(Box::new(object))),
         1 => Just(Step::Copy),
     ];
     (step, prop::bool::weighted(0.7))
@@ -76,6 +80,46 @@ fn compile(
     Ok(())
 }
 
+/// A trial says what compiling with the object would give, and leaves no trace.
+fn try_object(
+    compiler: &mut Compiler,
+    inputs: &mut Inputs,
+    options: &Options,
+    object: &Object,
+) -> Result<(), TestCaseError> {
+    let Object::Ingress(ingress) = object else { return Ok(()) };
+    let before = compiler.compile(inputs);
+    let trial = compiler.try_ingress(inputs, Ingress::clone(ingress));
+    let mut changed = inputs.clone();
+    let was_there = changed.insert(object.clone());
+    let (table, diagnostics) = lower(&changed, options);
+    let name = object.reference();
+    let is_own = |finding: &&Diagnostic| finding.object.as_deref() == Some(&name);
+    let earlier: BTreeSet<&Diagnostic> = before.diagnostics.iter().collect();
+    prop_assert_eq!(&trial.snapshot.table(), &table);
+    prop_assert_eq!(&trial.changed, &differing(&before.snapshot.table(), &table));
+    prop_assert_eq!(trial.findings.iter().collect::<Vec<_>>(), diagnostics.iter().filter(is_own).collect::<Vec<_>>());
+    let others = diagnostics.iter().filter(|finding| !is_own(finding) && !earlier.contains(finding));
+    prop_assert_eq!(trial.others.iter().collect::<Vec<_>>(), others.collect::<Vec<_>>());
+    let fresh = claims(options, &changed);
+    prop_assert_eq!(trial.is_claimed, fresh.ingresses.contains(&name));
+    let earlier = claims(options, inputs).references;
+    prop_assert!(trial.unread.is_disjoint(&earlier));
+    prop_assert!(fresh.references.difference(&earlier).eq(&trial.unread));
+    prop_assert_eq!(trial.current.is_some(), was_there);
+    let after = compiler.compile(inputs);
+    prop_assert!(!after.is_new && after.changed.is_empty());
+    prop_assert_eq!(&after.diagnostics, &before.diagnostics);
+    prop_assert_eq!(&after.snapshot.table(), &before.snapshot.table());
+    Ok(())
+}
+
+fn claims(options: &Options, inputs: &Inputs) -> Claims {
+    let mut compiler = Compiler::new(options.clone());
+    compiler.compile(inputs);
+    compiler.take_claims().unwrap_or_default()
+}
+
 proptest! {
     #![proptest_config(cases(150))]
 
@@ -102,6 +146,12 @@ proptest! {
                     inputs.insert(index.get(&seen).clone());
                 }
                 Step::Copy => inputs = inputs.clone(),
+                Step::Try(object) => {
+                    if compile_now {
+                        compile(&mut compiler, &mut before, &inputs, &options, &seeds)?;
+                        try_object(&mut compiler, &mut inputs, &options, &object)?;
+                    }
+                }
                 Step::Remove(_) | Step::Restore(_) => {}
             }
             if compile_now {

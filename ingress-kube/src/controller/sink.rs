@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ingress_core::compiler::Trial;
 use ingress_core::diagnostic::Diagnostics;
 use ingress_core::model::{CertificateState, Ingress};
 use ingress_core::object::ObjectRef;
 use ingress_core::snapshot::Snapshot;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::trial::{NoTrial, Trial};
+use super::trial::NoTrial;
 use crate::api::Failure;
 use crate::convert::{IngressRecord, SecretData};
 use crate::resource::{Resource, Scope};

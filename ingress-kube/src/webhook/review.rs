@@ -9,6 +9,7 @@ mod wire;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use ingress_core::compiler::Trial;
 use ingress_core::diagnostic::{Code, Diagnostic, Severity};
 use ingress_core::model::Ingress;
 use ingress_core::object::Kind;
@@ -16,7 +17,6 @@ use ingress_core::object::Kind;
 pub use self::answer::Verdict;
 use self::answer::{FORBIDDEN, INVALID, Remarks};
 pub use self::wire::{BadReview, Review, Subject};
-use crate::controller::Trial;
 
 /// What is refused beside Ingresses that would not be in force.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

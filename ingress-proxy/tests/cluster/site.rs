@@ -56,8 +56,8 @@ impl<'a> Site<'a> {
     /// A program with the account's rights; it may not be ready yet.
     pub(crate) fn begin(&self, ports: Ports, more: &[&str]) -> Proxy {
         let (class, range) = (format!("--controller-class={}", controller(&self.name)), format!("{}/32", self.address));
-        // The replica writes nothing unless a test asks for it.
-        let quiet = ["--update-status=false", "--disable-sync-events"];
+        // The replica writes nothing unless a test asks for it, and what annotations would do is no concern of these tests.
+        let quiet = ["--update-status=false", "--disable-sync-events", "--dialect=kubernetes"];
         let own = [&[&*class, "--allow-endpoint-cidr", &range][..], &quiet].concat();
         let program = Program::in_cluster(self.account.kubeconfig(), &ports, &[&own[..], more].concat());
         Proxy { program, ports }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 use std::sync::Arc;
 
-use super::SeededState;
+use super::{SeededState, Source};
 use crate::diagnostic::Diagnostic;
 use crate::host::HostPattern;
 use crate::lower::backend;
@@ -48,6 +48,11 @@ enum Users {
 }
 
 impl Entry {
+    /// Whether it was found to be of no use, which has been said of each route to it.
+    fn is_down(&self) -> bool {
+        self.resolved.as_ref().is_some_and(|backend| !backend.availability.is_up())
+    }
+
     fn queue(&mut self, reference: &Arc<BackendRef>, dirty: &mut Vec<Arc<BackendRef>>) {
         if !std::mem::replace(&mut self.is_dirty, true) {
             dirty.push(Arc::clone(reference));
@@ -87,6 +92,9 @@ impl Users {
     }
 }
 
+/// Hosts by backend.
+type Touched = BTreeMap<BackendId, BTreeSet<HostPattern>>;
+
 #[derive(Debug)]
 pub(crate) struct Backends {
     entries: HashMap<Arc<BackendRef>, Entry, SeededState>,
@@ -95,6 +103,8 @@ pub(crate) struct Backends {
     free: Vec<BackendId>,
     /// To be resolved again, each once: an entry knows that it is listed.
     dirty: Vec<Arc<BackendRef>>,
+    /// The hosts whose routes to a backend that is not up are others since the last resolution.
+    touched: Touched,
     /// Given up since the last resolution.
     gone: Vec<BackendId>,
     had_services: bool,
@@ -112,6 +122,7 @@ impl Backends {
             next: 0,
             free: Vec::new(),
             dirty: Vec::new(),
+            touched: BTreeMap::new(),
             gone: Vec::new(),
             had_services: false,
             had_endpoints: false,
@@ -174,12 +185,12 @@ impl Backends {
         // The routes share what names their backend with all others that do.
         for route in after.iter_mut().flat_map(|merged| Arc::make_mut(&mut merged.host).routes_mut()) {
             if let Target::Backend(reference) = &mut route.target {
-                *reference = self.name(reference, |entry| entry.hosts.insert(pattern));
+                *reference = self.name_at(reference, pattern);
             }
         }
         let after = after.as_deref();
         for reference in after.into_iter().flat_map(side_references) {
-            self.name(reference, |entry| entry.hosts.insert(pattern));
+            self.name_at(reference, pattern);
         }
         for reference in after.into_iter().flat_map(side_references) {
             let count = self.side.entry(Arc::clone(reference)).or_default();
@@ -200,6 +211,7 @@ impl Backends {
         for reference in references(before).filter(|reference| !kept.contains(reference)) {
             let Some(entry) = self.entries.get_mut(reference) else { continue };
             entry.hosts.remove(pattern);
+            touch_host(entry, pattern, &mut self.touched);
             entry.queue(reference, &mut self.dirty);
             self.drop_unused(reference);
         }
@@ -232,30 +244,34 @@ impl Backends {
             entry.queue(reference, &mut self.dirty);
         }
         if let Some(Target::Backend(reference)) = after.map(|default| &default.target) {
-            self.name(reference, |entry| entry.is_default = true);
+            self.name(reference, |entry, _| entry.is_default = true);
         }
         if let Some(Target::Backend(reference)) = before.map(|default| &default.target) {
             self.drop_unused(reference);
         }
     }
 
-    /// Resolves what was touched. `out` takes what differs; returned are the findings of each backend that was looked at.
+    /// Resolves what was touched. `out` takes what differs, `report` the findings of each source that was looked at.
     pub(super) fn resolve(
         &mut self,
         inputs: &Inputs,
         routes_of: &dyn Fn(&HostPattern) -> Option<Arc<VirtualHost>>,
         default: Option<&DefaultBackend>,
         out: &mut BTreeMap<BackendId, Option<Arc<Backend>>>,
-    ) -> Vec<(BackendId, Vec<Diagnostic>)> {
+        report: &mut dyn FnMut(Source, Vec<Diagnostic>),
+    ) {
         if (self.had_services, self.had_endpoints) != (inputs.has_services(), inputs.has_endpoints()) {
             (self.had_services, self.had_endpoints) = (inputs.has_services(), inputs.has_endpoints());
             self.touch_all();
         }
-        let mut findings = Vec::new();
+        let mut touched = std::mem::take(&mut self.touched);
         for id in std::mem::take(&mut self.gone) {
             self.free.push(id);
             out.insert(id, None);
-            findings.push((id, Vec::new()));
+            report(Source::Backend(id), Vec::new());
+            for pattern in touched.remove(&id).into_iter().flatten() {
+                report(Source::BackendAt(id, pattern), Vec::new());
+            }
         }
         for reference in std::mem::take(&mut self.dirty) {
             let Some(entry) = self.entries.get_mut(&reference) else { continue };
@@ -263,26 +279,41 @@ impl Backends {
             let mut found = Vec::new();
             let mut backend = backend::resolve(&reference, inputs, &mut found);
             backend.policy = entry.claims.as_deref().and_then(|claims| claims.policy(&reference, &mut found));
-            if !backend.availability.is_up() {
-                let hosts: Vec<Arc<VirtualHost>> = entry.hosts.iter().filter_map(routes_of).collect();
-                let origins = hosts.iter().flat_map(|host| origins(host, &reference)).map(Some);
-                found.extend(origins.filter_map(|origin| backend::finding(&backend, origin)));
-                if let Some(default) = default.filter(|_| entry.is_default) {
-                    found.extend(backend::finding(&backend, default.origin.as_ref()));
-                }
+            let is_up = backend.availability.is_up();
+            if let Some(default) = default.filter(|_| entry.is_default && !is_up) {
+                found.extend(backend::finding(&backend, default.origin.as_ref()));
             }
-            findings.push((entry.id, found));
-            if entry.resolved.as_deref() != Some(&backend) {
+            report(Source::Backend(entry.id), found);
+            let is_same = entry.resolved.as_deref() == Some(&backend);
+            // What is said of a route depends on the route and on the backend, and on nothing else.
+            let mut hosts = touched.remove(&entry.id).unwrap_or_default();
+            if !is_same && (entry.is_down() || !is_up) {
+                hosts.extend(entry.hosts.iter().cloned());
+            }
+            for pattern in hosts {
+                let host = routes_of(&pattern).filter(|_| !is_up);
+                let origins = host.iter().flat_map(|host| origins(host, &reference));
+                let findings = origins.filter_map(|origin| backend::finding(&backend, Some(origin))).collect();
+                report(Source::BackendAt(entry.id, pattern), findings);
+            }
+            if !is_same {
                 let backend = Arc::new(backend);
                 entry.resolved = Some(Arc::clone(&backend));
                 out.insert(entry.id, Some(backend));
             }
         }
-        findings
+    }
+
+    /// Notes that a host names a backend.
+    fn name_at(&mut self, reference: &Arc<BackendRef>, pattern: &HostPattern) -> Arc<BackendRef> {
+        self.name(reference, |entry, touched| {
+            entry.hosts.insert(pattern);
+            touch_host(entry, pattern, touched);
+        })
     }
 
     /// Notes that something names a backend, and how. Returned is the name as it was first used.
-    fn name(&mut self, reference: &Arc<BackendRef>, by: impl FnOnce(&mut Entry)) -> Arc<BackendRef> {
+    fn name(&mut self, reference: &Arc<BackendRef>, by: impl FnOnce(&mut Entry, &mut Touched)) -> Arc<BackendRef> {
         let (shared, entry) = match self.entries.entry(Arc::clone(reference)) {
             hash_map::Entry::Occupied(entry) => (Arc::clone(entry.key()), entry.into_mut()),
             hash_map::Entry::Vacant(place) => {
@@ -304,7 +335,7 @@ impl Backends {
                 (Arc::clone(reference), entry)
             }
         };
-        by(entry);
+        by(entry, &mut self.touched);
         entry.queue(&shared, &mut self.dirty);
         shared
     }
@@ -325,6 +356,14 @@ impl Backends {
                 self.of_service.remove(&service);
             }
         }
+    }
+}
+
+/// Notes that the routes of a host to a backend are others. Where nothing has been said of them nothing need be taken back, and
+/// all are looked at once the backend turns out to be down.
+fn touch_host(entry: &Entry, pattern: &HostPattern, touched: &mut Touched) {
+    if entry.is_down() {
+        touched.entry(entry.id).or_default().insert(pattern.clone());
     }
 }
 

@@ -33,10 +33,14 @@ impl State {
     fn choose_certificate(&mut self, pattern: HostPattern, inputs: &Inputs, changes: &mut Changes) {
         let Some(state) = self.certificates.get(&pattern) else { return };
         let mut out = Vec::new();
-        let chosen =
-            self.certificate_for(&pattern, inputs, &mut out).or_else(|| self.alias_certificate(&pattern, inputs));
         let before = state.chosen.clone();
         let is_wanted = !state.members.is_empty();
+        // A name that no object asks for any more has no certificate, as if none ever had.
+        let chosen = is_wanted.then(|| {
+            let own = self.certificate_for(&pattern, inputs, &mut out);
+            own.or_else(|| self.alias_certificate(&pattern, inputs))
+        });
+        let chosen = chosen.flatten();
         self.report(Source::Certificate(pattern.clone()), out);
         if !is_wanted {
             self.certificates.remove(&pattern);

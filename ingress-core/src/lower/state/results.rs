@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Backends, Reading, State};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::host::HostPattern;
 use crate::lower::class;
 use crate::model::Ingress;
@@ -32,10 +32,19 @@ impl State {
         }
     }
 
-    /// All findings. They are put together again only after some have changed.
+    /// All findings.
     pub(crate) fn diagnostics(&mut self) -> Diagnostics {
-        let diagnostics = &self.diagnostics;
-        self.collected.get_or_insert_with(|| diagnostics.values().flatten().cloned().collect()).clone()
+        self.findings.all()
+    }
+
+    /// The findings about an object.
+    pub(crate) fn findings_about(&self, object: &Arc<ObjectRef>) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.about(object)
+    }
+
+    /// The findings that were not among all when those were asked for last.
+    pub(crate) fn new_findings(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.new_ones()
     }
 
     pub(crate) fn default_backend(&self) -> Option<&Arc<DefaultBackend>> {
@@ -82,6 +91,23 @@ impl State {
         let Some(Reading { contribution, .. }) = self.readings.get(ingress) else { return BTreeSet::new() };
         let asked = contribution.asked.iter().filter(|object| matches!(object.kind, Kind::Secret | Kind::ConfigMap));
         contribution.secrets.iter().map(|(secret, _)| secret).chain(asked).cloned().collect()
+    }
+
+    /// Whether any other Ingress refers to a Secret or ConfigMap.
+    pub(crate) fn is_asked_for(&self, reference: &ObjectRef, but_by: &ObjectRef) -> bool {
+        let users = self.secret_users.get(reference).into_iter().flatten().map(|(_, object)| object);
+        let askers = self.askers.get(reference).into_iter().flatten();
+        users.chain(askers).any(|object| **object != *but_by)
+    }
+
+    /// Whether Ingresses have been read since the last [`take_claims`](Self::take_claims).
+    pub(crate) fn are_claims_new(&self) -> bool {
+        self.are_readings_new
+    }
+
+    /// Makes that what it was, after what was read has been taken back.
+    pub(crate) fn set_claims_new(&mut self, are_new: bool) {
+        self.are_readings_new = are_new;
     }
 
     /// The Ingresses that are claimed and the Secrets and ConfigMaps that they refer to, there or not; none if no Ingress has

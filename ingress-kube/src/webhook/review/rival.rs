@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use ingress_core::compiler::Trial;
 use ingress_core::host::HostPattern;
 use ingress_core::model::Ingress;
 use ingress_core::object::FieldPath;
-
-use crate::controller::Trial;
 
 /// What ingress-nginx calls an Ingress by that takes requests from another one.
 const CANARY: &str = "nginx.ingress.kubernetes.io/canary";
@@ -21,14 +20,20 @@ pub(super) struct Rival<'t> {
     pub(super) other: &'t Ingress,
 }
 
-/// The paths that another Ingress has at the same host, whatever their types, as far as neither of the two says anything
-/// about being a canary.
+/// What an Ingress says about being a canary, as far as it matters to others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Nothing, so that its paths are its own.
+    Ordinary,
+    /// It is one, and a path has at most one.
+    Canary,
+}
+
+/// The paths that another Ingress of the same role has at the same host, whatever their types.
 pub(super) fn same_paths<'t>(ingress: &'t Ingress, trial: &'t Trial) -> Vec<Rival<'t>> {
-    if is_about_canary(ingress) {
-        return Vec::new();
-    }
+    let Some(role) = role(ingress) else { return Vec::new() };
     let mut taken: BTreeMap<(&str, &str), &Ingress> = BTreeMap::new();
-    for other in trial.hosts.iter().flat_map(|host| &host.others).filter(|other| !is_about_canary(other)) {
+    for other in trial.hosts.iter().flat_map(|host| &host.others).filter(|other| self::role(other) == Some(role)) {
         for (host, path, _) in paths(other) {
             taken.entry((host, path)).or_insert(other);
         }
@@ -55,8 +60,14 @@ pub(super) fn hosts_of_others<'t>(ingress: &Ingress, trial: &'t Trial) -> impl I
     owned.map(|host| &host.host)
 }
 
-fn is_about_canary(ingress: &Ingress) -> bool {
-    ingress.metadata.annotations.contains_key(CANARY)
+/// None for an Ingress that says that it is no canary, or says it in a way that cannot be read: ingress-nginx lets it have any
+/// path.
+fn role(ingress: &Ingress) -> Option<Role> {
+    match ingress.metadata.annotations.get(CANARY).map(|value| &**value) {
+        None => Some(Role::Ordinary),
+        Some("1" | "t" | "T" | "TRUE" | "true" | "True") => Some(Role::Canary),
+        Some(_) => None,
+    }
 }
 
 /// Hosts and paths as they are written.

@@ -290,7 +290,9 @@ fn a_cluster_may_be_the_source() {
         let words = format!("/nginx-ingress-controller {own}");
         assert_eq!(dialect(&words, controller), "ingress-nginx");
         assert_eq!(dialect(&format!("{words} --dialect kubernetes"), controller), "kubernetes");
-        assert_eq!(dialect(&format!("--kubernetes {own}"), controller), "kubernetes");
+        let named = if controller.is_some() { "ingress-nginx" } else { "kubernetes" };
+        assert_eq!(dialect(&format!("--kubernetes {own}"), controller), named, "the flag is ingress-nginx's");
+        assert_eq!(dialect(&format!("--kubernetes {own} --dialect tke"), controller), "tke");
     }
     let (settings, notes) = read_words("--file x --kubeconfig y").unwrap();
     assert!(settings.cluster.is_none());

@@ -1,12 +1,15 @@
-//! Instructions per lookup, which no other program on the machine can disturb.
+//! Instructions per lookup and per trial of an Ingress, which no other program on the machine can disturb.
 //!
 //! `instructions --measure [ROUTES]` runs itself under callgrind, once with few and once with many lookups, and divides the
 //! difference by the difference in lookups, so that building counts for nothing. `--check [ROUTES]` does so for our own two
-//! contenders and fails when a limit is exceeded or a lookup allocates. Both do nothing where valgrind is missing. The
+//! contenders and fails when a limit is exceeded or a lookup allocates, or when a trial costs more where there is more. Both do nothing where valgrind is missing. The
 //! default is ten thousand routes: the count hardly depends on it, and building under valgrind takes long.
 
+mod callgrind;
+mod trials;
+
 use std::alloc::System;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use benches::contenders::{ALL, DECIDE, LOCATE};
 use benches::keys::{Distribution, Keys};
@@ -33,6 +36,7 @@ fn main() -> Result<ExitCode, Error> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match *arguments {
         ["--sweep", name, routes, sweeps] => sweep(name, routes.parse()?, sweeps.parse()?),
+        ["--try", ingresses, findings, times] => trials::run(ingresses.parse()?, findings.parse()?, times.parse()?),
         ["--measure"] => measure(ROUTES),
         ["--measure", routes] => measure(routes.parse()?),
         ["--check"] => check_limits(ROUTES),
@@ -79,6 +83,7 @@ fn check_limits(routes: usize) -> Result<ExitCode, Error> {
             None => println!("{}: instructions not counted, for want of valgrind", contender.name),
         }
     }
+    within &= trials::check()?;
     Ok(if within { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -103,27 +108,10 @@ fn allocations(contender: Contender, routes: usize) -> Result<usize, Error> {
 /// Instructions per lookup; none without valgrind.
 fn per_lookup(contender: Contender, routes: usize) -> Result<Option<u64>, Error> {
     let (few, many) = SWEEPS;
-    let (Some(few_cost), Some(many_cost)) = (cost(contender, routes, few)?, cost(contender, routes, many)?) else {
+    let cost = |sweeps: usize| callgrind::count(&["--sweep", contender.name, &routes.to_string(), &sweeps.to_string()]);
+    let (Some(few_cost), Some(many_cost)) = (cost(few)?, cost(many)?) else {
         return Ok(None);
     };
     let lookups = u64::try_from((many - few) * KEYS)?;
     Ok(Some(many_cost.saturating_sub(few_cost).div_ceil(lookups)))
-}
-
-/// Instructions of a whole run; none without valgrind.
-fn cost(contender: Contender, routes: usize, sweeps: usize) -> Result<Option<u64>, Error> {
-    let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(std::env::current_exe()?);
-    command.args(["--sweep", contender.name, &routes.to_string(), &sweeps.to_string()]);
-    let output = match command.output() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        output => output?,
-    };
-    let text = String::from_utf8_lossy(&output.stderr);
-    // ==123== Collected : 456
-    let collected = text.lines().find_map(|line| line.split_once("Collected :")).map(|(_, count)| count.trim());
-    match collected {
-        Some(count) if output.status.success() => Ok(Some(count.parse()?)),
-        _ => Err(format!("valgrind failed: {text}").into()),
-    }
 }
