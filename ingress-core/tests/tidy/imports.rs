@@ -63,8 +63,11 @@ const ROWS: [(&str, &[&str]); 17] = [
             "lower::Options",
             "lower::State",
             "matcher::Programs",
+            // Of objects it names the one that a trial replaces.
             "model::Ingress",
             "model::Inputs",
+            "model::Object",
+            "object::Kind",
             "object::ObjectRef",
             "snapshot",
         ],
