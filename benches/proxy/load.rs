@@ -155,7 +155,10 @@ impl Generator {
                 client.begin(&mut group.job, self.poll.registry());
             }
         }
-        match self.poll.poll(&mut self.events, Some(patience.min(PATIENCE))) {
+        // Who puts a load on others does not sleep: to be woken on another core costs whoever sends, and the more the slower it is. Clients
+        // on other machines do not cost that.
+        let patience = if self.load.is_some() { Duration::ZERO } else { patience.min(PATIENCE) };
+        match self.poll.poll(&mut self.events, Some(patience)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }
