@@ -10,6 +10,7 @@ use ingress_core::model::{Ingress, Inputs, Object};
 use ingress_core::object::Kind;
 use ingress_kube::webhook::Rules;
 use ingress_kube::webhook::review::{Review, Subject, Verdict, judge};
+use serde::Deserialize;
 use serde_json::Value;
 
 /// What the cluster has, whatever is asked.
@@ -20,6 +21,19 @@ const MAX_WARNING: usize = 256;
 const MAX_WARNINGS: usize = 4_096;
 /// The most bytes of an answer, without what it repeats of the question.
 const MAX_ANSWER: usize = 48 << 10;
+
+/// What an answer repeats. What nobody asks for need not even be text.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Question {
+    api_version: String,
+    request: Request,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    uid: String,
+}
 
 /// A cluster that questions leave as it is.
 struct Cluster {
@@ -43,7 +57,7 @@ pub fn review(bytes: &[u8]) {
             return;
         }
     };
-    let question: Value = serde_json::from_slice(bytes).expect("it has been read");
+    let question: Question = serde_json::from_slice(bytes).expect("it has been read");
     match &review.subject {
         Subject::Settled(verdict) => answered(&review, &question, verdict),
         Subject::Ingress(ingress) => THE_CLUSTER.with_borrow_mut(|cluster| {
@@ -87,11 +101,12 @@ impl Cluster {
 }
 
 /// An answer is one to its question, in that version and no longer than anybody reads.
-fn answered(review: &Review, question: &Value, verdict: &Verdict) {
+fn answered(review: &Review, question: &Question, verdict: &Verdict) {
     let text = review.answer(verdict);
     let answer: Value = serde_json::from_str(&text).expect("an answer is JSON");
-    let (uid, response) = (&question["request"]["uid"], &answer["response"]);
-    assert_eq!((&response["uid"], &answer["apiVersion"]), (uid, &question["apiVersion"]));
+    let (uid, response) = (Value::from(&*question.request.uid), &answer["response"]);
+    assert_eq!(response["uid"], uid);
+    assert_eq!(answer["apiVersion"], *question.api_version);
     assert_eq!(response["allowed"], verdict.denied.is_none());
     assert_eq!(response["status"].is_null(), verdict.denied.is_none());
     assert!(text.len() <= MAX_ANSWER + uid.to_string().len(), "{} bytes", text.len());
