@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 
-use ingress_core::decision::Matched;
 use ingress_core::policy::{Route, Target};
 use ingress_core::snapshot::Snapshot;
 
@@ -109,10 +108,7 @@ impl Matcher for DecideFresh {
 
 fn decided(snapshot: &Snapshot, host: &str, path: &str) -> Option<RouteId> {
     let view = view(host, path).ok()?;
-    match snapshot.decide(&view).matched()? {
-        Matched::Route { route, .. } => route_id(route),
-        Matched::Host { .. } | Matched::Default(_) => None,
-    }
+    route_id(snapshot.decide(&view).matched()?.route()?)
 }
 
 /// The number that the route's Service is named after.

@@ -9,7 +9,7 @@ pub use self::trial::{Trial, TriedHost};
 use crate::diagnostic::Diagnostics;
 use crate::host::HostPattern;
 use crate::lower::{Options, State};
-use crate::matcher::Programs;
+use crate::matcher::{Lists, Programs};
 use crate::model::{Ingress, Inputs};
 use crate::object::ObjectRef;
 use crate::snapshot::{Snapshot, bind, bind_default};
@@ -31,6 +31,7 @@ use crate::snapshot::{Snapshot, bind, bind_default};
 pub struct Compiler {
     state: State,
     programs: Programs,
+    lists: Lists,
     snapshot: Arc<Snapshot>,
 }
 
@@ -69,7 +70,12 @@ impl Compiler {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let seed = options.hash_seed;
-        Self { state: State::new(options), programs: Programs::new(seed), snapshot: Arc::new(Snapshot::empty(seed)) }
+        Self {
+            state: State::new(options),
+            programs: Programs::new(seed),
+            lists: Lists::new(seed),
+            snapshot: Arc::new(Snapshot::empty(seed)),
+        }
     }
 
     /// The load balancers that Ingresses name in annotations, as far as their dialect has such.
@@ -133,10 +139,8 @@ impl Compiler {
         if is_new {
             let backends = self.state.backends();
             let number_of = |reference: &Arc<_>| backends.id(reference);
-            let hosts = changes.hosts.into_iter();
-            let bound =
-                hosts.map(|(pattern, host)| (pattern, host.map(|host| bind(&host, &mut self.programs, &number_of))));
-            let bound = bound.collect();
+            let mut bind = |host| bind(&host, &mut self.programs, &mut self.lists, &number_of);
+            let bound = changes.hosts.into_iter().map(|(pattern, host)| (pattern, host.map(&mut bind))).collect();
             let default_backend = if changes.default_backend {
                 let default = self.state.default_backend().cloned();
                 default.map(|default| Arc::new(bind_default(default, &number_of)))

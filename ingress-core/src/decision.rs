@@ -140,8 +140,8 @@ pub enum Matched<'s> {
     Route {
         /// The host; clone it to keep the route beyond the snapshot.
         host: &'s Arc<VirtualHost>,
-        /// The route, which is one of the host's.
-        route: &'s Route,
+        /// The place of the route among the host's. What it says is looked at by those only who need it.
+        place: usize,
     },
     /// A setting of a host, which its paths do not matter to.
     Host {
@@ -164,13 +164,39 @@ impl<'s> Matched<'s> {
         }
     }
 
+    /// The route, where a path of a host was chosen.
+    #[must_use]
+    pub fn route(&self) -> Option<&'s Route> {
+        match self {
+            Self::Route { host, place } => host.routes().get(*place),
+            Self::Host { .. } | Self::Default(_) => None,
+        }
+    }
+
+    /// What the rule leads to; a setting of a host leads nowhere.
+    #[must_use]
+    pub fn target(&self) -> Option<&'s Target> {
+        match self {
+            Self::Route { .. } => self.route().map(|route| &route.target),
+            Self::Host { .. } => None,
+            Self::Default(default) => Some(&default.target),
+        }
+    }
+
+    /// Where the rule was written; none for a default backend that is named by an option.
+    #[must_use]
+    pub fn origin(&self) -> Option<&'s Origin> {
+        match self {
+            Self::Route { .. } => self.route().map(|route| &route.origin),
+            Self::Host { origin, .. } => Some(origin),
+            Self::Default(default) => default.origin.as_ref(),
+        }
+    }
+
     /// The filters of the route.
     #[must_use]
     pub fn filters(&self) -> Option<&'s Filters> {
-        match self {
-            Self::Route { route, .. } => route.policy.as_deref().map(|policy| &*policy.filters),
-            Self::Host { .. } | Self::Default(_) => None,
-        }
+        self.route()?.policy.as_deref().map(|policy| &*policy.filters)
     }
 }
 
@@ -178,7 +204,10 @@ impl PartialEq for Matched<'_> {
     /// Whether it is the same rule, not merely one that says the same.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Route { route: a, .. }, Self::Route { route: b, .. }) => a.origin == b.origin && a.path == b.path,
+            (Self::Route { .. }, Self::Route { .. }) => {
+                self.route().map(|route| (&route.origin, &route.path))
+                    == other.route().map(|route| (&route.origin, &route.path))
+            }
             (Self::Host { origin: a, .. }, Self::Host { origin: b, .. }) => a == b,
             (Self::Default(a), Self::Default(b)) => a.origin == b.origin,
             _ => false,

@@ -6,12 +6,17 @@
 
 mod hash;
 mod hosts;
+mod lists;
 mod literals;
 mod names;
 mod paths;
 mod program;
 mod regexes;
 
-pub(crate) use hosts::{Bound, HostEntry, Hosts};
+pub(crate) use hosts::{Bound, Hosts};
+pub(crate) use lists::Lists;
 pub(crate) use names::{Named, Names};
 pub(crate) use program::{Program, Programs};
+
+/// So many programs or lists may be unused before it is worth while to look for them.
+const PRUNE_FROM: usize = 1_024;

@@ -96,24 +96,26 @@ fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s
     };
     let world = Seen(parts);
     if let Some(settings) = host.settings() {
-        if let Some(route) = decision::passed_through(host, request).and_then(|place| host.routes().get(place)) {
-            return decision::pass_through(Place { host, route, backend: backend_of(parts, &route.target) });
+        let passed = decision::passed_through(host, request);
+        if let Some((number, route)) = passed.and_then(|number| Some((number, host.routes().get(number)?))) {
+            return decision::pass_through(Place { host, number, route, backend: backend_of(parts, &route.target) });
         }
         if let Some(decision) = decision::at_host(&world, host, settings, request, path) {
             return decision;
         }
     }
     let is_tls = request.is_tls();
-    let matching = host.routes().iter().filter(|route| route.schemes.contains(is_tls) && route.path.matches(path));
-    let Some(route) = matching.max_by_key(|route| Precedence::new(host.pattern(), &route.path)) else {
+    let takes = |route: &Route| route.schemes.contains(is_tls) && route.path.matches(path);
+    let matching = host.routes().iter().enumerate().filter(|(_, route)| takes(route));
+    let Some((number, route)) = matching.max_by_key(|(_, route)| Precedence::new(host.pattern(), &route.path)) else {
         return default(parts, request, host.path_policy(), reason::NO_PATH);
     };
     match &route.policy {
         Some(policy) => {
             let backend = backend_of(parts, &route.target);
-            decision::at_route(&world, Place { host, route, backend }, policy, request)
+            decision::at_route(&world, Place { host, number, route, backend }, policy, request)
         }
-        None => decide_target(parts, &route.target, Matched::Route { host, route }, host.path_policy()),
+        None => decide_target(parts, &route.target, Matched::Route { host, place: number }, host.path_policy()),
     }
 }
 

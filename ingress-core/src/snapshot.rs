@@ -12,7 +12,7 @@ use crate::decision::{self, Decision, Matched, Place, World, reason};
 use crate::explain::Explanation;
 use crate::host::{HostPattern, NameKey};
 use crate::lower::BackendId;
-use crate::matcher::{Bound, HostEntry, Hosts, Programs};
+use crate::matcher::{Bound, Hosts, Lists, Programs};
 use crate::path::PathPolicy;
 use crate::policy::{Backend, BackendRef, CertificateId, DefaultBackend, RouteTable, Target, VirtualHost};
 use crate::reference::{self, Parts};
@@ -72,10 +72,9 @@ impl Snapshot {
         }
         let number_of = |reference: &Arc<BackendRef>| numbers.get(reference).copied();
         let side = Arc::new(named_beside(hosts.values(), numbered.values().flatten(), &number_of));
-        let mut programs = Programs::new(0);
-        let bound =
-            hosts.into_values().map(|host| (host.pattern().clone(), Some(bind(&host, &mut programs, &number_of))));
-        let bound = bound.collect();
+        let (mut programs, mut lists) = (Programs::new(0), Lists::new(0));
+        let mut bind = |host| bind(&host, &mut programs, &mut lists, &number_of);
+        let bound = hosts.into_values().map(|host| (host.pattern().clone(), Some(bind(host)))).collect();
         let empty = Self::empty(0);
         Self {
             hosts: empty.hosts.with(bound),
@@ -111,21 +110,18 @@ impl Snapshot {
         let Some(bound) = self.hosts.find(request.host_key(), || request.host()) else {
             return self.by_default(request, self.path_policy, reason::NO_HOST);
         };
-        let entry = &*bound.entry;
-        if !entry.host.is_plain() {
+        let Some(policy) = bound.plain else {
             return self.decide_special(bound, request);
-        }
-        let policy = entry.host.path_policy();
+        };
         let path = match request.path(policy) {
             Ok(path) => path,
             Err(rejection) => return Decision::bad_request(BadRequest::Path(rejection)),
         };
         let found = bound.program.find(path);
-        let Some((place, route)) = found.and_then(|place| Some((place, entry.host.routes().get(place)?))) else {
+        let Some((place, number)) = found.and_then(|place| Some((place, *bound.backends.get(place)?))) else {
             return self.by_default(request, policy, reason::NO_PATH);
         };
-        let number = entry.backends.get(place).copied().unwrap_or(BackendId::NONE);
-        self.decide_target(&route.target, number, Matched::Route { host: &entry.host, route }, policy)
+        self.decide_number(number, Matched::Route { host: &bound.host, place }, policy)
     }
 
     /// The same for a host with settings or policies, or with other routes for TLS than for plain text. It is the first that
@@ -133,22 +129,22 @@ impl Snapshot {
     #[inline(never)]
     fn decide_special<'s>(&'s self, first: &'s Bound, request: &RequestView<'_>) -> Decision<'s> {
         let is_tls = request.is_tls();
-        let serves = |bound: &&Bound| bound.entry.host.serves(is_tls);
+        let serves = |bound: &&Bound| bound.host.serves(is_tls);
         let others = || self.hosts.candidates(request.host_key(), request.host()).find(serves);
         let Some(bound) = Some(first).filter(serves).or_else(others) else {
             return self.by_default(request, self.path_policy, reason::NO_HOST);
         };
-        let host = &bound.entry.host;
+        let host = &bound.host;
         let policy = host.path_policy();
         let path = match request.path(policy) {
             Ok(path) => path,
             Err(rejection) => return Decision::bad_request(BadRequest::Path(rejection)),
         };
-        let backend = |place: usize| self.backends.get(bound.entry.backends.get(place).copied()?);
+        let backend = |place: usize| self.backends.get(bound.backends.get(place).copied()?);
         if let Some(settings) = host.settings() {
             let place = decision::passed_through(host, request);
-            if let Some((place, route)) = place.and_then(|place| Some((place, host.routes().get(place)?))) {
-                return decision::pass_through(Place { host, route, backend: backend(place) });
+            if let Some((number, route)) = place.and_then(|place| Some((place, host.routes().get(place)?))) {
+                return decision::pass_through(Place { host, number, route, backend: backend(number) });
             }
             if let Some(decision) = decision::at_host(&self, host, settings, request, path) {
                 return decision;
@@ -159,10 +155,11 @@ impl Snapshot {
             return self.by_default(request, policy, reason::NO_PATH);
         };
         if let Some(filters) = &route.policy {
-            return decision::at_route(&self, Place { host, route, backend: backend(place) }, filters, request);
+            let place = Place { host, number: place, route, backend: backend(place) };
+            return decision::at_route(&self, place, filters, request);
         }
-        let number = bound.entry.backends.get(place).copied().unwrap_or(BackendId::NONE);
-        self.decide_target(&route.target, number, Matched::Route { host, route }, policy)
+        let number = bound.backends.get(place).copied().unwrap_or(BackendId::NONE);
+        self.decide_number(number, Matched::Route { host, place }, policy)
     }
 
     /// Says what becomes of a request and why. It looks at every rule, so it is not for the hot path.
@@ -197,7 +194,7 @@ impl Snapshot {
     pub fn table(&self) -> RouteTable {
         let certificates = self.certificates.all();
         RouteTable {
-            hosts: self.hosts.all().map(|it| (it.entry.host.pattern().clone(), Arc::clone(&it.entry.host))).collect(),
+            hosts: self.hosts.all().map(|it| (it.host.pattern().clone(), Arc::clone(&it.host))).collect(),
             default_backend: self.default_backend.as_ref().map(|entry| Arc::clone(&entry.default)),
             certificates: certificates.map(|named| (named.pattern.clone(), Arc::clone(&named.entry))).collect(),
             backends: self
@@ -223,7 +220,7 @@ impl Snapshot {
     #[inline]
     pub fn locate(&self, host: &str, path: &[u8]) -> Option<(&Arc<VirtualHost>, usize)> {
         let bound = self.hosts.find(&NameKey::new(host), || host)?;
-        Some((&bound.entry.host, bound.program.find(path)?))
+        Some((&bound.host, bound.program.find(path)?))
     }
 
     /// The bytes that the indices take: slots, programs and numbers, without the table itself.
@@ -231,12 +228,12 @@ impl Snapshot {
     #[must_use]
     pub fn index_bytes(&self) -> usize {
         let mut programs = BTreeMap::new();
-        let mut entries = 0;
+        let mut lists = BTreeMap::new();
         for bound in self.hosts.all() {
             programs.insert(Arc::as_ptr(&bound.program), size_of_val(&*bound.program) + bound.program.heap_bytes());
-            entries += size_of_val(&*bound.entry) + bound.entry.backends.len() * size_of::<BackendId>();
+            lists.insert(Arc::as_ptr(&bound.backends).addr(), size_of_val(&*bound.backends));
         }
-        self.hosts.heap_bytes() + entries + programs.values().sum::<usize>()
+        self.hosts.heap_bytes() + lists.values().sum::<usize>() + programs.values().sum::<usize>()
     }
 
     #[inline(never)]
@@ -247,33 +244,26 @@ impl Snapshot {
             return Decision::bad_request(BadRequest::Path(rejection));
         }
         match default {
-            Some(DefaultEntry { default, backend }) => {
-                self.decide_target(&default.target, *backend, Matched::Default(default), policy)
-            }
+            Some(DefaultEntry { default, backend }) => self.decide_number(*backend, Matched::Default(default), policy),
             None => Decision::respond(404, otherwise, None),
         }
     }
 
     // Into the three that call it; a call of its own costs the copy of what matched.
     #[inline(always)]
-    fn decide_target<'s>(
-        &'s self,
-        target: &'s Target,
-        number: BackendId,
-        matched: Matched<'s>,
-        policy: PathPolicy,
-    ) -> Decision<'s> {
+    fn decide_number<'s>(&'s self, number: BackendId, matched: Matched<'s>, policy: PathPolicy) -> Decision<'s> {
         if let Some(backend) = self.backends.get(number) {
             return decision::toward(backend, matched, policy);
         }
-        without_backend(target, matched)
+        without_backend(matched)
     }
 }
 
-/// The decision for a target with no backend behind it.
+/// The decision where there is no backend behind what matched.
 #[inline(never)]
-fn without_backend<'s>(target: &'s Target, matched: Matched<'s>) -> Decision<'s> {
-    decision::fixed(target, matched).unwrap_or_else(|| Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)))
+fn without_backend(matched: Matched<'_>) -> Decision<'_> {
+    let fixed = matched.target().and_then(|target| decision::fixed(target, matched));
+    fixed.unwrap_or_else(|| Decision::respond(503, reason::NO_ENDPOINTS, Some(matched)))
 }
 
 impl<'s> World<'s> for &'s Snapshot {
@@ -287,14 +277,14 @@ impl<'s> World<'s> for &'s Snapshot {
 
     fn handshake_host(&self, name: &str) -> Option<&'s Arc<VirtualHost>> {
         let key = NameKey::new(name);
-        let bound = self.hosts.candidates(&key, name).find(|bound| bound.entry.host.serves(true));
-        bound.map(|bound| &bound.entry.host)
+        let bound = self.hosts.candidates(&key, name).find(|bound| bound.host.serves(true));
+        bound.map(|bound| &bound.host)
     }
 }
 
 impl Parts for Snapshot {
     fn hosts(&self) -> Vec<&Arc<VirtualHost>> {
-        self.hosts.all().map(|bound| &bound.entry.host).collect()
+        self.hosts.all().map(|bound| &bound.host).collect()
     }
 
     fn default_backend(&self) -> Option<&DefaultBackend> {
@@ -331,11 +321,13 @@ fn named_beside<'t>(
 pub(crate) fn bind(
     host: &Arc<VirtualHost>,
     programs: &mut Programs,
+    lists: &mut Lists,
     number_of: &dyn Fn(&Arc<BackendRef>) -> Option<BackendId>,
 ) -> Bound {
     let program = programs.get(host);
-    let backends = host.routes().iter().map(|route| number(&route.target, number_of)).collect();
-    Bound { program, entry: Arc::new(HostEntry { host: Arc::clone(host), backends }) }
+    let backends: Vec<BackendId> = host.routes().iter().map(|route| number(&route.target, number_of)).collect();
+    let plain = host.is_plain().then(|| host.path_policy());
+    Bound { program, host: Arc::clone(host), backends: lists.get(&backends), plain }
 }
 
 pub(crate) fn bind_default(

@@ -33,7 +33,7 @@ pub use self::sink::{Handle, Sink, State, View};
 pub use self::trial::NoTrial;
 use crate::convert::IngressRecord;
 use crate::debounce::Debounce;
-use crate::fetch::{Fetched, fetch};
+use crate::fetch::{Fetched, fetch, guarded};
 use crate::references::{Answer, Outcome, References, Ticket};
 use crate::resource::{Resource, Scope};
 use crate::store::{ResourceStatus, Store};
@@ -406,10 +406,11 @@ impl<S: Sink> Controller<S> {
             self.is_view_old = true;
         }
         while let Some((name, ticket)) = self.references.next_fetch(now()) {
-            let (client, answers) = (self.client.clone(), channels.answers.clone());
-            let limit = self.settings.timing.answer;
+            let (client, wanted, limit) = (self.client.clone(), name.clone(), self.settings.timing.answer);
+            let reading = guarded(async move { fetch(&client, &wanted, limit).await });
+            let answers = channels.answers.clone();
             tokio::spawn(async move {
-                let answer = fetch(&client, &name, limit).await;
+                let answer = reading.await;
                 // Nobody listens any more only when everything ends.
                 let _ = answers.send((name, ticket, answer));
             });

@@ -34,6 +34,13 @@ pub(crate) async fn fetch(client: &Client, name: &ObjectRef, limit: Duration) ->
     }
 }
 
+/// The answer that a future gives. One that panics has failed like any other: its object is asked for again, and others do not wait
+/// for it for ever.
+pub(crate) async fn guarded<T: Send + 'static>(reading: impl Future<Output = Answer<T>> + Send + 'static) -> Answer<T> {
+    let answer = tokio::spawn(reading).await;
+    answer.unwrap_or_else(|_| Answer::Failed(Failure::new(Reason::Malformed, "reading it panicked, which is a bug")))
+}
+
 /// Reads the object as a list with nothing else in it: the rights that ingress-nginx asks for in other namespaces are to list
 /// and to watch.
 async fn listed(
@@ -74,5 +81,18 @@ fn read(name: &ObjectRef, text: &str) -> Answer<Fetched> {
     match read {
         Ok((revision, object)) => Answer::Present(revision, object),
         Err(failure) => Answer::Failed(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_panics_has_failed() {
+        let panics = async { panic!("as it is meant to") };
+        let Answer::<()>::Failed(failure) = guarded(panics).await else { panic!("it has failed") };
+        assert_eq!(failure.reason, Reason::Malformed);
+        assert!(matches!(guarded(async { Answer::<()>::Absent }).await, Answer::Absent));
     }
 }

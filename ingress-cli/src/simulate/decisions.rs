@@ -79,31 +79,15 @@ pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 fn matched(matched: Matched<'_>) -> MatchedReport {
-    match matched {
-        Matched::Route { host, route } => MatchedReport {
-            ingress: Some(route.origin.object.path()),
-            field: route.origin.field.to_string(),
-            host: Some(host.pattern().to_string()),
-            path: Some(route.path.as_str().to_owned()),
-            path_type: Some(route.path.kind().as_str()),
-        },
-        Matched::Host { host, origin } => MatchedReport {
-            ingress: Some(origin.object.path()),
-            field: origin.field.to_string(),
-            host: Some(host.pattern().to_string()),
-            path: None,
-            path_type: None,
-        },
-        Matched::Default(default) => {
-            let field = default.origin.as_ref().map(|origin| origin.field.to_string());
-            MatchedReport {
-                ingress: default.origin.as_ref().map(|origin| origin.object.path()),
-                field: field.unwrap_or_else(|| "--default-backend-service".to_owned()),
-                host: None,
-                path: None,
-                path_type: None,
-            }
-        }
+    let (origin, route) = (matched.origin(), matched.route());
+    let field = origin.map(|origin| origin.field.to_string());
+    MatchedReport {
+        ingress: origin.map(|origin| origin.object.path()),
+        // The one rule that no object has.
+        field: field.unwrap_or_else(|| "--default-backend-service".to_owned()),
+        host: matched.host().map(ToString::to_string),
+        path: route.map(|route| route.path.as_str().to_owned()),
+        path_type: route.map(|route| route.path.kind().as_str()),
     }
 }
 

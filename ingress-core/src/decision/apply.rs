@@ -24,6 +24,8 @@ pub(crate) trait World<'s> {
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'s> {
     pub(crate) host: &'s Arc<VirtualHost>,
+    /// The place of the route among the host's.
+    pub(crate) number: usize,
     pub(crate) route: &'s Route,
     /// What is known of the backend that the route names.
     pub(crate) backend: Option<&'s Backend>,
@@ -31,7 +33,7 @@ pub(crate) struct Place<'s> {
 
 impl<'s> Place<'s> {
     fn matched(self) -> Matched<'s> {
-        Matched::Route { host: self.host, route: self.route }
+        Matched::Route { host: self.host, place: self.number }
     }
 }
 

@@ -105,7 +105,7 @@ impl<'s> Forward<'s> {
             each("X-Request-ID", id);
         }
         if self.via == super::Via::Fallback
-            && let super::Matched::Route { route, .. } = self.matched
+            && let Some(route) = self.matched.route()
             && let crate::policy::Target::Backend(wanted) = &route.target
         {
             each("X-Code", b"503");
@@ -181,12 +181,10 @@ impl<'s> Forward<'s> {
     /// The path that an affinity cookie is for.
     #[must_use]
     pub fn cookie_path(&self, affinity: &'s crate::policy::Affinity) -> &'s str {
-        match (&affinity.path, self.matched) {
+        match (&affinity.path, self.matched.route()) {
             (Some(path), _) => path,
             // A cookie has no use for an expression.
-            (None, super::Matched::Route { route, .. }) if route.path.kind() != crate::path::PathKind::Regex => {
-                route.path.as_str()
-            }
+            (None, Some(route)) if route.path.kind() != crate::path::PathKind::Regex => route.path.as_str(),
             (None, _) => "/",
         }
     }

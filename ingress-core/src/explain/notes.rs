@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::decision::{CanaryBy, Decision, Matched, Via};
+use crate::decision::{CanaryBy, Decision, Via};
 use crate::host::HostPattern;
 use crate::object::Origin;
 use crate::path::PathKind;
@@ -39,11 +39,7 @@ impl<'s> Note<'s> {
         let mut notes = Vec::new();
         let settings = host.and_then(|host| host.settings());
         notes.extend(settings.and_then(|settings| settings.alias_of.as_ref()).map(Self::Alias));
-        let route = match decision.matched() {
-            Some(Matched::Route { route, .. }) => Some(route),
-            _ => None,
-        };
-        if let Some(route) = route {
+        if let Some(route) = decision.matched().and_then(|matched| matched.route()) {
             if route.path.kind() == PathKind::Regex {
                 notes.extend(settings.and_then(|settings| settings.regex.as_ref()).map(Self::Regex));
             }
@@ -60,12 +56,7 @@ impl<'s> Note<'s> {
                 notes.extend((forward.via == Via::Passthrough).then_some(Self::Passthrough));
             }
             Decision::Redirect(redirected) => {
-                let origin = match redirected.matched {
-                    Matched::Route { route, .. } => Some(&route.origin),
-                    Matched::Host { origin, .. } => Some(origin),
-                    Matched::Default(_) => None,
-                };
-                notes.push(Self::Redirect(redirected.redirect, origin));
+                notes.push(Self::Redirect(redirected.redirect, redirected.matched.origin()));
             }
             Decision::Respond(response) | Decision::Refuse(response) => {
                 notes.extend(answer(response.reason).map(Self::Answer));

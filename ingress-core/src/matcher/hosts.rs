@@ -5,26 +5,26 @@ use std::sync::Arc;
 use super::{Named, Names, Program};
 use crate::host::{HostPattern, NameKey, behind_one_label, without_first_label};
 use crate::lower::BackendId;
+use crate::path::PathPolicy;
 use crate::policy::VirtualHost;
 
-/// A host with the numbers of its backends.
-#[derive(Debug)]
-pub(crate) struct HostEntry {
-    pub(crate) host: Arc<VirtualHost>,
-    /// One per route; [`BackendId::NONE`] where the route does not lead to a backend.
-    pub(crate) backends: Box<[BackendId]>,
-}
-
-/// A host ready to be matched. The program stands beside the entry so that finding a route does not need the entry.
+/// A host ready to be matched.
+///
+/// With its name it fills a slot of [`Names`]. With many hosts what a request costs is mostly the memory that it is the first to
+/// look at in a while: this, and the number of the backend.
 #[derive(Clone, Debug)]
 pub(crate) struct Bound {
     pub(crate) program: Arc<Program>,
-    pub(crate) entry: Arc<HostEntry>,
+    pub(crate) host: Arc<VirtualHost>,
+    /// One per route; [`BackendId::NONE`] where the route does not lead to a backend.
+    pub(crate) backends: Arc<[BackendId]>,
+    /// How paths are made canonical if the host is plain, so that one need not look at the host for it.
+    pub(crate) plain: Option<PathPolicy>,
 }
 
 impl Named for Bound {
     fn name(&self) -> &str {
-        self.entry.host.pattern().name()
+        self.host.pattern().name()
     }
 }
 
@@ -70,8 +70,8 @@ impl Hosts {
         let suffixes = parents(&self.suffix, name);
         let rest = (!self.wildcard.is_empty()).then(|| behind_one_label(name)).flatten();
         let wildcard = rest.and_then(|rest| self.wildcard.get(&NameKey::new(rest)));
-        let is_stem = |bound: &&Bound| matches!(bound.entry.host.pattern(), HostPattern::Stem(_));
-        let matching = move |bound: &&Bound| bound.entry.host.pattern().matches(name);
+        let is_stem = |bound: &&Bound| matches!(bound.host.pattern(), HostPattern::Stem(_));
+        let matching = move |bound: &&Bound| bound.host.pattern().matches(name);
         let stems = self.other.iter().filter(is_stem).filter(matching);
         let regexes = self.other.iter().filter(move |bound| !is_stem(bound)).filter(matching);
         suffixes.chain(stems).chain(wildcard).chain(parents(&self.deep, name)).chain(regexes).chain(&self.any)
@@ -128,9 +128,9 @@ fn parents<'t>(table: &'t Names<Bound>, name: &str) -> impl Iterator<Item = &'t 
 
 /// The hosts of this kind with some of them replaced or taken away, in order of preference.
 fn replaced(before: &[Bound], changes: Vec<(HostPattern, Option<Bound>)>) -> Arc<[Bound]> {
-    let is_changed = |bound: &Bound| changes.iter().any(|(pattern, _)| pattern == bound.entry.host.pattern());
+    let is_changed = |bound: &Bound| changes.iter().any(|(pattern, _)| pattern == bound.host.pattern());
     let mut kept: Vec<Bound> = before.iter().filter(|bound| !is_changed(bound)).cloned().collect();
     kept.extend(changes.into_iter().filter_map(|(_, bound)| bound));
-    kept.sort_by(|a, b| b.entry.host.pattern().preference().cmp(&a.entry.host.pattern().preference()));
+    kept.sort_by(|a, b| b.host.pattern().preference().cmp(&a.host.pattern().preference()));
     kept.into()
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use super::PRUNE_FROM;
 use super::literals::Literals;
 use super::regexes::Regexes;
 use crate::lower::SeededState;
@@ -118,13 +119,14 @@ pub(crate) struct Programs {
     known: HashMap<u64, Vec<Known>, SeededState>,
     hasher: SeededState,
     seed: u64,
-    made_since_pruning: usize,
+    /// With so many it is time to look for unused ones.
+    prune_at: usize,
 }
 
 impl Programs {
     pub(crate) fn new(seed: u64) -> Self {
         let hasher = SeededState::new(seed);
-        Self { known: HashMap::with_hasher(hasher), hasher, seed, made_since_pruning: 0 }
+        Self { known: HashMap::with_hasher(hasher), hasher, seed, prune_at: PRUNE_FROM }
     }
 
     /// The program of a host.
@@ -142,22 +144,48 @@ impl Programs {
         if let Some((_, program)) = self.known.get(&hash).into_iter().flatten().find(|(other, _)| same(other)) {
             return Arc::clone(program);
         }
-        self.prune_now_and_then();
+        if self.known.len() >= self.prune_at {
+            self.prune();
+        }
         let program = Arc::new(Program::new(host, self.seed));
         self.known.entry(hash).or_default().push((Arc::clone(host), Arc::clone(&program)));
         program
     }
 
-    /// Forgets programs that nothing uses any more, rarely enough not to matter.
-    fn prune_now_and_then(&mut self) {
-        self.made_since_pruning += 1;
-        if self.made_since_pruning < 1_024 + self.known.len() {
-            return;
-        }
-        self.made_since_pruning = 0;
+    /// Forgets programs that nothing uses any more.
+    fn prune(&mut self) {
         self.known.retain(|_, programs| {
             programs.retain(|(_, program)| Arc::strong_count(program) > 1);
             !programs.is_empty()
         });
+        self.prune_at = self.known.len() * 2 + PRUNE_FROM;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::HostPattern;
+    use crate::object::{FieldPath, Kind, ObjectRef, Origin};
+    use crate::path::PathPolicy;
+    use crate::policy::Target;
+
+    fn host(path: &str) -> Arc<VirtualHost> {
+        let origin =
+            Origin { object: Arc::new(ObjectRef::new(Kind::Ingress, "a", "a")), field: FieldPath::named(&"spec") };
+        let route = Route::new(PathPattern::Prefix(path.into()), Target::respond(204, "a"), origin);
+        Arc::new(VirtualHost::new(HostPattern::Any, PathPolicy::Rfc3986, vec![route], Vec::new()))
+    }
+
+    #[test]
+    fn equal_paths_are_one_program_and_unused_ones_are_forgotten() {
+        let mut programs = Programs::new(0);
+        let kept = programs.get(&host("/kept"));
+        assert!(Arc::ptr_eq(&kept, &programs.get(&host("/kept"))));
+        for number in 0..5_000 {
+            programs.get(&host(&format!("/{number}")));
+        }
+        assert!(programs.known.len() <= 2 * PRUNE_FROM, "{}", programs.known.len());
+        assert!(Arc::ptr_eq(&kept, &programs.get(&host("/kept"))));
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ingress_core::decision::Matched;
 use ingress_core::host::HostPattern;
 use ingress_core::object::{FieldPath, Kind, ObjectRef, Origin};
 use ingress_core::path::{PathPattern, PathPolicy};
@@ -65,10 +64,8 @@ proptest! {
                 }
                 let Ok(path) = view.path(PathPolicy::Rfc3986) else { return Ok(()) };
                 let theirs = router.at(std::str::from_utf8(path).unwrap()).ok().map(|found| found.value.clone());
-                let ours = match snapshot.decide(&view).matched() {
-                    Some(Matched::Route { route, .. }) => Some(route.path.as_str().to_owned()),
-                    _ => None,
-                };
+                let matched = snapshot.decide(&view).matched();
+                let ours = matched.and_then(|matched| matched.route()).map(|route| route.path.as_str().to_owned());
                 prop_assert_eq!(ours, theirs, "{}", path.escape_ascii());
                 Ok(())
             })?;

@@ -88,6 +88,18 @@ const OF_CLUSTER: &[&str] = &[
     "watch-namespace-selector",
 ];
 
+/// Those that are about what is written to a cluster, or decided for it.
+const OF_WRITERS: &[&str] = &[
+    "publish-service",
+    "publish-status-address",
+    "report-node-internal-ip-address",
+    "update-status",
+    "update-status-on-shutdown",
+    "validating-webhook",
+    "validating-webhook-certificate",
+    "validating-webhook-key",
+];
+
 fn counts_for_cluster(name: &str) -> bool {
     cfg!(feature = "kubernetes") && OF_CLUSTER.contains(&name)
 }
@@ -116,5 +128,9 @@ pub(super) fn notes(matches: &ArgMatches) -> Vec<String> {
         }
     };
     let has_effect = |name| is_cluster && counts_for_cluster(name);
-    FLAGS.iter().filter(|(name, ..)| given(name) && !has_effect(name)).map(note).collect()
+    let without_effect = FLAGS.iter().filter(|(name, ..)| given(name) && !has_effect(name)).map(note);
+    let is_shadow = has_effect("validating-webhook") && matches.get_flag("shadow");
+    let of_writers = OF_WRITERS.iter().filter(|name| is_shadow && given(name));
+    let left_to_another = |name| format!("`--{name}` has no effect: a shadow leaves it to the controller in charge");
+    without_effect.chain(of_writers.map(left_to_another)).collect()
 }

@@ -23,7 +23,8 @@ pub(crate) fn snapshot(hosts: &[&str]) -> Arc<Snapshot> {
 
 fn rule(host: &str) -> serde_json::Value {
     let backend = serde_json::json!({"service": {"name": "tea", "port": {"number": 80}}});
-    serde_json::json!({"host": host, "http": {"paths": [{"path": "/tea", "pathType": "Prefix", "backend": backend}]}})
+    let path = |path: &str| serde_json::json!({"path": path, "pathType": "Prefix", "backend": backend});
+    serde_json::json!({"host": host, "http": {"paths": [path("/tea"), path("/coffee")]}})
 }
 
 /// Decides a GET.

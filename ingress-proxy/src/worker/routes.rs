@@ -4,7 +4,7 @@
 //! stays: a change costs the routes of the hosts that it is about.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
@@ -33,10 +33,13 @@ pub struct RouteState {
 
 /// The routes of hosts, by the host's place in memory.
 ///
-/// There may be a hundred thousand routes and each request may be for another, so that what is looked at here is little memory for
-/// all of them: a number of bytes per host and a pointer per route.
+/// There may be a hundred thousand routes and each request may be for another, so that a request looks at one place here.
 #[derive(Debug)]
 pub(super) struct Routes {
+    routes: RefCell<HashMap<Numbered, Rc<RouteState>, ahash::RandomState>>,
+    /// Hosts whose other routes have nothing to be known by. With very many routes most are of these, and cost no memory each.
+    nameless_hosts: RefCell<HashSet<usize, ahash::RandomState>>,
+    /// The hosts that either is about.
     hosts: RefCell<HashMap<usize, Known, ahash::RandomState>>,
     /// Whether there is a log, which says of each request which route it was.
     is_logged: bool,
@@ -49,22 +52,20 @@ pub(super) struct Routes {
 /// After a change: others may need the snapshot before it for a while.
 const SWEEPS: u8 = 12;
 
-/// What is known of one host.
+/// A route: the address of its host, and its place there.
+type Numbered = (usize, usize);
+
+/// What is known of one host beside its routes.
 #[derive(Debug)]
 struct Known {
     /// Keeps the host's address from being given to another, not the host.
     host: Weak<VirtualHost>,
-    /// One for each of its routes, once it was met.
-    routes: Box<[Option<Rc<RouteState>>]>,
-    /// What is neither: requests that went to a canary, and those that the host itself answers.
-    others: Vec<(Place, Rc<RouteState>)>,
+    others: Vec<(Other, Rc<RouteState>)>,
 }
 
-/// What decided, in its host.
+/// What is not simply a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// A route, by its number.
-    Route(usize),
+enum Other {
     /// A route whose canary took the request, by the canary's address.
     Canary(usize, usize),
     /// A setting of the host, by its address.
@@ -73,53 +74,109 @@ enum Place {
 
 impl Routes {
     pub(super) fn new(is_logged: bool) -> Self {
-        Self { hosts: RefCell::default(), is_logged, nameless: RefCell::default(), sweeps: Cell::default() }
+        Self {
+            routes: RefCell::default(),
+            nameless_hosts: RefCell::default(),
+            hosts: RefCell::default(),
+            is_logged,
+            nameless: RefCell::default(),
+            sweeps: Cell::default(),
+        }
     }
 
     /// The state of the rule of a host that decided; none if it is no host's.
     #[inline]
     pub(super) fn get(&self, metrics: &WorkerMetrics, decision: &Decision<'_>) -> Option<Rc<RouteState>> {
-        let (host, place) = match decision.matched()? {
-            Matched::Route { host, route } => {
-                let offset = std::ptr::from_ref(route).addr().wrapping_sub(host.routes().as_ptr().addr());
-                let number = offset / size_of::<Route>();
-                let place = canary(decision)
-                    .map_or(Place::Route(number), |canary| Place::Canary(number, Arc::as_ptr(canary).addr()));
-                (host, place)
+        match decision.matched()? {
+            Matched::Route { host, place } => match canary(decision) {
+                Some(canary) => {
+                    Some(self.other(host, Other::Canary(place, Arc::as_ptr(canary).addr()), metrics, decision))
+                }
+                None => Some(self.route((Arc::as_ptr(host).addr(), place), host, metrics, decision)),
+            },
+            Matched::Host { host, origin } => {
+                Some(self.other(host, Other::Host(std::ptr::from_ref(origin).addr()), metrics, decision))
             }
-            Matched::Host { host, origin } => (host, Place::Host(std::ptr::from_ref(origin).addr())),
-            Matched::Default(_) => return None,
-        };
-        if let Some(state) = self.hosts.borrow().get(&Arc::as_ptr(host).addr()).and_then(|known| known.get(place))
-            && !state.metrics.is_gone()
-        {
-            return Some(Rc::clone(state));
+            Matched::Default(_) => None,
         }
-        Some(self.meet(place, host, metrics, decision))
+    }
+
+    #[inline]
+    fn route(
+        &self,
+        route: Numbered,
+        host: &Arc<VirtualHost>,
+        metrics: &WorkerMetrics,
+        decision: &Decision<'_>,
+    ) -> Rc<RouteState> {
+        let known = match self.routes.borrow().get(&route) {
+            Some(state) => Some(Rc::clone(state)),
+            None if self.nameless_hosts.borrow().contains(&route.0) => self.nameless.borrow().clone(),
+            None => None,
+        };
+        match known {
+            Some(state) if !state.metrics.is_gone() => state,
+            _ => self.meet(route, host, metrics, decision),
+        }
     }
 
     #[cold]
     fn meet(
         &self,
-        place: Place,
+        route: Numbered,
         host: &Arc<VirtualHost>,
         metrics: &WorkerMetrics,
         decision: &Decision<'_>,
     ) -> Rc<RouteState> {
-        let state = self.state(metrics, decision);
-        let mut hosts = self.hosts.borrow_mut();
-        let known = hosts.entry(Arc::as_ptr(host).addr()).or_insert_with(|| Known {
-            host: Arc::downgrade(host),
-            routes: host.routes().iter().map(|_| None).collect(),
-            others: Vec::new(),
-        });
-        known.set(place, Rc::clone(&state));
+        let state = self.state(metrics, RouteState::new(metrics, decision));
+        self.hosts.borrow_mut().entry(route.0).or_insert_with(|| Known::new(host));
+        if self.is_nameless(&state) {
+            self.routes.borrow_mut().remove(&route);
+            self.meet_others(metrics, host);
+        } else {
+            self.routes.borrow_mut().insert(route, Rc::clone(&state));
+        }
         state
     }
 
-    /// A state for a rule that has none yet.
-    fn state(&self, metrics: &WorkerMetrics, decision: &Decision<'_>) -> Rc<RouteState> {
-        let state = RouteState::new(metrics, decision);
+    /// Meets the routes of a host that are not like the one of it that was met.
+    fn meet_others(&self, metrics: &WorkerMetrics, host: &Arc<VirtualHost>) {
+        for (place, route) in host.routes().iter().enumerate() {
+            let numbered = (Arc::as_ptr(host).addr(), place);
+            if (route.policy.is_some() || metrics.has(host, route)) && !self.routes.borrow().contains_key(&numbered) {
+                let state = RouteState::of_route(metrics, host, place, route);
+                self.routes.borrow_mut().insert(numbered, self.state(metrics, state));
+            }
+        }
+        self.nameless_hosts.borrow_mut().insert(Arc::as_ptr(host).addr());
+    }
+
+    fn is_nameless(&self, state: &Rc<RouteState>) -> bool {
+        self.nameless.borrow().as_ref().is_some_and(|nameless| Rc::ptr_eq(nameless, state))
+    }
+
+    fn other(
+        &self,
+        host: &Arc<VirtualHost>,
+        what: Other,
+        metrics: &WorkerMetrics,
+        decision: &Decision<'_>,
+    ) -> Rc<RouteState> {
+        let mut hosts = self.hosts.borrow_mut();
+        let known = hosts.entry(Arc::as_ptr(host).addr()).or_insert_with(|| Known::new(host));
+        if let Some((_, state)) = known.others.iter().find(|(other, _)| *other == what)
+            && !state.metrics.is_gone()
+        {
+            return Rc::clone(state);
+        }
+        let state = self.state(metrics, RouteState::new(metrics, decision));
+        known.others.retain(|(other, _)| *other != what);
+        known.others.push((what, Rc::clone(&state)));
+        state
+    }
+
+    /// The state of a rule that had none yet: its own, or the one that it shares with all that have nothing to be known by.
+    fn state(&self, metrics: &WorkerMetrics, state: RouteState) -> Rc<RouteState> {
         if self.is_logged || state.filters.is_some() || !metrics.is_rest(&state.metrics) {
             return Rc::new(state);
         }
@@ -142,31 +199,19 @@ impl Routes {
     pub(super) fn sweep(&self) {
         let Some(left) = self.sweeps.get().checked_sub(1) else { return };
         self.sweeps.set(left);
-        self.hosts.borrow_mut().retain(|_, known| known.host.strong_count() > 0);
+        let mut hosts = self.hosts.borrow_mut();
+        let before = hosts.len();
+        hosts.retain(|_, known| known.host.strong_count() > 0);
+        if hosts.len() < before {
+            self.routes.borrow_mut().retain(|(host, _), _| hosts.contains_key(host));
+            self.nameless_hosts.borrow_mut().retain(|host| hosts.contains_key(host));
+        }
     }
 }
 
 impl Known {
-    #[inline]
-    fn get(&self, place: Place) -> Option<&Rc<RouteState>> {
-        match place {
-            Place::Route(number) => self.routes.get(number)?.as_ref(),
-            _ => self.others.iter().find(|(other, _)| *other == place).map(|(_, state)| state),
-        }
-    }
-
-    fn set(&mut self, place: Place, state: Rc<RouteState>) {
-        match place {
-            Place::Route(number) => {
-                if let Some(known) = self.routes.get_mut(number) {
-                    *known = Some(state);
-                }
-            }
-            _ => {
-                self.others.retain(|(other, _)| *other != place);
-                self.others.push((place, state));
-            }
-        }
+    fn new(host: &Arc<VirtualHost>) -> Self {
+        Self { host: Arc::downgrade(host), others: Vec::new() }
     }
 }
 
@@ -180,28 +225,27 @@ fn canary<'s>(decision: &Decision<'s>) -> Option<&'s Arc<BackendRef>> {
 
 impl RouteState {
     pub(super) fn new(metrics: &WorkerMetrics, decision: &Decision<'_>) -> Self {
-        let matched = decision.matched();
-        let (origin, target, policy) = match &matched {
-            Some(Matched::Route { route, .. }) => (Some(&route.origin), Some(&route.target), route.policy.as_ref()),
-            Some(Matched::Host { origin, .. }) => (Some(*origin), None, None),
-            Some(Matched::Default(default)) => (default.origin.as_ref(), Some(&default.target), None),
-            None => (None, None, None),
-        };
-        let rule_path = match &matched {
-            Some(Matched::Route { route, .. }) => route.path.as_str().into(),
-            _ => Box::default(),
-        };
-        let backend = match target {
+        Self { canary: canary(decision).cloned(), ..Self::of(metrics, RouteLabels::new(decision), decision.matched()) }
+    }
+
+    fn of_route(metrics: &WorkerMetrics, host: &Arc<VirtualHost>, place: usize, route: &Route) -> Self {
+        Self::of(metrics, RouteLabels::of_route(host.pattern(), route), Some(Matched::Route { host, place }))
+    }
+
+    fn of(metrics: &WorkerMetrics, labels: RouteLabels, matched: Option<Matched<'_>>) -> Self {
+        let route = matched.and_then(|matched| matched.route());
+        let backend = match matched.and_then(|matched| matched.target()) {
             Some(Target::Backend(reference)) => Some(Arc::clone(reference)),
             _ => None,
         };
+        let origin = matched.and_then(|matched| matched.origin());
         Self {
-            metrics: metrics.route(RouteLabels::new(decision)),
-            filters: policy.map(|policy| Arc::clone(&policy.filters)),
+            metrics: metrics.route(labels),
+            filters: route.and_then(|route| route.policy.as_ref()).map(|policy| Arc::clone(&policy.filters)),
             ingress: origin.map(|origin| Arc::clone(&origin.object)),
-            rule_path,
+            rule_path: route.map(|route| route.path.as_str().into()).unwrap_or_default(),
             backend,
-            canary: canary(decision).cloned(),
+            canary: None,
         }
     }
 }
@@ -249,5 +293,24 @@ mod tests {
             assert!(Rc::ptr_eq(&meet("http://b.example/tea"), &b));
             assert_eq!((a.ingress.is_some(), b.ingress.is_some()), (true, is_logged));
         }
+    }
+
+    #[test]
+    fn a_host_may_have_routes_with_figures_of_their_own_and_others() {
+        let snapshot = snapshot(&["a.example", "b.example"]);
+        let metrics = Metrics::new(1, Options { max_routes: 1, ..Options::default() });
+        let worker = metrics.worker(0).unwrap();
+        let meet = |routes: &Routes, url: &str| {
+            with_decision(&snapshot, url, |decision| routes.get(&worker, decision)).unwrap()
+        };
+        let (first, later) = (Routes::new(false), Routes::new(false));
+        let tea = meet(&first, "http://a.example/tea");
+        let others = ["http://a.example/coffee", "http://b.example/tea"].map(|url| meet(&first, url));
+        assert!(others.iter().all(|other| Rc::ptr_eq(other, &others[0]) && !Rc::ptr_eq(other, &tea)));
+        assert_eq!((first.routes.borrow().len(), first.nameless_hosts.borrow().len()), (1, 2));
+        // Whatever route of a host is met first, one with figures keeps them.
+        let coffee = meet(&later, "http://a.example/coffee");
+        let same = meet(&later, "http://a.example/tea");
+        assert!(Arc::ptr_eq(&same.metrics, &tea.metrics) && Arc::ptr_eq(&coffee.metrics, &others[0].metrics));
     }
 }

@@ -261,6 +261,19 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
 
 #[cfg(feature = "kubernetes")]
 #[test]
+fn a_shadow_says_what_it_leaves_to_the_controller_in_charge() {
+    let words =
+        ["--kubernetes", "--shadow", "--validating-webhook=:8443", "--publish-service=a/b", "--election-ttl=30s"];
+    let (settings, notes) = read(&words, SMALL).unwrap();
+    let left = |flag: &str| format!("`--{flag}` has no effect: a shadow leaves it to the controller in charge");
+    assert_eq!(notes, [left("publish-service"), left("validating-webhook")]);
+    assert!(format!("{:?}", settings.cluster.unwrap()).contains("webhook: None"));
+    let words: Vec<&str> = words.into_iter().filter(|word| *word != "--shadow").collect();
+    assert!(read(&words, SMALL).unwrap().1.is_empty());
+}
+
+#[cfg(feature = "kubernetes")]
+#[test]
 fn a_cluster_may_be_the_source() {
     let read_words = |text: &str| read(&text.split_whitespace().collect::<Vec<_>>(), SMALL);
     let (settings, notes) = read_words(

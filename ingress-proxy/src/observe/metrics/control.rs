@@ -35,7 +35,7 @@ pub(super) struct Control {
     /// Names with the second in which their certificate expires.
     pub(super) certificates: Vec<(Box<str>, i64)>,
     /// How long the answers of the validating webhook took, by what they were.
-    pub(super) reviews: BTreeMap<&'static str, Times>,
+    pub(super) reviews: BTreeMap<&'static str, Times<1>>,
     /// How answers of a shadow compare with those of the other controller.
     pub(super) comparisons: BTreeMap<&'static str, u64>,
 }
@@ -50,7 +50,7 @@ impl Control {
 
     pub(super) fn reviewed(&mut self, result: &'static str, took: Duration) {
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.reviews.entry(result).or_default().observe(microseconds);
+        self.reviews.entry(result).or_default().observe(0, microseconds);
     }
 
     pub(super) fn found(&mut self, diagnostics: &Diagnostics) {

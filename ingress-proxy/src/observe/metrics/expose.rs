@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 use super::Metrics;
 use super::histogram::{LENGTHS, POWERS, TIMES, Total};
 use super::labels::{Outcome, RouteLabels};
+use super::route::Series;
 use super::worker::WorkerMetrics;
 
 /// All figures in Prometheus' text format.
@@ -69,12 +70,12 @@ impl Nginx {
         for (labels, route) in metrics.workers.iter().flat_map(|worker| worker.routes()) {
             for (outcome, series) in route.series.iter() {
                 let totals = routes.entry((Arc::clone(&labels), outcome)).or_default();
-                totals.durations.add(&series.durations);
-                totals.connects.add(&series.connects);
-                totals.headers.add(&series.headers);
-                totals.upstream.add(&series.upstream);
-                totals.requests.add(&series.requests);
-                totals.responses.add(&series.responses);
+                totals.durations.add(&series.times, Series::DURATION);
+                totals.connects.add(&series.times, Series::CONNECT);
+                totals.headers.add(&series.times, Series::HEADER);
+                totals.upstream.add(&series.times, Series::UPSTREAM);
+                totals.requests.add(&series.sizes, Series::REQUEST);
+                totals.responses.add(&series.sizes, Series::RESPONSE);
             }
         }
         let sum = |of: fn(&WorkerMetrics) -> u64| sum(metrics, of);
@@ -280,7 +281,7 @@ impl Own {
                 .iter()
                 .map(|(result, times)| {
                     let mut total = Total::default();
-                    total.add(times);
+                    total.add(times, 0);
                     (*result, total)
                 })
                 .collect(),

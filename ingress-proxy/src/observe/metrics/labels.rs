@@ -40,14 +40,12 @@ impl RouteLabels {
             },
             Decision::Redirect(_) | Decision::Respond(_) | Decision::Refuse(_) => Box::default(),
         };
-        match decision.matched() {
-            None => Self::named(UNMATCHED),
-            Some(Matched::Route { host, route }) => Self {
-                path: route.path.as_str().into(),
-                service: service(&route.target),
-                canary,
-                ..Self::of(&route.origin.object, host.pattern())
-            },
+        let matched = decision.matched();
+        if let Some((host, route)) = matched.and_then(|matched| Some((matched.host()?, matched.route()?))) {
+            return Self { canary, ..Self::of_route(host, route) };
+        }
+        match matched {
+            None | Some(Matched::Route { .. }) => Self::named(UNMATCHED),
             Some(Matched::Host { host, origin }) => Self::of(&origin.object, host.pattern()),
             Some(Matched::Default(default)) => {
                 let ingress = default.origin.as_ref().map(|origin| &*origin.object);
@@ -58,6 +56,15 @@ impl RouteLabels {
                     ..Self::named(UNMATCHED)
                 }
             }
+        }
+    }
+
+    /// The labels of a route, for requests that go where it says.
+    pub(crate) fn of_route(host: &HostPattern, route: &Route) -> Self {
+        Self {
+            path: route.path.as_str().into(),
+            service: service(&route.target),
+            ..Self::of(&route.origin.object, host)
         }
     }
 

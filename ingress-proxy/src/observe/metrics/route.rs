@@ -40,12 +40,18 @@ pub struct RouteMetrics {
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(super) struct Series {
-    pub(super) durations: Times,
-    pub(super) connects: Times,
-    pub(super) headers: Times,
-    pub(super) upstream: Times,
-    pub(super) requests: Sizes,
-    pub(super) responses: Sizes,
+    pub(super) times: Times<4>,
+    pub(super) sizes: Sizes<2>,
+}
+
+/// Which of the times, and which of the sizes.
+impl Series {
+    pub(super) const DURATION: usize = 0;
+    pub(super) const CONNECT: usize = 1;
+    pub(super) const HEADER: usize = 2;
+    pub(super) const UPSTREAM: usize = 3;
+    pub(super) const REQUEST: usize = 0;
+    pub(super) const RESPONSE: usize = 1;
 }
 
 impl RouteMetrics {
@@ -80,17 +86,17 @@ impl RouteMetrics {
 impl Series {
     #[inline]
     fn record(&self, sample: &Sample) {
-        self.durations.observe(sample.duration_us);
+        self.times.observe(Self::DURATION, sample.duration_us);
         if let Some(connect) = sample.connect_us {
-            self.connects.observe(connect);
+            self.times.observe(Self::CONNECT, connect);
         }
         if let Some(header) = sample.header_us {
-            self.headers.observe(header);
+            self.times.observe(Self::HEADER, header);
         }
         if let Some(upstream) = sample.upstream_us {
-            self.upstream.observe(upstream);
+            self.times.observe(Self::UPSTREAM, upstream);
         }
-        self.requests.observe(sample.request_bytes);
-        self.responses.observe(sample.response_bytes);
+        self.sizes.observe(Self::REQUEST, sample.request_bytes);
+        self.sizes.observe(Self::RESPONSE, sample.response_bytes);
     }
 }

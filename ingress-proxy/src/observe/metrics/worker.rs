@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ingress_core::policy::{Route, VirtualHost};
+
 use super::labels::RouteLabels;
 use super::number::{Counter, Gauge, Reasons};
 use super::route::RouteMetrics;
@@ -102,6 +104,12 @@ impl WorkerMetrics {
         }
         let labels = if routes.len() < self.max_routes { labels } else { RouteLabels::other() };
         Arc::clone(routes.entry(Arc::new(labels)).or_default())
+    }
+
+    /// Whether a route of a host has figures of its own.
+    pub(crate) fn has(&self, host: &VirtualHost, route: &Route) -> bool {
+        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        routes.contains_key(&RouteLabels::of_route(host.pattern(), route))
     }
 
     /// Whether these are the figures of all routes that are more than may be told apart.
