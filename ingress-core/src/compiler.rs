@@ -9,7 +9,7 @@ pub use self::trial::{Trial, TriedHost};
 use crate::diagnostic::Diagnostics;
 use crate::host::HostPattern;
 use crate::lower::{Options, State};
-use crate::matcher::{Lists, Programs};
+use crate::matcher::{Programs, Shapes};
 use crate::model::{Ingress, Inputs};
 use crate::object::ObjectRef;
 use crate::snapshot::{Snapshot, bind, bind_default};
@@ -31,7 +31,7 @@ use crate::snapshot::{Snapshot, bind, bind_default};
 pub struct Compiler {
     state: State,
     programs: Programs,
-    lists: Lists,
+    shapes: Shapes,
     snapshot: Arc<Snapshot>,
 }
 
@@ -73,7 +73,7 @@ impl Compiler {
         Self {
             state: State::new(options),
             programs: Programs::new(seed),
-            lists: Lists::new(seed),
+            shapes: Shapes::new(seed),
             snapshot: Arc::new(Snapshot::empty(seed)),
         }
     }
@@ -139,7 +139,7 @@ impl Compiler {
         if is_new {
             let backends = self.state.backends();
             let number_of = |reference: &Arc<_>| backends.id(reference);
-            let mut bind = |host| bind(&host, &mut self.programs, &mut self.lists, &number_of);
+            let mut bind = |host| bind(&host, &mut self.programs, &mut self.shapes, &number_of);
             let bound = changes.hosts.into_iter().map(|(pattern, host)| (pattern, host.map(&mut bind))).collect();
             let default_backend = if changes.default_backend {
                 let default = self.state.default_backend().cloned();

@@ -6,17 +6,17 @@
 
 mod hash;
 mod hosts;
-mod lists;
 mod literals;
 mod names;
 mod paths;
 mod program;
 mod regexes;
+mod shapes;
 
 pub(crate) use hosts::{Bound, Hosts};
-pub(crate) use lists::Lists;
 pub(crate) use names::{Named, Names};
 pub(crate) use program::{Program, Programs};
+pub(crate) use shapes::{Shape, Shapes};
 
-/// So many programs or lists may be unused before it is worth while to look for them.
+/// So many programs or shapes may be unused before it is worth while to look for them.
 const PRUNE_FROM: usize = 1_024;

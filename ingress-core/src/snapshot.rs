@@ -12,7 +12,7 @@ use crate::decision::{self, Decision, Matched, Place, World, reason};
 use crate::explain::Explanation;
 use crate::host::{HostPattern, NameKey};
 use crate::lower::BackendId;
-use crate::matcher::{Bound, Hosts, Lists, Programs};
+use crate::matcher::{Bound, Hosts, Programs, Shape, Shapes};
 use crate::path::PathPolicy;
 use crate::policy::{Backend, BackendRef, CertificateId, DefaultBackend, RouteTable, Target, VirtualHost};
 use crate::reference::{self, Parts};
@@ -72,8 +72,8 @@ impl Snapshot {
         }
         let number_of = |reference: &Arc<BackendRef>| numbers.get(reference).copied();
         let side = Arc::new(named_beside(hosts.values(), numbered.values().flatten(), &number_of));
-        let (mut programs, mut lists) = (Programs::new(0), Lists::new(0));
-        let mut bind = |host| bind(&host, &mut programs, &mut lists, &number_of);
+        let (mut programs, mut shapes) = (Programs::new(0), Shapes::new(0));
+        let mut bind = |host| bind(&host, &mut programs, &mut shapes, &number_of);
         let bound = hosts.into_values().map(|host| (host.pattern().clone(), Some(bind(host)))).collect();
         let empty = Self::empty(0);
         Self {
@@ -110,18 +110,17 @@ impl Snapshot {
         let Some(bound) = self.hosts.find(request.host_key(), || request.host()) else {
             return self.by_default(request, self.path_policy, reason::NO_HOST);
         };
-        let Some(policy) = bound.plain else {
-            return self.decide_special(bound, request);
-        };
+        let Bound { shape, host } = bound;
+        let Some(policy) = shape.plain else { return self.decide_special(bound, request) };
         let path = match request.path(policy) {
             Ok(path) => path,
             Err(rejection) => return Decision::bad_request(BadRequest::Path(rejection)),
         };
-        let found = bound.program.find(path);
-        let Some((place, number)) = found.and_then(|place| Some((place, *bound.backends.get(place)?))) else {
+        let found = shape.program.find(path);
+        let Some((place, number)) = found.and_then(|place| Some((place, *shape.backends.get(place)?))) else {
             return self.by_default(request, policy, reason::NO_PATH);
         };
-        self.decide_number(number, Matched::Route { host: &bound.host, place }, policy)
+        self.decide_number(number, Matched::Route { host, place }, policy)
     }
 
     /// The same for a host with settings or policies, or with other routes for TLS than for plain text. It is the first that
@@ -140,7 +139,7 @@ impl Snapshot {
             Ok(path) => path,
             Err(rejection) => return Decision::bad_request(BadRequest::Path(rejection)),
         };
-        let backend = |place: usize| self.backends.get(bound.backends.get(place).copied()?);
+        let backend = |place: usize| self.backends.get(bound.shape.backends.get(place).copied()?);
         if let Some(settings) = host.settings() {
             let place = decision::passed_through(host, request);
             if let Some((number, route)) = place.and_then(|place| Some((place, host.routes().get(place)?))) {
@@ -150,7 +149,7 @@ impl Snapshot {
                 return decision;
             }
         }
-        let found = bound.program.find_for(is_tls, path);
+        let found = bound.shape.program.find_for(is_tls, path);
         let Some((place, route)) = found.and_then(|place| Some((place, host.routes().get(place)?))) else {
             return self.by_default(request, policy, reason::NO_PATH);
         };
@@ -158,7 +157,7 @@ impl Snapshot {
             let place = Place { host, number: place, route, backend: backend(place) };
             return decision::at_route(&self, place, filters, request);
         }
-        let number = bound.backends.get(place).copied().unwrap_or(BackendId::NONE);
+        let number = bound.shape.backends.get(place).copied().unwrap_or(BackendId::NONE);
         self.decide_number(number, Matched::Route { host, place }, policy)
     }
 
@@ -220,20 +219,19 @@ impl Snapshot {
     #[inline]
     pub fn locate(&self, host: &str, path: &[u8]) -> Option<(&Arc<VirtualHost>, usize)> {
         let bound = self.hosts.find(&NameKey::new(host), || host)?;
-        Some((&bound.host, bound.program.find(path)?))
+        Some((&bound.host, bound.shape.program.find(path)?))
     }
 
     /// The bytes that the indices take: slots, programs and numbers, without the table itself.
     #[doc(hidden)]
     #[must_use]
     pub fn index_bytes(&self) -> usize {
-        let mut programs = BTreeMap::new();
-        let mut lists = BTreeMap::new();
-        for bound in self.hosts.all() {
-            programs.insert(Arc::as_ptr(&bound.program), size_of_val(&*bound.program) + bound.program.heap_bytes());
-            lists.insert(Arc::as_ptr(&bound.backends).addr(), size_of_val(&*bound.backends));
+        let (mut programs, mut shapes) = (BTreeMap::new(), BTreeMap::new());
+        for Bound { shape, .. } in self.hosts.all() {
+            programs.insert(Arc::as_ptr(&shape.program), size_of_val(&*shape.program) + shape.program.heap_bytes());
+            shapes.insert(Arc::as_ptr(shape), shape.bytes());
         }
-        self.hosts.heap_bytes() + lists.values().sum::<usize>() + programs.values().sum::<usize>()
+        self.hosts.heap_bytes() + shapes.values().sum::<usize>() + programs.values().sum::<usize>()
     }
 
     #[inline(never)]
@@ -321,13 +319,15 @@ fn named_beside<'t>(
 pub(crate) fn bind(
     host: &Arc<VirtualHost>,
     programs: &mut Programs,
-    lists: &mut Lists,
+    shapes: &mut Shapes,
     number_of: &dyn Fn(&Arc<BackendRef>) -> Option<BackendId>,
 ) -> Bound {
-    let program = programs.get(host);
-    let backends: Vec<BackendId> = host.routes().iter().map(|route| number(&route.target, number_of)).collect();
-    let plain = host.is_plain().then(|| host.path_policy());
-    Bound { program, host: Arc::clone(host), backends: lists.get(&backends), plain }
+    let shape = shapes.get(Shape {
+        program: programs.get(host),
+        backends: host.routes().iter().map(|route| number(&route.target, number_of)).collect(),
+        plain: host.is_plain().then(|| host.path_policy()),
+    });
+    Bound { shape, host: Arc::clone(host) }
 }
 
 pub(crate) fn bind_default(

@@ -62,8 +62,8 @@ const ROWS: [(&str, &[&str]); 17] = [
             "host",
             "lower::Options",
             "lower::State",
-            "matcher::Lists",
             "matcher::Programs",
+            "matcher::Shapes",
             // Of objects it names the one that a trial replaces.
             "model::Ingress",
             "model::Inputs",
