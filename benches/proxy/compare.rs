@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<Exi
 /// One proxy, one scenario, once.
 pub(crate) fn measure(scenario: Scenario, peer: &Peer, options: &Options, cores: Cores) -> Result<Sample, Error> {
     let (_, warm_up, seconds) = options.timing();
-    let [warm_up, seconds] = [warm_up, seconds].map(Duration::from_secs_f64);
+    let [warm_up, seconds] = [warm_up * scenario.warm_ups(), seconds].map(Duration::from_secs_f64);
     // A relay adds no headers that the origin could look for.
     let mut generator = Generator::new(peer.kind != Kind::Relay)?;
     let site = scenario.site(usize::try_from(options.hosts)?, generator.origins())?;

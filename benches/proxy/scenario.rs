@@ -55,6 +55,11 @@ impl Scenario {
         }
     }
 
+    /// How often the usual time is taken to warm up: what a proxy does once for each of many routes is no part of what one costs.
+    pub(crate) fn warm_ups(self) -> f64 {
+        if self == Self::Many { 5.0 } else { 1.0 }
+    }
+
     /// What the generator asks. Nothing if another program does.
     pub(crate) fn plan(self, site: &Site) -> Result<Option<Plan>, Error> {
         let plain = Plan::new(site.http, CONNECTIONS);
