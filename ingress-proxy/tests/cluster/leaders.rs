@@ -10,6 +10,7 @@ use super::relay::Relay;
 use super::site::{PATIENCE, Proxy, Site, controller};
 use super::support::backend::Backend;
 use super::support::load::{Load, Way};
+use super::support::origin::Origin;
 use super::support::program::{Ports, Program};
 use super::support::size::sized;
 
@@ -88,6 +89,17 @@ fn until_has(site: &Site<'_>, replicas: &[&Replica<'_>], name: &str, ips: &[&str
     until(&format!("{name} has {ips:?}"), replicas, || addresses(site, name) == ips);
 }
 
+/// One Ingress whose requests are answered.
+fn serve_first(site: &Site<'_>) -> Origin {
+    let tea = site.endpoint("tea");
+    site.admin().apply_all([
+        site.service("tea"),
+        site.slice("tea", tea.address),
+        site.ingress("first", "first.example", "tea"),
+    ]);
+    tea
+}
+
 fn pause(milliseconds: u64) {
     std::thread::sleep(Duration::from_millis(milliseconds));
 }
@@ -157,12 +169,7 @@ fn status_and_events_are_seen_by_people() {
 fn a_leader_that_is_gone_is_followed() {
     let Some(server) = Server::shared() else { return };
     let Some(site) = Site::new(server, "gone") else { return };
-    let tea = site.endpoint("tea");
-    site.admin().apply_all([
-        site.service("tea"),
-        site.slice("tea", tea.address),
-        site.ingress("first", "first.example", "tea"),
-    ]);
+    let _tea = serve_first(&site);
     publish(&site, &["192.0.2.1"]);
     let mut a = Replica::start(&site, "a", &[]);
     a.until_leads();
@@ -285,12 +292,7 @@ fn renew(site: &Site<'_>, renewed: &str) {
 fn a_leader_whose_clock_is_wrong_leads_as_long_as_it_renews() {
     let Some(server) = Server::private() else { return };
     let Some(site) = Site::new(&server, "skewed") else { return };
-    let tea = site.endpoint("tea");
-    site.admin().apply_all([
-        site.service("tea"),
-        site.slice("tea", tea.address),
-        site.ingress("first", "first.example", "tea"),
-    ]);
+    let _tea = serve_first(&site);
     publish(&site, &["192.0.2.1"]);
     renew(&site, "2001-01-01T00:00:00.000000Z");
     let replica = Replica::start(&site, "a", &["--election-ttl=3s"]);
