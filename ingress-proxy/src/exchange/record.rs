@@ -118,7 +118,8 @@ impl Record {
     /// Counts the exchange and writes its line.
     pub(super) fn finish(&self, worker: &Worker, client: &Client, head: &RequestHead, scratch: &Scratch, number: u64) {
         let Some(route) = &self.route else { return };
-        let duration = micros(self.ended.unwrap_or_else(Instant::now).duration_since(self.started));
+        let ended = self.ended.unwrap_or_else(Instant::now);
+        let duration = micros(ended.duration_since(self.started));
         route.metrics.record(&Sample {
             method: Method::of(&head.method),
             status: self.status,
@@ -131,7 +132,7 @@ impl Record {
         });
         let is_logged = route.filters.as_deref().is_none_or(|filters| filters.observe.access_log);
         if let Some(log) = worker.log.as_ref().filter(|_| is_logged) {
-            self.log(&mut log.borrow_mut(), route, client, head, scratch, (number, duration));
+            self.log(&mut log.borrow_mut(), route, client, head, scratch, (number, ended, duration));
         }
     }
 
@@ -142,7 +143,7 @@ impl Record {
         client: &Client,
         head: &RequestHead,
         scratch: &Scratch,
-        (number, duration_us): (u64, u64),
+        (number, ended, duration_us): (u64, Instant, u64),
     ) {
         let attempt = self.endpoint.as_ref().map(|endpoint| Attempt {
             addr: match &endpoint.target {
@@ -156,6 +157,7 @@ impl Record {
             response_bytes: self.body_bytes,
         });
         log.log(&Entry {
+            unix_millis: log.unix_millis(ended),
             response_fields: self.upstream_status.map(|_| &scratch.response.fields as &dyn EachField),
             status: self.status,
             reason: self.reason,
@@ -196,13 +198,17 @@ impl Refused<'_> {
     pub(crate) fn finish(&self, worker: &Worker, client: &Client, traffic: (u64, u64), body_bytes: u64) {
         worker.metrics.refused.count(self.reason);
         let Some(log) = &worker.log else { return };
-        log.borrow_mut().log(&Entry {
+        let mut log = log.borrow_mut();
+        let now = Instant::now();
+        let unix_millis = log.unix_millis(now);
+        log.log(&Entry {
+            unix_millis,
             status: self.status,
             reason: Some(self.reason),
             request_length: traffic.0,
             bytes_sent: traffic.1,
             body_bytes_sent: body_bytes,
-            duration_us: micros(self.started.elapsed()),
+            duration_us: micros(now.duration_since(self.started)),
             connection_requests: self.number,
             ..entry(client, self.head)
         });
@@ -211,16 +217,13 @@ impl Refused<'_> {
 
 /// What the head of a request and its connection say.
 fn entry<'a>(client: &'a Client, head: &'a RequestHead) -> Entry<'a> {
-    let path_end = memchr::memchr(b'?', &head.target).unwrap_or(head.target.len());
     let authority = head.authority.as_deref().or_else(|| head.fields.first(Known::Host)).unwrap_or_default();
     Entry {
-        unix_millis: unix().as_millis().try_into().unwrap_or(u64::MAX),
         remote_addr: client.conn.remote_addr,
         remote_port: client.peer.port(),
         proxy_protocol_addr: client.proxied,
         method: &head.method,
         target: &head.target,
-        path: head.target.get(..path_end).unwrap_or_default(),
         version: head.version,
         host: without_port(authority),
         fields: Some(&head.fields),
@@ -239,11 +242,7 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn unix() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
 /// Seconds since 1970.
 pub(super) fn unix_now() -> u64 {
-    unix().as_secs()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

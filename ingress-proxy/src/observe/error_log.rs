@@ -202,7 +202,7 @@ fn write(queue: &Receiver<Job>, mut to: Box<dyn Write + Send>) {
 /// Writes text with everything escaped that could end the line, and cut if it is long.
 fn text(line: &mut Vec<u8>, value: &str) {
     let bytes = value.as_bytes();
-    Escape::Json.write(line, bytes.get(..MAX_VALUE).unwrap_or(bytes));
+    Escape::Json.write(bytes.get(..MAX_VALUE).unwrap_or(bytes), |piece| line.extend_from_slice(piece));
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! What is written can neither end a line nor turn one around (C1 controls, bidirectional overrides) nor reach a terminal as
 //! a command.
 
+use wide::u8x16;
+
 /// How values are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,20 +19,20 @@ pub enum Escape {
 }
 
 impl Escape {
-    /// Writes a value.
-    pub fn write(self, out: &mut Vec<u8>, value: &[u8]) {
+    /// Hands on a value, piece by piece.
+    pub fn write(self, value: &[u8], mut to: impl FnMut(&[u8])) {
         if is_plain(value) {
-            out.extend_from_slice(value);
+            to(value);
         } else if self == Self::Json {
-            json(out, value);
+            json(value, to);
         } else {
             let keeps_quotes = self == Self::None;
             for byte in value {
-                if is_printable(*byte) && (keeps_quotes || !matches!(byte, b'"' | b'\\')) {
-                    out.push(*byte);
+                if is_printable(*byte) && (keeps_quotes || !is_special(*byte)) {
+                    to(&[*byte]);
                 } else {
-                    out.extend_from_slice(b"\\x");
-                    hexadecimal(out, u16::from(*byte), 2);
+                    let [high, low] = hexadecimal(*byte);
+                    to(&[b'\\', b'x', high, low]);
                 }
             }
         }
@@ -39,18 +41,35 @@ impl Escape {
 
 /// Whether all bytes are printable ASCII other than `"` and `\`. Sometimes it says no although they are.
 #[inline]
-fn is_plain(value: &[u8]) -> bool {
-    let Some(last) = value.last_chunk::<8>() else {
-        return value.iter().all(|byte| is_printable(*byte) && !matches!(byte, b'"' | b'\\'));
-    };
-    let (words, _) = value.as_chunks::<8>();
-    // The last word covers what is left, and some of the word before.
-    words.iter().chain([last]).fold(0, |odd, word| odd | odd_bytes(u64::from_ne_bytes(*word))) == 0
+pub(super) fn is_plain(value: &[u8]) -> bool {
+    // The last chunk covers what is left, and some of the chunk before.
+    if let Some(last) = value.last_chunk() {
+        let (chunks, _) = value.as_chunks();
+        return chunks.iter().chain([last]).fold(0, |odd, chunk| odd | odd_of_sixteen(u8x16::new(*chunk))) == 0;
+    }
+    if let (Some(first), Some(last)) = (value.first_chunk(), value.last_chunk()) {
+        return odd_of_eight(u64::from_le_bytes(*first)) | odd_of_eight(u64::from_le_bytes(*last)) == 0;
+    }
+    if let (Some(first), Some(last)) = (value.first_chunk(), value.last_chunk()) {
+        let word = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+        return odd_of_eight(word) == 0;
+    }
+    value.iter().all(|byte| is_printable(*byte) && !is_special(*byte))
+}
+
+/// A bit for each byte that is not plain.
+#[inline]
+fn odd_of_sixteen(bytes: u8x16) -> u32 {
+    let all = |byte: u8| u8x16::new([byte; 16]);
+    // What is below a space becomes large.
+    let above_space = bytes - all(b' ');
+    let is_printable = above_space.min(all(b'~' - b' ')).simd_eq(above_space);
+    0xffff ^ (is_printable & !bytes.simd_eq(all(b'"')) & !bytes.simd_eq(all(b'\\'))).to_bitmask()
 }
 
 /// Eight bytes at a time: bits are set if any of them is not plain. A borrow from an odd byte may mark its neighbour too.
 #[inline]
-fn odd_bytes(word: u64) -> u64 {
+fn odd_of_eight(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
     let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word;
     let below_space = word.wrapping_sub(ONES * 0x20) & !word;
@@ -63,38 +82,39 @@ fn is_printable(byte: u8) -> bool {
     byte.wrapping_sub(b' ') < 0x5f
 }
 
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\')
+}
+
 #[cold]
-fn json(out: &mut Vec<u8>, value: &[u8]) {
+fn json(value: &[u8], mut to: impl FnMut(&[u8])) {
     for chunk in value.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
-                '"' => out.extend_from_slice(b"\\\""),
-                '\\' => out.extend_from_slice(b"\\\\"),
-                '\n' => out.extend_from_slice(b"\\n"),
-                '\r' => out.extend_from_slice(b"\\r"),
-                '\t' => out.extend_from_slice(b"\\t"),
-                ' '..='~' => out.push(c as u8),
+                '"' => to(b"\\\""),
+                '\\' => to(b"\\\\"),
+                '\n' => to(b"\\n"),
+                '\r' => to(b"\\r"),
+                '\t' => to(b"\\t"),
+                ' '..='~' => to(&[c as u8]),
                 _ => {
                     for unit in c.encode_utf16(&mut [0; 2]) {
-                        out.extend_from_slice(b"\\u");
-                        hexadecimal(out, *unit, 4);
+                        let [[a, b], [c, d]] = unit.to_be_bytes().map(hexadecimal);
+                        to(&[b'\\', b'u', a, b, c, d]);
                     }
                 }
             }
         }
         // JSON has no bytes, so these are shown.
         for byte in chunk.invalid() {
-            out.extend_from_slice(b"\\\\x");
-            hexadecimal(out, u16::from(*byte), 2);
+            let [high, low] = hexadecimal(*byte);
+            to(&[b'\\', b'\\', b'x', high, low]);
         }
     }
 }
 
-fn hexadecimal(out: &mut Vec<u8>, value: u16, digits: u32) {
-    for digit in (0..digits).rev() {
-        let digit = (value >> (4 * digit) & 0xf) as u8;
-        out.push(if digit < 10 { b'0' + digit } else { b'A' - 10 + digit });
-    }
+fn hexadecimal(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 0xf].map(|digit| if digit < 10 { b'0' + digit } else { b'A' - 10 + digit })
 }
 
 #[cfg(test)]
@@ -103,7 +123,7 @@ mod tests {
 
     fn written(escape: Escape, value: &[u8]) -> String {
         let mut out = Vec::new();
-        escape.write(&mut out, value);
+        escape.write(value, |piece| out.extend_from_slice(piece));
         String::from_utf8(out).unwrap()
     }
 
@@ -130,13 +150,20 @@ mod tests {
     #[test]
     fn words_are_plain_when_each_of_their_bytes_is() {
         for byte in 0..=u8::MAX {
-            let is_odd = !is_printable(byte) || matches!(byte, b'"' | b'\\');
+            let is_odd = !is_printable(byte) || is_special(byte);
             for place in 0..8 {
                 let mut word = *b" ~!#[]09";
                 word[place] = byte;
-                assert_eq!(odd_bytes(u64::from_ne_bytes(word)) != 0, is_odd, "{word:?}");
+                assert_eq!(odd_of_eight(u64::from_le_bytes(word)) != 0, is_odd, "{word:?}");
                 let value: Vec<u8> = word.into_iter().chain(*b"abc").collect();
                 assert_eq!(is_plain(&value), !is_odd);
+            }
+            for size in 1..70 {
+                for place in 0..size {
+                    let mut value = vec![b'x'; size];
+                    value[place] = byte;
+                    assert_eq!(is_plain(&value), !is_odd, "{byte:#04x} at {place} of {size}");
+                }
             }
         }
     }

@@ -25,8 +25,6 @@ pub struct Entry<'a> {
     pub method: &'a [u8],
     /// The request target as it was received; all of the request line where that could not be read.
     pub target: &'a [u8],
-    /// The path that was routed, without the query.
-    pub path: &'a [u8],
     /// The version.
     pub version: Version,
     /// The host that was routed.

@@ -3,7 +3,8 @@
 use super::entry::Entry;
 use super::json;
 use super::number::Dates;
-use super::variable::{NoVariable, Variable};
+use super::room::Room;
+use super::variable::{Line, NoVariable, Variable};
 use crate::observe::escape::Escape;
 
 /// ingress-nginx's format (`upstreaminfo`).
@@ -102,24 +103,25 @@ impl Format {
     }
 
     /// Writes a line with its end.
-    pub(super) fn write(&self, out: &mut Vec<u8>, entry: &Entry<'_>, dates: &Dates) {
-        match &self.0 {
-            Kind::Json => json::write(out, entry, dates),
+    pub(super) fn write<'a>(&self, room: Room<'a>, entry: &Entry<'_>, dates: &Dates) -> Room<'a> {
+        let room = match &self.0 {
+            Kind::Json => json::write(room, entry, dates),
             Kind::Pieces(pieces, escape) => {
+                let mut line = Line { room, escape: *escape };
                 for piece in pieces {
-                    match piece {
-                        Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
-                        Piece::Variable(variable) => {
-                            // nginx writes nothing where it escapes for JSON or not at all.
-                            if !variable.write(out, entry, dates, *escape) && *escape == Escape::Default {
-                                out.push(b'-');
-                            }
-                        }
+                    let is_there = match piece {
+                        Piece::Text(text) => line.raw(text.as_bytes()),
+                        Piece::Variable(variable) => variable.write(&mut line, entry, dates),
+                    };
+                    // nginx writes nothing where it escapes for JSON or not at all.
+                    if !is_there && *escape == Escape::Default {
+                        line.raw(b"-");
                     }
                 }
+                line.room
             }
-        }
-        out.push(b'\n');
+        };
+        room.put([b'\n'])
     }
 }
 

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use ingress_core::policy::PortRef;
 
+use super::room::Room;
+
 /// The numbers below 100, with two digits.
 const PAIRS: [[u8; 2]; 100] = {
     let mut pairs = [[0; 2]; 100];
@@ -19,106 +21,141 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-/// The last two digits of a number.
+/// Bytes as numbers from the left, and how long they are is in [`Room::octet`].
+const OCTETS: [[u8; 4]; 256] = {
+    let mut octets = [[0; 4]; 256];
+    let mut number = 0;
+    while number < 256 {
+        let [a, b, c] = [b'0' + (number / 100) as u8, b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8];
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
+        {
+            octets[number] = match number {
+                0..10 => [c, 0, 0, 0],
+                10..100 => [b, c, 0, 0],
+                _ => [a, b, c, 0],
+            };
+        }
+        number += 1;
+    }
+    octets
+};
+
+/// A number below 100 with two digits.
 #[inline]
-fn pair(value: u64) -> [u8; 2] {
-    PAIRS.get((value % 100) as usize).copied().unwrap_or_default()
+fn pair(value: u32) -> [u8; 2] {
+    PAIRS.get(value as usize).copied().unwrap_or_default()
 }
 
-/// A number in decimal.
-pub(super) fn decimal(out: &mut Vec<u8>, value: u64) {
-    let [c, d] = pair(value);
-    // Most are small, and an array of fixed length is written at one go.
-    match value {
-        0..10 => out.push(d),
-        10..100 => out.extend_from_slice(&[c, d]),
-        100..1_000 => out.extend_from_slice(&[b'0' + (value / 100) as u8, c, d]),
-        _ => {
-            let [a, b] = pair(value / 100);
-            if value >= 10_000 {
-                decimal(out, value / 10_000);
-            }
-            out.extend_from_slice(&[a, b, c, d]);
+impl Room<'_> {
+    /// A number in decimal.
+    #[inline]
+    pub(super) fn decimal(self, value: u64) -> Self {
+        match value {
+            0..10 => self.put([b'0' + value as u8]),
+            10..100_000 => self.few_digits(value as u32),
+            _ => self.many_digits(value),
         }
     }
-}
 
-/// The port of a Service.
-pub(super) fn port(out: &mut Vec<u8>, port: &PortRef) {
-    match port {
-        PortRef::Number(number) => decimal(out, u64::from(*number)),
-        PortRef::Name(name) => out.extend_from_slice(name.as_bytes()),
-        PortRef::First => out.extend_from_slice(b"first"),
+    /// Most are that small, and they are written at one go.
+    fn few_digits(self, value: u32) -> Self {
+        let [c, d] = pair(value % 100);
+        if value < 100 {
+            return self.put([c, d]);
+        }
+        let [a, b] = pair(value / 100 % 100);
+        match value {
+            0..1_000 => self.put([b, c, d]),
+            1_000..10_000 => self.put([a, b, c, d]),
+            _ => self.put([b'0' + (value / 10_000) as u8, a, b, c, d]),
+        }
     }
-}
 
-/// A number in decimal with leading zeros, of so many digits.
-fn padded(out: &mut Vec<u8>, value: u64, digits: u32) {
-    for place in (0..digits).rev() {
-        out.push(b'0' + (value / 10_u64.pow(place) % 10) as u8);
+    fn many_digits(self, value: u64) -> Self {
+        let last = (value % 10_000) as u32;
+        let ([a, b], [c, d]) = (pair(last / 100), pair(last % 100));
+        self.decimal(value / 10_000).put([a, b, c, d])
     }
-}
 
-/// Microseconds as seconds with three decimals, as nginx writes durations.
-pub(super) fn seconds(out: &mut Vec<u8>, microseconds: u64) {
-    millis(out, microseconds / 1_000);
-}
+    /// A number in decimal with leading zeros, of so many digits.
+    fn padded(self, value: u64, digits: u32) -> Self {
+        (0..digits).rev().fold(self, |room, place| room.put([b'0' + (value / 10_u64.pow(place) % 10) as u8]))
+    }
 
-/// Milliseconds as seconds with three decimals.
-pub(super) fn millis(out: &mut Vec<u8>, milliseconds: u64) {
-    decimal(out, milliseconds / 1_000);
-    fraction(out, milliseconds);
-}
+    /// The port of a Service.
+    pub(super) fn port(self, port: &PortRef) -> Self {
+        match port {
+            PortRef::Number(number) => self.decimal(u64::from(*number)),
+            PortRef::Name(name) => self.bytes(name.as_bytes()),
+            PortRef::First => self.text("first"),
+        }
+    }
 
-/// A point and what milliseconds are beyond whole seconds.
-pub(super) fn fraction(out: &mut Vec<u8>, milliseconds: u64) {
-    let [b, c] = pair(milliseconds % 1_000);
-    out.extend_from_slice(&[b'.', b'0' + (milliseconds / 100 % 10) as u8, b, c]);
-}
+    /// Microseconds as seconds with three decimals, as nginx writes durations.
+    pub(super) fn seconds(self, microseconds: u64) -> Self {
+        self.millis(microseconds / 1_000)
+    }
 
-/// An address.
-pub(super) fn ip(out: &mut Vec<u8>, address: IpAddr) {
-    match address {
-        IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            decimal(out, u64::from(a));
-            for octet in [b, c, d] {
-                out.push(b'.');
-                decimal(out, u64::from(octet));
+    /// Milliseconds as seconds with three decimals.
+    pub(super) fn millis(self, milliseconds: u64) -> Self {
+        self.decimal(milliseconds / 1_000).fraction(milliseconds)
+    }
+
+    /// A point and what milliseconds are beyond whole seconds.
+    pub(super) fn fraction(self, milliseconds: u64) -> Self {
+        let milliseconds = (milliseconds % 1_000) as u32;
+        let [b, c] = pair(milliseconds % 100);
+        self.put([b'.', b'0' + (milliseconds / 100) as u8, b, c])
+    }
+
+    /// An address.
+    pub(super) fn ip(self, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => {
+                let [a, b, c, d] = address.octets();
+                self.octet(a).put([b'.']).octet(b).put([b'.']).octet(c).put([b'.']).octet(d)
+            }
+            IpAddr::V6(address) => {
+                // The longest has 45 characters.
+                let mut memory = [0; 48];
+                let mut rest: &mut [u8] = &mut memory;
+                // Writing to memory that is long enough cannot fail.
+                let _written = write!(rest, "{address}");
+                let length = 48 - rest.len();
+                self.bytes(memory.get(..length).unwrap_or_default())
             }
         }
-        // Writing to memory cannot fail.
-        IpAddr::V6(address) => drop(write!(out, "{address}")),
     }
-}
 
-/// An address with its port.
-pub(super) fn socket(out: &mut Vec<u8>, address: SocketAddr) {
-    let is_v6 = address.is_ipv6();
-    if is_v6 {
-        out.push(b'[');
+    #[inline]
+    fn octet(self, octet: u8) -> Self {
+        let digits = OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
+        self.put_some(digits, 1 + usize::from(octet >= 10) + usize::from(octet >= 100))
     }
-    ip(out, address.ip());
-    if is_v6 {
-        out.push(b']');
+
+    /// An address with its port.
+    pub(super) fn socket(self, address: SocketAddr) -> Self {
+        let room = match address.ip() {
+            ip @ IpAddr::V4(_) => self.ip(ip),
+            ip @ IpAddr::V6(_) => self.put([b'[']).ip(ip).put([b']']),
+        };
+        room.put([b':']).decimal(u64::from(address.port()))
     }
-    out.push(b':');
-    decimal(out, u64::from(address.port()));
 }
 
 /// The current second as text, which is the same for many lines.
 #[derive(Debug)]
 pub(super) struct Dates {
     second: u64,
-    local: Vec<u8>,
-    iso: Vec<u8>,
+    local: [u8; "28/Nov/2026:11:05:46 +0000".len()],
+    iso: [u8; "2026-11-28T11:05:46".len()],
 }
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Default for Dates {
     fn default() -> Self {
-        let mut dates = Self { second: 0, local: Vec::with_capacity(32), iso: Vec::with_capacity(32) };
+        let mut dates = Self { second: 0, local: Default::default(), iso: Default::default() };
         dates.renew(0);
         dates
     }
@@ -149,27 +186,15 @@ impl Dates {
         let (year, month, day) = civil(second / 86_400);
         let of_day = second % 86_400;
         let clock = [of_day / 3_600, of_day / 60 % 60, of_day % 60];
-        let Self { local, iso, .. } = self;
-        local.clear();
-        padded(local, day, 2);
         let name = usize::try_from(month - 1).ok().and_then(|month| MONTHS.get(month)).copied().unwrap_or_default();
-        local.push(b'/');
-        local.extend_from_slice(name.as_bytes());
-        local.push(b'/');
-        padded(local, year, 4);
-        for part in clock {
-            local.push(b':');
-            padded(local, part, 2);
-        }
-        local.extend_from_slice(b" +0000");
-        iso.clear();
-        padded(iso, year, 4);
-        for (separator, part) in
-            [(b'-', month), (b'-', day)].into_iter().chain([b'T', b':', b':'].into_iter().zip(clock))
-        {
-            iso.push(separator);
-            padded(iso, part, 2);
-        }
+        let room =
+            Room::new(&mut self.local).padded(day, 2).put([b'/']).bytes(name.as_bytes()).put([b'/']).padded(year, 4);
+        clock.iter().fold(room, |room, part| room.put([b':']).padded(*part, 2)).text(" +0000");
+        let room = Room::new(&mut self.iso).padded(year, 4).put([b'-']).padded(month, 2).put([b'-']).padded(day, 2);
+        [b'T', b':', b':']
+            .iter()
+            .zip(clock)
+            .fold(room, |room, (separator, part)| room.put([*separator]).padded(part, 2));
     }
 }
 
@@ -192,22 +217,27 @@ fn civil(day: u64) -> (u64, u64, u64) {
 mod tests {
     use super::*;
 
-    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
-        write(&mut out);
-        String::from_utf8(out).unwrap()
+    fn text(write: impl FnOnce(Room<'_>) -> Room<'_>) -> String {
+        let mut memory = [0; 80];
+        let left = write(Room::new(&mut memory)).left();
+        String::from_utf8(memory[..80 - left].to_vec()).unwrap()
     }
 
     #[test]
     fn numbers_and_addresses() {
-        for value in [0, 7, 10, 99, 100, 12_345, u64::MAX] {
-            assert_eq!(text(|out| decimal(out, value)), value.to_string());
+        let ends = (0..20).map(|digits| 10_u64.pow(digits)).flat_map(|end| [end - 1, end, end + 1, end / 7 * 9]);
+        for value in ends.chain([u64::MAX]) {
+            assert_eq!(text(|room| room.decimal(value)), value.to_string());
         }
-        assert_eq!(text(|out| seconds(out, 12_034_567)), "12.034");
-        for address in ["10.0.255.1:80", "[::1]:8080", "[2001:db8::7]:1"] {
+        assert_eq!(text(|room| room.seconds(12_034_567)), "12.034");
+        for octet in 0..=u8::MAX {
+            assert_eq!(text(|room| room.octet(octet)), octet.to_string());
+        }
+        let longest = "[abcd:abcd:abcd:abcd:abcd:abcd:abcd:abcd]:65535";
+        for address in ["10.0.255.1:80", "[::1]:8080", "[2001:db8::7]:1", "[::ffff:192.0.2.255]:1", longest] {
             let address: SocketAddr = address.parse().unwrap();
-            assert_eq!(text(|out| socket(out, address)), address.to_string());
-            assert_eq!(text(|out| ip(out, address.ip())), address.ip().to_string());
+            assert_eq!(text(|room| room.socket(address)), address.to_string());
+            assert_eq!(text(|room| room.ip(address.ip())), address.ip().to_string());
         }
     }
 

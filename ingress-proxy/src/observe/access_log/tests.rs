@@ -10,14 +10,16 @@ use serde_json::Value;
 
 use super::*;
 use crate::message::Fields;
+use crate::observe::escape::Escape;
 use crate::observe::metrics::Options;
 
 fn line(format: &Format, entry: &Entry<'_>) -> String {
     let mut dates = Dates::default();
     dates.set(entry.unix_millis);
-    let mut out = Vec::new();
-    format.write(&mut out, entry, &dates);
-    String::from_utf8(out).unwrap()
+    let mut memory = vec![0; 200_000];
+    let left = format.write(Room::new(&mut memory), entry, &dates).left();
+    memory.truncate(200_000 - left);
+    String::from_utf8(memory).unwrap()
 }
 
 fn backend(service: &str) -> BackendRef {
@@ -31,7 +33,6 @@ fn entry<'a>(fields: &'a Fields, backend: &'a BackendRef, attempts: &'a [Attempt
         remote_port: 5000,
         method: b"GET",
         target: b"/tea?x=1",
-        path: b"/tea",
         host: b"cafe.example",
         fields: Some(fields),
         status: 200,
@@ -135,14 +136,19 @@ fn hostile() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn every_line_is_one_json_object_with_the_same_keys() {
+fn every_line_is_one_json_object_with_the_keys_of_what_is_known() {
     let keys = |line: &str| {
         let Value::Object(object) = serde_json::from_str(line).unwrap() else { panic!("no object: {line}") };
-        object.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+        object.into_iter().map(|(key, _)| key).collect::<BTreeSet<_>>()
     };
-    let nothing = line(&Format::json(), &Entry::default());
-    let expected = keys(&nothing);
-    assert_eq!(expected.iter().collect::<BTreeSet<_>>().len(), expected.len());
+    let named = |keys: &str| keys.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
+    let always = "time remote_port scheme protocol status request_length bytes_sent body_bytes_sent request_time \
+                  upstream_attempts connection connection_requests";
+    assert_eq!(keys(&line(&Format::json(), &Entry::default())), named(always));
+    let known = "remote_addr remote_user method host uri reason referer user_agent forwarded_for request_id namespace ingress \
+                 path service service_port canary upstream_addr upstream_status upstream_time upstream_bytes tls_protocol \
+                 tls_cipher sni";
+    let expected = named(&format!("{always} {known}"));
     let by_hand =
         Format::parse(r#"{"uri":"$request_uri","host":"$host","ua":"$http_user_agent"}"#, Escape::Json).unwrap();
     let text = Format::parse(UPSTREAM, Escape::Default).unwrap();
@@ -155,21 +161,22 @@ fn every_line_is_one_json_object_with_the_same_keys() {
         let (backend, attempts, sni) = (backend("tea"), attempts(), String::from_utf8_lossy(&value).into_owned());
         let entry = Entry {
             target: &value,
-            path: &value,
             host: &value,
             method: &value,
             remote_user: Some(&value),
             request_id: &value,
             rule_path: &sni,
+            reason: Some("no-route"),
+            canary: Some(&backend),
             tls: Some(Tls { protocol: "TLSv1.3", cipher: "x", server_name: Some(&sni) }),
             ..entry(&fields, &backend, &attempts)
         };
         let json = line(&Format::json(), &entry);
         assert_eq!(keys(&json), expected);
-        assert_eq!(keys(&line(&by_hand, &entry)), ["uri", "host", "ua"]);
+        assert_eq!(keys(&line(&by_hand, &entry)), named("uri host ua"));
         for line in [json, line(&text, &entry), line(&raw, &entry)] {
             assert!(line.bytes().rev().skip(1).all(|byte| matches!(byte, b' '..=b'~')), "{line:?}");
-            assert!(line.ends_with('\n') && line.len() < 200_000);
+            assert!(line.ends_with('\n') && line.len() < 100_000);
         }
     }
     let (fields, backend, attempts) = (Fields::default(), backend("tea"), attempts());
@@ -178,10 +185,7 @@ fn every_line_is_one_json_object_with_the_same_keys() {
     assert_eq!((&value["status"], &value["request_time"]), (&200.into(), &0.012.into()));
     assert_eq!((&value["uri"], &value["upstream_addr"]), (&"/tea?x=1".into(), &"[2001:db8::1]:8080".into()));
     assert_eq!((&value["upstream_status"], &value["upstream_attempts"]), (&200.into(), &2.into()));
-    assert_eq!(
-        (&value["service_port"], &value["sni"], &value["user_agent"]),
-        (&"80".into(), &Value::Null, &Value::Null)
-    );
+    assert_eq!((&value["service_port"], value.get("sni"), value.get("user_agent")), (&"80".into(), None, None));
 }
 
 /// Says what is written, and waits as long as somebody holds the lock.
@@ -244,6 +248,26 @@ fn number(text: &str, name: &str) -> u64 {
 }
 
 #[test]
+fn a_line_longer_than_a_buffer_is_whole() {
+    let metrics = Metrics::new(1, Options::default());
+    let (written, lines) = channel();
+    let open: Open = Box::new(move || Ok(Box::new(Slow { gate: Arc::default(), written: written.clone() })));
+    let log = AccessLog::start_with(open, Arc::clone(&metrics), ErrorLog::new(Box::new(io::sink()))).unwrap();
+    let format = Format::parse(&"$request_uri".repeat(100), Escape::Default).unwrap();
+    let mut logger = log.logger(metrics.worker(0).unwrap(), Arc::new(format));
+    let long = [b'x'; MAX_VALUE];
+    for target in [&b"short"[..], &long, b"short"] {
+        logger.log(&Entry { target, ..Entry::default() });
+    }
+    drop(logger);
+    assert!(log.finish(Duration::from_secs(60)));
+    let written: Vec<u8> = lines.try_iter().flatten().collect();
+    let expected = [&b"short"[..], &long, b"short"].map(|target| target.repeat(100));
+    assert!(written.split(|byte| *byte == b'\n').take(3).eq(expected.iter().map(Vec::as_slice)));
+    assert_eq!(number(&metrics.expose(), "ingress_proxy_access_log_dropped_total"), 0);
+}
+
+#[test]
 fn old_lines_are_handed_on() {
     let metrics = Metrics::new(1, Options::default());
     let (written, lines) = channel();
@@ -261,6 +285,23 @@ fn old_lines_are_handed_on() {
     logger.log(&Entry::default());
     logger.flush_if_older(5_001);
     assert_eq!(logger.lines, 1);
+}
+
+#[test]
+fn moments_have_dates() {
+    let metrics = Metrics::new(1, Options::default());
+    let log = AccessLog::start_with(Box::new(|| Ok(Box::new(io::sink()))), Arc::clone(&metrics), {
+        ErrorLog::new(Box::new(io::sink()))
+    });
+    let mut logger = log.unwrap().logger(metrics.worker(0).unwrap(), Arc::new(Format::json()));
+    let later = Instant::now() + Duration::from_millis(3_500);
+    let date = logger.unix_millis(later);
+    logger.flush_if_older(0);
+    // What came before the clocks were read last, too; they need not move alike to the millisecond.
+    let earlier = later - Duration::from_secs(10);
+    assert!(date.abs_diff(logger.unix_millis(later)) <= 100);
+    assert!((date - 10_000).abs_diff(logger.unix_millis(earlier)) <= 100);
+    assert!(super::now().1.abs_diff(date - 3_500) < 60_000);
 }
 
 #[test]

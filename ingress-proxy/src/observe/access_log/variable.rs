@@ -2,9 +2,10 @@
 
 use ingress_core::policy::BackendRef;
 
+use super::MAX_VALUE;
 use super::entry::{Attempt, Entry};
-use super::number::{Dates, decimal, ip, millis, port, seconds, socket};
-use super::{MAX_VALUE, capped};
+use super::number::Dates;
+use super::room::Room;
 use crate::message::Known;
 use crate::observe::escape::Escape;
 
@@ -133,16 +134,15 @@ impl Variable {
     }
 
     /// Writes the value. Returned is whether there is one.
-    pub(super) fn write(&self, out: &mut Vec<u8>, entry: &Entry<'_>, dates: &Dates, escape: Escape) -> bool {
-        let mut line = Line { out, escape };
+    pub(super) fn write(&self, line: &mut Line<'_>, entry: &Entry<'_>, dates: &Dates) -> bool {
         match self {
-            Self::RemoteAddr => entry.remote_addr.map(|address| ip(line.out, address)).is_some(),
+            Self::RemoteAddr => line.any(entry.remote_addr, Room::ip),
             Self::RemotePort => line.number(entry.remote_port.into()),
             Self::RemoteUser => line.text(entry.remote_user.unwrap_or_default()),
-            Self::ProxyProtocolAddr => entry.proxy_protocol_addr.map(|address| ip(line.out, address)).is_some(),
+            Self::ProxyProtocolAddr => line.any(entry.proxy_protocol_addr, Room::ip),
             Self::TimeLocal => line.raw(dates.local()),
             Self::TimeIso8601 => line.raw(dates.iso()) && line.raw(b"+00:00"),
-            Self::Msec => line.written(|out| millis(out, entry.unix_millis)),
+            Self::Msec => line.any(Some(entry.unix_millis), Room::millis),
             Self::Request => {
                 if entry.method.is_empty() {
                     return line.text(entry.target);
@@ -153,10 +153,10 @@ impl Variable {
                 true
             }
             Self::RequestUri => line.text(entry.target),
-            Self::Uri => line.text(entry.path),
-            Self::Args => line.text(query(entry.target).unwrap_or_default()),
+            Self::Uri => line.text(split(entry.target).0),
+            Self::Args => line.text(split(entry.target).1.unwrap_or_default()),
             Self::IsArgs => {
-                if query(entry.target).is_some_and(|query| !query.is_empty()) {
+                if split(entry.target).1.is_some_and(|query| !query.is_empty()) {
                     line.raw(b"?");
                 }
                 true
@@ -167,21 +167,15 @@ impl Variable {
             Self::BodyBytesSent => line.number(entry.body_bytes_sent),
             Self::BytesSent => line.number(entry.bytes_sent),
             Self::RequestLength => line.number(entry.request_length),
-            Self::RequestTime => line.written(|out| seconds(out, entry.duration_us)),
+            Self::RequestTime => line.any(Some(entry.duration_us), Room::seconds),
             Self::UpstreamName => entry.backend.is_some_and(|it| line.upstream(it)),
             Self::AlternativeUpstreamName => entry.canary.is_some_and(|it| line.upstream(it)),
-            Self::UpstreamAddr => line.attempts(entry, |out, it| it.addr.map(|addr| socket(out, addr)).is_some()),
-            Self::UpstreamStatus => line.attempts(entry, |out, it| {
-                decimal(out, it.status.into());
-                true
-            }),
-            Self::UpstreamResponseLength => line.attempts(entry, |out, it| {
-                decimal(out, it.response_bytes);
-                true
-            }),
-            Self::UpstreamResponseTime => line.attempts(entry, |out, it| duration(out, it.response_us)),
-            Self::UpstreamHeaderTime => line.attempts(entry, |out, it| duration(out, it.header_us)),
-            Self::UpstreamConnectTime => line.attempts(entry, |out, it| duration(out, it.connect_us)),
+            Self::UpstreamAddr => line.attempts(entry, |line, it| line.any(it.addr, Room::socket)),
+            Self::UpstreamStatus => line.attempts(entry, |line, it| line.number(it.status.into())),
+            Self::UpstreamResponseLength => line.attempts(entry, |line, it| line.number(it.response_bytes)),
+            Self::UpstreamResponseTime => line.attempts(entry, |line, it| line.any(it.response_us, Room::seconds)),
+            Self::UpstreamHeaderTime => line.attempts(entry, |line, it| line.any(it.header_us, Room::seconds)),
+            Self::UpstreamConnectTime => line.attempts(entry, |line, it| line.any(it.connect_us, Room::seconds)),
             Self::RequestId => line.text(entry.request_id),
             Self::Host => line.text(entry.host),
             Self::Scheme => line.raw(if entry.tls.is_some() { b"https" } else { b"http" }),
@@ -189,7 +183,7 @@ impl Variable {
                 line.raw(if entry.tls.is_some() { b"on" } else { b"" });
                 true
             }
-            Self::ServerAddr => entry.server_addr.map(|address| ip(line.out, address.ip())).is_some(),
+            Self::ServerAddr => line.any(entry.server_addr.map(|address| address.ip()), Room::ip),
             Self::ServerPort => entry.server_addr.is_some_and(|address| line.number(address.port().into())),
             Self::Connection => line.number(entry.connection),
             Self::ConnectionRequests => line.number(entry.connection_requests),
@@ -202,7 +196,7 @@ impl Variable {
             Self::Namespace => line.text(entry.namespace.as_bytes()),
             Self::IngressName => line.text(entry.ingress.as_bytes()),
             Self::ServiceName => entry.backend.is_some_and(|backend| line.text(backend.service.as_bytes())),
-            Self::ServicePort => entry.backend.map(|backend| port(line.out, &backend.port)).is_some(),
+            Self::ServicePort => line.any(entry.backend, |room, backend| room.port(&backend.port)),
             Self::LocationPath => line.text(entry.rule_path.as_bytes()),
             Self::Field(known, name) => {
                 let mut is_there = false;
@@ -234,41 +228,40 @@ fn is_field(name: &str, spelled: &[u8]) -> bool {
     name.len() == spelled.len() && name.bytes().zip(spelled).all(same)
 }
 
-fn query(target: &[u8]) -> Option<&[u8]> {
-    let mark = memchr::memchr(b'?', target)?;
-    target.get(mark + 1..)
+/// The path and the query of a target.
+fn split(target: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match memchr::memchr(b'?', target).and_then(|mark| target.split_at_checked(mark)) {
+        Some((path, query)) => (path, query.get(1..)),
+        None => (target, None),
+    }
 }
 
-fn duration(out: &mut Vec<u8>, microseconds: Option<u64>) -> bool {
-    microseconds.map(|it| seconds(out, it)).is_some()
+/// The line that is being written, and how values that somebody else chose are escaped in it.
+pub(super) struct Line<'a> {
+    pub(super) room: Room<'a>,
+    pub(super) escape: Escape,
 }
 
-/// The line that is being written, with what each kind of value needs.
-struct Line<'a> {
-    out: &'a mut Vec<u8>,
-    escape: Escape,
-}
-
-impl Line<'_> {
-    /// What a stranger may have chosen; nothing counts as not there.
-    fn text(&mut self, value: &[u8]) -> bool {
-        capped(self.out, value, MAX_VALUE, self.escape);
-        !value.is_empty()
+impl<'a> Line<'a> {
+    /// What needs no escaping.
+    pub(super) fn raw(&mut self, value: &[u8]) -> bool {
+        self.any(Some(value), Room::bytes)
     }
 
-    /// What needs no escaping.
-    fn raw(&mut self, value: &[u8]) -> bool {
-        self.out.extend_from_slice(value);
-        true
+    /// What a stranger may have chosen; nothing counts as not there.
+    fn text(&mut self, value: &[u8]) -> bool {
+        let escape = self.escape;
+        self.any((!value.is_empty()).then_some(value), |room, value| room.escaped(value, MAX_VALUE, escape))
     }
 
     fn number(&mut self, value: u64) -> bool {
-        decimal(self.out, value);
-        true
+        self.any(Some(value), Room::decimal)
     }
 
-    fn written(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
-        write(self.out);
+    /// Writes a value if there is one. Returned is whether there is.
+    fn any<T>(&mut self, value: Option<T>, write: impl FnOnce(Room<'a>, T) -> Room<'a>) -> bool {
+        let Some(value) = value else { return false };
+        self.room = write(std::mem::take(&mut self.room), value);
         true
     }
 
@@ -278,8 +271,7 @@ impl Line<'_> {
         self.raw(b"-");
         self.raw(backend.service.as_bytes());
         self.raw(b"-");
-        port(self.out, &backend.port);
-        true
+        self.any(Some(&backend.port), Room::port)
     }
 
     fn next_value(&mut self, value: &[u8], is_later: bool) -> bool {
@@ -291,12 +283,12 @@ impl Line<'_> {
     }
 
     /// One value per endpoint that was asked.
-    fn attempts(&mut self, entry: &Entry<'_>, mut write: impl FnMut(&mut Vec<u8>, &Attempt) -> bool) -> bool {
+    fn attempts(&mut self, entry: &Entry<'_>, mut write: impl FnMut(&mut Self, &Attempt) -> bool) -> bool {
         for (index, attempt) in entry.attempts.iter().enumerate() {
             if index > 0 {
                 self.raw(b", ");
             }
-            if !write(self.out, attempt) {
+            if !write(self, attempt) {
                 self.raw(b"-");
             }
         }

@@ -43,8 +43,8 @@ impl Destination {
 /// What is sent to the thread.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// Whole lines.
-    Write { buffer: Vec<u8>, lines: u64 },
+    /// Whole lines, which fill this much of the buffer.
+    Write { buffer: Box<[u8]>, used: usize, lines: u64 },
     /// Something was asked for in [`Shared`].
     Look,
     /// Nothing comes any more.
@@ -55,13 +55,13 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
-    /// Empty buffers with memory.
-    spare: Mutex<Vec<Vec<u8>>>,
+    /// Buffers that are not used.
+    spare: Mutex<Vec<Box<[u8]>>>,
     must_reopen: AtomicBool,
 }
 
 /// Buffers that are kept.
-const SPARE: usize = 64;
+const SPARE: usize = 32;
 /// Memory that a spare buffer may have.
 const MAX_SPARE: usize = 256 << 10;
 
@@ -72,15 +72,14 @@ impl Shared {
     }
 
     /// A buffer that had been used before, or none.
-    pub(super) fn spare(&self) -> Option<Vec<u8>> {
+    pub(super) fn spare(&self) -> Option<Box<[u8]>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
     /// Keeps the memory of a buffer for another.
-    pub(super) fn give_back(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
+    pub(super) fn give_back(&self, buffer: Box<[u8]>) {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < SPARE && buffer.capacity() <= MAX_SPARE {
+        if spare.len() < SPARE && buffer.len() <= MAX_SPARE {
             spare.push(buffer);
         }
     }
@@ -109,14 +108,15 @@ pub(super) fn run(
                 Err(error) => errors.event(Level::Error, "cannot reopen the access log", &[("error", &error)]),
             }
         }
-        let (buffer, lines) = match job {
-            Job::Write { buffer, lines } => (buffer, lines),
+        let (buffer, used, lines) = match job {
+            Job::Write { buffer, used, lines } => (buffer, used, lines),
             Job::Look => continue,
             Job::Finish => break,
         };
         // After a failure the last line may be there in part.
         let start: &[u8] = if is_torn { b"\n" } else { b"" };
-        let written = to.write_all(start).and_then(|()| to.write_all(&buffer)).and_then(|()| to.flush());
+        let whole = buffer.get(..used).unwrap_or_default();
+        let written = to.write_all(start).and_then(|()| to.write_all(whole)).and_then(|()| to.flush());
         is_torn = written.is_err();
         if is_torn {
             shared.metrics.access_log_dropped(lines);
