@@ -15,6 +15,7 @@ use crate::options::Options;
 use crate::peers::{Kind, Peer, find_program};
 use crate::scenario::Scenario;
 use crate::serve::serve;
+use crate::site::Mode;
 use crate::summary::{Results, Sample};
 use crate::usage;
 
@@ -64,6 +65,9 @@ pub(crate) fn measure(scenario: Scenario, peer: &Peer, options: &Options, cores:
     // A relay adds no headers that the origin could look for.
     let mut generator = Generator::new(peer.kind != Kind::Relay)?;
     let site = scenario.site(usize::try_from(options.hosts)?, generator.origins())?;
+    if site.mode == Mode::Log {
+        site.use_memory()?;
+    }
     let served = serve(peer, site, None, &mut generator, cores)?;
     let mut h2load = None;
     match scenario.plan(&served.site)? {

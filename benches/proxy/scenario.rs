@@ -32,14 +32,16 @@ pub(crate) enum Scenario {
     H2,
     /// As `h1`, with an access log.
     Log,
-    /// As `h1`, uniform over many hosts with ten paths each.
+    /// As `h1`, uniform over ten paths of one host, each with a backend of its own.
+    Paths,
+    /// As `h1`, uniform over many hosts with ten paths each, to the same backends.
     Many,
 }
 
 impl Scenario {
     /// Those that run unless others are named.
-    pub(crate) const DEFAULT: [Self; 7] =
-        [Self::H1, Self::Large, Self::Tls, Self::Handshake, Self::H2, Self::Log, Self::Many];
+    pub(crate) const DEFAULT: [Self; 8] =
+        [Self::H1, Self::Large, Self::Tls, Self::Handshake, Self::H2, Self::Log, Self::Paths, Self::Many];
 
     /// Whether a proxy can be put through it.
     pub(crate) fn suits(self, kind: Kind) -> bool {
@@ -50,6 +52,7 @@ impl Scenario {
     pub(crate) fn site(self, hosts: usize, origins: [std::net::SocketAddr; 2]) -> Result<Site, Error> {
         match self {
             Self::Many => Site::new(hosts, PATHS, origins, Mode::Plain),
+            Self::Paths => Site::new(1, PATHS, origins, Mode::Plain),
             Self::Log => Site::new(1, 1, origins, Mode::Log),
             _ => Site::new(1, 1, origins, Mode::Plain),
         }
@@ -67,7 +70,7 @@ impl Scenario {
         Ok(Some(match self {
             Self::H1 | Self::Log => plain,
             Self::Large => Plan { large: true, ..plain },
-            Self::Many => Plan { hosts: 0..site.hosts, paths: 0..site.paths, ..plain },
+            Self::Paths | Self::Many => Plan { hosts: 0..site.hosts, paths: 0..site.paths, ..plain },
             Self::Tls => secure(client_config(Exchange::Classic)?),
             Self::Handshake => Plan { one_request_each: true, ..secure(client_config(Exchange::Classic)?) },
             Self::HandshakePq => Plan { one_request_each: true, ..secure(client_config(Exchange::PostQuantum)?) },
@@ -86,6 +89,7 @@ impl fmt::Display for Scenario {
             Self::HandshakePq => "handshake-pq",
             Self::H2 => "h2",
             Self::Log => "log",
+            Self::Paths => "paths",
             Self::Many => "many",
         })
     }
