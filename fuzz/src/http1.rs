@@ -4,7 +4,7 @@
 //! without sockets.
 
 #[path = "../../ingress-proxy/tests/support"]
-mod support {
+pub(crate) mod support {
     pub(crate) mod gate;
     pub(crate) mod strict;
 }

@@ -4,6 +4,7 @@
 
 mod annotations;
 mod http1;
+mod http2;
 mod proxy_header;
 mod requests;
 mod review;
@@ -122,6 +123,11 @@ pub fn secret_pem(bytes: &[u8]) {
 pub fn http1_head(bytes: &[u8]) {
     http1::connection(bytes);
     http1::response(bytes);
+}
+
+/// A request of HTTP/2: a block of HPACK, or its fields in lines.
+pub fn http2_head(bytes: &[u8]) {
+    http2::head(bytes);
 }
 
 /// A body in chunks, and what follows it.

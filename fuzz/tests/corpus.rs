@@ -56,6 +56,11 @@ fn http1_head() {
 }
 
 #[test]
+fn http2_head() {
+    each_seed("http2_head", fuzz::http2_head);
+}
+
+#[test]
 fn http1_chunked() {
     each_seed("http1_chunked", fuzz::http1_chunked);
 }

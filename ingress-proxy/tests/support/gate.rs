@@ -105,32 +105,39 @@ impl Gate {
             Ok(None) => return false,
             Ok(Some(length)) => self.input.drain(..length),
         };
-        let head = &self.head;
-        let headers: Vec<(&str, &[u8])> =
-            head.fields.iter().map(|(_, name, value)| (std::str::from_utf8(name).unwrap(), value)).collect();
-        let version = if head.version == Version::Http10 { http::Version::HTTP_10 } else { http::Version::HTTP_11 };
-        let headers = Headers::List(&headers);
-        let raw = RawRequest { method: head.method(), target: &head.target, version, authority: None, headers };
-        let conn = ConnInfo::default();
-        let view = match RequestView::from_raw(&raw, &conn, 0) {
-            Ok(view) => view,
-            Err(bad) => {
-                // What frames a message is the codec's business; the engine only looks once more.
-                let is_missed =
-                    matches!(bad, BadRequest::FramingAmbiguous | BadRequest::HostDuplicate | BadRequest::HostMissing);
-                assert!(!is_missed, "the codec has overlooked: {bad}");
-                let status = bad.status();
-                return self.close(Outcome::Refused(status));
+        match judged(&self.head) {
+            // What frames a message is the codec's business; the engine only looks once more.
+            Err(bad @ (BadRequest::FramingAmbiguous | BadRequest::HostDuplicate | BadRequest::HostMissing)) => {
+                panic!("the codec has overlooked: {bad}")
             }
-        };
-        if view.is_asterisk() && head.framing == Framing::Empty {
-            self.outcomes.push(Outcome::Local);
-            return true;
+            Err(bad) => return self.close(Outcome::Refused(bad.status())),
+            Ok(None) => self.outcomes.push(Outcome::Local),
+            Ok(Some(forwarded)) => self.body = Some((Decoder::new(self.head.framing), forwarded)),
         }
-        let forwarded = Forwarded::new(head, &view);
-        self.body = Some((Decoder::new(head.framing), forwarded));
         true
     }
+}
+
+/// What the engine says to a head: none if it is answered here. The body is still to be written.
+pub(crate) fn judged(head: &RequestHead) -> Result<Option<Forwarded>, BadRequest> {
+    let text = |name| std::str::from_utf8(name).expect("names are tokens");
+    let headers: Vec<(&str, &[u8])> = head.fields.iter().map(|(_, name, value)| (text(name), value)).collect();
+    let raw = RawRequest {
+        // An extended CONNECT stands for a GET.
+        method: if head.websocket { "GET" } else { head.method() },
+        target: &head.target,
+        version: match head.version {
+            Version::Http10 => http::Version::HTTP_10,
+            Version::Http2 => http::Version::HTTP_2,
+            _ => http::Version::HTTP_11,
+        },
+        authority: head.authority.as_deref(),
+        headers: Headers::List(&headers),
+    };
+    let conn = ConnInfo::default();
+    let view = RequestView::from_raw(&raw, &conn, 0)?;
+    let is_local = view.is_asterisk() && head.framing == Framing::Empty;
+    Ok((!is_local).then(|| Forwarded::new(head, &view)))
 }
 
 /// Fields that are passed on.
@@ -147,8 +154,8 @@ impl Forwarded {
     fn new(head: &RequestHead, view: &RequestView<'_>) -> Self {
         let mut wire = Vec::new();
         let body = match head.framing {
-            Framing::Length(length) => BodyLength::Exact(length),
-            Framing::Chunked => BodyLength::Unknown,
+            Framing::Length(length) | Framing::Stream(Some(length)) => BodyLength::Exact(length),
+            Framing::Chunked | Framing::Stream(None) => BodyLength::Unknown,
             _ => BodyLength::None,
         };
         encode::request(
@@ -179,8 +186,9 @@ impl Forwarded {
         }
     }
 
-    fn write_body(&mut self, trailers: Option<&Trailers>) {
-        if self.framing == Framing::Chunked {
+    /// Writes the body behind the head.
+    pub(crate) fn write_body(&mut self, trailers: Option<&Trailers>) {
+        if matches!(self.framing, Framing::Chunked | Framing::Stream(None)) {
             // Two chunks, so that there is something between them.
             let (first, second) = self.body.split_at(self.body.len() / 2);
             encode::chunk(&mut self.wire, first);
@@ -192,7 +200,7 @@ impl Forwarded {
     }
 
     /// What was written is exactly one request, and the one that was understood.
-    fn check(&self, context: &str) {
+    pub(crate) fn check(&self, context: &str) {
         let wire = self.wire.escape_ascii();
         let (requests, fault) = strict::requests(&self.wire);
         assert!(fault.is_none(), "{context}: {}: {wire}", fault.unwrap());
