@@ -86,12 +86,12 @@ impl Site {
     /// A virtual machine has memory that it did not use lately from its host, page by page, when it is written to: that takes ten times
     /// as long as the write, and is charged to whoever writes.
     pub(crate) fn use_memory(&self) -> Result<(), Error> {
-        const BLOCK: [u8; 1 << 20] = [b'x'; 1 << 20];
         const BLOCKS: usize = 256;
+        let block = vec![b'x'; 1 << 20];
         let path = self.file("memory");
         let mut file = fs::File::create(&path)?;
         for _ in 0..BLOCKS {
-            file.write_all(&BLOCK)?;
+            file.write_all(&block)?;
         }
         Ok(fs::remove_file(&path)?)
     }
