@@ -245,6 +245,10 @@ fn fault(fields: &[Field<'_>], is_complete: bool) -> Option<&'static str> {
     }
     let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     for (name, value) in fields.iter().filter(|field| !is_pseudo(field)) {
+        if name.contains(&b'_') {
+            // Nobody is told of it.
+            continue;
+        }
         if name.is_empty() || !name.iter().all(token) || name.iter().any(u8::is_ascii_uppercase) {
             return Some("a name that is none");
         }
@@ -252,10 +256,6 @@ fn fault(fields: &[Field<'_>], is_complete: bool) -> Option<&'static str> {
             [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"];
         if of_connection.contains(name) || *name == b"te" && *value != b"trailers" {
             return Some("a field of the connection");
-        }
-        if name.contains(&b'_') {
-            // Nobody is told of it.
-            continue;
         }
         let edges = [value.first(), value.last()];
         if edges.contains(&Some(&b' '))
