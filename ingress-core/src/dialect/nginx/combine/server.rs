@@ -1,5 +1,6 @@
 //! Settings of a server that the annotations of its Ingresses make.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use super::{Members, regex};
 use crate::diagnostic::{Code, Diagnostic, Effect, Severity};
 use crate::dialect::{Aliases, DraftMember, HostDraft};
 use crate::object::{FieldPath, Origin};
-use crate::policy::{AppRoot, ClientCertificate, Precedence, Target, VerifyClient};
+use crate::policy::{AppRoot, ClientCertificate, Target, VerifyClient};
 
 /// Fills in the settings: of `app-root` that of the first location, of the others those of the oldest Ingress.
 pub(super) fn settings(draft: &mut HostDraft<'_>, of: &Members<'_>, out: &mut Vec<Diagnostic>) {
@@ -73,14 +74,17 @@ fn is_weaker(counts: &ClientCertificate, other: &ClientCertificate) -> bool {
 }
 
 /// The controller writes one such answer per location, also for those that no request reaches; the first of them is given.
+/// Its locations stand in the order of their paths as they are written, whatever their types: the longest first, then the
+/// greatest text, then the first that was added.
 fn app_root(draft: &HostDraft<'_>, of: &Members<'_>) -> Option<AppRoot> {
     let locations = draft.routes.iter().chain(regex::unreached(draft, of));
     let wanting = locations.filter_map(|route| {
         let (_, member) = of.of(route).filter(|(_, member)| !member.is_catch_all && route.policy.is_some())?;
         let redirect = member.intent.app_root.as_ref()?;
-        Some((Precedence::new(draft.pattern, &route.path), &route.origin, redirect))
+        let path = route.path.as_str();
+        Some(((Reverse((path.len(), path)), of.order(route)), &route.origin, redirect))
     });
-    let (_, origin, redirect) = wanting.min_by(|(a, ..), (b, ..)| b.cmp(a))?;
+    let (_, origin, redirect) = wanting.min_by(|(a, ..), (b, ..)| a.cmp(b))?;
     let field = FieldPath::text(format!("metadata.annotations[{}app-root]", super::super::PREFIX));
     Some(AppRoot { redirect: redirect.clone(), origin: Origin { object: Arc::clone(&origin.object), field } })
 }
