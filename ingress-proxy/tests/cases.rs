@@ -42,13 +42,12 @@ use self::verdict::{Verdict, World};
 
 #[test]
 fn the_wire_agrees_with_simulate() {
-    // Nine of ten.
-    run(2_400, |question| Some(question.clone()));
+    run(2_740, |question| Some(question.clone()));
 }
 
 #[test]
 fn the_wire_agrees_with_simulate_over_http2() {
-    run(2_400, read::as_http2);
+    run(2_610, read::as_http2);
 }
 
 /// Asks both of everything, and at least so many questions on the wire.

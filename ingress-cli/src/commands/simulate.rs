@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use ingress_core::dialect::{self, Dialects, Kubernetes, Nginx, Tke};
 use ingress_core::lower::{ClassSelection, ControllerClass, Options};
 use ingress_core::object::{Kind, ObjectRef};
-use ingress_core::policy::{BackendRef, PortRef, Reach};
+use ingress_core::policy::{AddressRange, BackendRef, PortRef, Reach};
 use serde_json::Value;
 
 use super::Exit;
@@ -91,6 +91,21 @@ pub struct EngineArgs {
     /// Namespace of objects that name none
     #[arg(short, long, value_name = "NS", default_value = "default")]
     namespace: String,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// Whom to believe.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trust")]
+pub struct TrustArgs {
+    /// Proxies in front whose X-Forwarded-* and PROXY headers are believed, separated by commas; where the ConfigMap has
+    /// proxy-real-ip-cidr, those alone that are in both
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = parse_range, alias = "proxy-real-ip-cidr")]
+    pub trusted_cidr: Vec<AddressRange>,
+    /// Believe the X-Forwarded-* headers of --trusted-cidr, unless the ConfigMap says otherwise
+    #[arg(long)]
+    pub use_forwarded_headers: bool,
 }
 
 /// What is asked.
@@ -166,9 +181,16 @@ impl EngineArgs {
     ///
     /// As [`options`](Self::options).
     pub fn options_and_certificates(&self) -> Result<(Options, Option<Arc<DirectorySource>>), String> {
+        if self.trust.use_forwarded_headers && self.trust.trusted_cidr.is_empty() {
+            let flag = "--use-forwarded-headers";
+            return Err(format!("`{flag}` would believe anybody; say whom to believe with `--trusted-cidr`"));
+        }
         let source = self.cert_source.as_deref().map(DirectorySource::open).transpose()?.map(Arc::new);
         let tke: Arc<dyn dialect::Dialect> = Arc::new(Tke::new(source.clone().map(|source| source as _)));
-        let nginx: Arc<dyn dialect::Dialect> = Arc::new(Nginx::new(self.enable_ssl_passthrough));
+        let nginx: Arc<dyn dialect::Dialect> = Arc::new(
+            Nginx::new(self.enable_ssl_passthrough)
+                .trusting(self.trust.use_forwarded_headers, &self.trust.trusted_cidr),
+        );
         let dialects = match self.dialect {
             Some(Dialect::Kubernetes) => Dialects::only(Arc::new(Kubernetes::default())),
             Some(Dialect::IngressNginx) => Dialects::only(nginx),
@@ -215,6 +237,12 @@ impl EngineArgs {
     #[must_use]
     pub fn claims_all(&self) -> bool {
         self.class_all
+    }
+
+    /// Whose headers are believed.
+    #[must_use]
+    pub fn trust(&self) -> &TrustArgs {
+        &self.trust
     }
 
     /// The certificate that output shows for the default one.
@@ -335,6 +363,10 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
         return Err(format!("`{name}` is not a header name"));
     }
     Ok((name.to_owned(), value.trim().to_owned()))
+}
+
+fn parse_range(text: &str) -> Result<AddressRange, String> {
+    AddressRange::parse(text).map_err(|error| format!("{error}; write `10.0.0.0/8`, `2001:db8::/32` or one address"))
 }
 
 fn parse_service(text: &str) -> Result<BackendRef, String> {

@@ -230,6 +230,8 @@ codes! {
     CatchAllDisabled = "0723" "catch-all-disabled" Note ObjectDropped;
     /// The controller's ConfigMap is not in the input.
     ConfigmapNotFound = "0724" "configmap-not-found" Warning None;
+    /// Headers say who the client is, and nobody has said whose headers.
+    ForwardedHeadersOfAnybody = "0725" "forwarded-headers-of-anybody" Warning None;
 
     /// A TKE annotation that holds JSON is malformed.
     RuleListInvalid = "0731" "rule-list-invalid" Error RouteRefused;

@@ -19,12 +19,14 @@ mod redirect;
 mod rewrite;
 mod settings;
 mod sharing;
+mod trust;
 mod unknown;
 mod upstream_tls;
 
 use std::sync::Arc;
 
 use self::settings::Settings;
+use self::trust::Trust;
 use super::annotations::Annotations;
 use super::{
     CertificateScope, ClassField, DefaultScope, Dialect, HostDraft, Intent, ResourceBackend, Role, Semantics, Subject,
@@ -33,7 +35,7 @@ use super::{
 use crate::diagnostic::Diagnostic;
 use crate::model::ConfigMap;
 use crate::path::PathPolicy;
-use crate::policy::{Filters, Reach};
+use crate::policy::{AddressRange, Filters, Reach};
 
 /// What all annotations of the controller begin with.
 const PREFIX: &str = "nginx.ingress.kubernetes.io/";
@@ -44,13 +46,24 @@ const PREFIX: &str = "nginx.ingress.kubernetes.io/";
 pub struct Nginx {
     settings: Arc<Settings>,
     passthrough: bool,
+    trust: Trust,
 }
 
 impl Nginx {
     /// The dialect of a controller that was started with `--enable-ssl-passthrough` or without.
     #[must_use]
     pub fn new(enable_ssl_passthrough: bool) -> Self {
-        Self { settings: Arc::default(), passthrough: enable_ssl_passthrough }
+        Self { passthrough: enable_ssl_passthrough, ..Self::default() }
+    }
+
+    /// The same where flags say whose headers are believed: `--use-forwarded-headers` unless the ConfigMap has the key of this
+    /// name, and of the peers that `proxy-real-ip-cidr` names those alone that are in `networks` too. Without networks the
+    /// ConfigMap decides, and where it names none either that is everybody with an IPv4 address, as in ingress-nginx.
+    #[must_use]
+    pub fn trusting(mut self, use_forwarded_headers: bool, networks: &[AddressRange]) -> Self {
+        let networks = (!networks.is_empty()).then(|| networks.into());
+        self.trust = Trust { use_forwarded_headers, networks };
+        self
     }
 }
 
@@ -87,7 +100,7 @@ impl Dialect for Nginx {
             tls_redirect: redirect::to_tls(a, settings),
             limits: limits::read(a, settings),
             throttle: limits::throttle(a, settings),
-            access: access::read(a, settings, subject.cluster),
+            access: access::read(a, settings, &self.trust, subject.cluster),
             upstream: proxy::read(a, settings, subject.cluster),
             response,
             mirror: headers::mirror(a),
@@ -124,7 +137,7 @@ impl Dialect for Nginx {
     }
 
     fn configured(&self, settings: &ConfigMap, out: &mut Vec<Diagnostic>) -> Option<Arc<dyn Dialect>> {
-        let settings = unknown::settings(settings, out);
-        Some(Arc::new(Self { settings: Arc::new(settings), passthrough: self.passthrough }))
+        let settings = unknown::settings(settings, &self.trust, out);
+        Some(Arc::new(Self { settings: Arc::new(settings), ..self.clone() }))
     }
 }

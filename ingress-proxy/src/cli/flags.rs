@@ -45,7 +45,7 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(super) tls: TlsArgs,
     #[command(flatten)]
-    pub(super) trust: TrustArgs,
+    pub(super) reach: ReachArgs,
     #[command(flatten)]
     pub(super) client: ClientArgs,
     #[command(flatten)]
@@ -132,16 +132,10 @@ pub(super) struct TlsArgs {
     pub(super) use_http2: bool,
 }
 
-/// Whom to believe.
+/// What is said of clients, and what may be reached.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trust")]
-pub(super) struct TrustArgs {
-    /// Proxies in front whose X-Forwarded-* and PROXY headers are believed, separated by commas
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = values::range, alias = "proxy-real-ip-cidr")]
-    pub(super) trusted_cidr: Vec<AddressRange>,
-    /// Believe the X-Forwarded-* headers of --trusted-cidr
-    #[arg(long)]
-    pub(super) use_forwarded_headers: bool,
+pub(super) struct ReachArgs {
     /// Send the header Forwarded (RFC 7239) too
     #[arg(long)]
     pub(super) send_forwarded: bool,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ingress_cli::cert_source::DirectorySource;
+use ingress_cli::commands::simulate::EngineArgs;
 use ingress_core::lower::{ClassSelection, ControllerClass, Options};
 use ingress_core::policy::CertificateId;
 use ingress_proxy::config::{Balance, Config, Downstream, Forwarding, Upstream};
@@ -16,7 +17,7 @@ use ingress_proxy::shadow;
 #[cfg(feature = "kubernetes")]
 use super::cluster::ClusterSettings;
 use super::descriptors;
-use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, TrustArgs};
+use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, ReachArgs};
 use super::pin::Pins;
 use super::values;
 pub(crate) use super::values::{AccessLog, LogFormat};
@@ -166,7 +167,7 @@ impl Flags {
             engine,
             listen,
             tls,
-            trust,
+            reach,
             client,
             endpoint,
             observe,
@@ -174,13 +175,9 @@ impl Flags {
             shadow,
         } = self;
         let shadow = shadow.options()?;
-        for (flag, is_given) in [
-            ("--use-forwarded-headers", trust.use_forwarded_headers),
-            ("--use-proxy-protocol", listen.use_proxy_protocol),
-        ] {
-            if is_given && trust.trusted_cidr.is_empty() {
-                return Err(format!("`{flag}` would believe anybody; say whom to believe with `--trusted-cidr`"));
-            }
+        if listen.use_proxy_protocol && engine.trust().trusted_cidr.is_empty() {
+            let flag = "--use-proxy-protocol";
+            return Err(format!("`{flag}` would believe anybody; say whom to believe with `--trusted-cidr`"));
         }
         let default_certificate = match engine.default_certificate() {
             None => CertificateId::Default,
@@ -217,7 +214,7 @@ impl Flags {
             None => vec![Ipv4Addr::LOCALHOST.into()],
         };
         let mut upstream = upstream(&endpoint);
-        upstream.allowed_endpoints = trust.allow_endpoint_cidr.clone();
+        upstream.allowed_endpoints.clone_from(&reach.allow_endpoint_cidr);
         upstream.named_endpoints = manifests.pins.iter().map(|pin| pin.endpoint.clone()).collect();
         let workers = listen.workers.unwrap_or(machine.cores).max(1);
         let mut downstream = downstream(&client);
@@ -238,7 +235,7 @@ impl Flags {
         };
         let (namespace, pod) = machine.pod;
         Ok(Settings {
-            config: Config { downstream, upstream, forwarding: forwarding(trust), shadow: None },
+            config: Config { downstream, upstream, forwarding: forwarding(&engine, &reach), shadow: None },
             tls: tls::Options {
                 versions: tls.ssl_protocols.unwrap_or_default(),
                 suites: tls.ssl_ciphers.unwrap_or_default(),
@@ -327,11 +324,12 @@ fn upstream(args: &EndpointArgs) -> Upstream {
     upstream
 }
 
-fn forwarding(args: TrustArgs) -> Forwarding {
+fn forwarding(engine: &EngineArgs, reach: &ReachArgs) -> Forwarding {
+    let trust = engine.trust();
     Forwarding {
-        trusted: args.trusted_cidr,
-        use_forwarded_headers: args.use_forwarded_headers,
-        send_forwarded: args.send_forwarded,
+        trusted: trust.trusted_cidr.clone(),
+        use_forwarded_headers: trust.use_forwarded_headers,
+        send_forwarded: reach.send_forwarded,
     }
 }
 

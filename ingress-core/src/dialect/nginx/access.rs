@@ -11,6 +11,7 @@ use super::auth;
 use super::settings::Settings;
 use super::settings::access::{Access as Lists, AddressList, HeaderPattern};
 use super::settings::client::Client;
+use super::trust::Trust;
 use crate::path::Search;
 use crate::policy::{Access, AddressRange, ClientAddress, HeaderValue, Satisfy, TrustedHeader};
 
@@ -18,13 +19,13 @@ const ALLOW: &str = "allowlist-source-range";
 const DENY: &str = "denylist-source-range";
 
 /// All restrictions on who is served.
-pub(super) fn read(a: &mut Annotations<'_>, settings: &Settings, cluster: &Cluster<'_>) -> Access {
+pub(super) fn read(a: &mut Annotations<'_>, settings: &Settings, trust: &Trust, cluster: &Cluster<'_>) -> Access {
     let satisfy = match a.word("satisfy", &["all", "any"], Bad::Default) {
         Some("any") => Satisfy::Any,
         _ => Satisfy::All,
     };
     Access {
-        client: Arc::new(client(&settings.client)),
+        client: Arc::new(client(&settings.client, trust)),
         blocked: blocked(a, &settings.access),
         deny: denied(a, &settings.access),
         allow: allowed(a, &settings.access),
@@ -35,16 +36,14 @@ pub(super) fn read(a: &mut Annotations<'_>, settings: &Settings, cluster: &Clust
 }
 
 /// Where the client's address is found. With the PROXY protocol it comes from there, whatever headers say.
-fn client(client: &Client) -> ClientAddress {
-    let wants_header = client.use_forwarded_headers || client.enable_real_ip;
-    if !wants_header || client.use_proxy_protocol {
+fn client(client: &Client, trust: &Trust) -> ClientAddress {
+    if !trust.reads_headers(client) || client.use_proxy_protocol {
         return ClientAddress::Peer;
     }
     ClientAddress::Header(TrustedHeader {
         name: client.forwarded_for_header.clone(),
-        // Trusting fewer is the safe side.
-        trusted: client.trusted.iter().filter_map(range).collect(),
-        forwarded: client.use_forwarded_headers,
+        trusted: trust.ranges(client),
+        forwarded: trust.takes_over(client),
     })
 }
 
@@ -115,7 +114,7 @@ fn inherited(a: &mut Annotations<'_>, key: &str, name: &str, list: &AddressList,
 }
 
 /// An address and the length of a prefix, which is known to fit it.
-fn range((address, length): &(IpAddr, u8)) -> Option<AddressRange> {
+pub(super) fn range((address, length): &(IpAddr, u8)) -> Option<AddressRange> {
     AddressRange::parse(&format!("{address}/{length}")).ok()
 }
 

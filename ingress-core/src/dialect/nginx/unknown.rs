@@ -7,6 +7,7 @@ use super::super::annotations::{Annotations, Bad, shown};
 use super::super::nearest::nearest;
 use super::keys::{self, Standing};
 use super::settings::{Problem, ProblemKind, Settings};
+use super::trust::Trust;
 use super::{PREFIX, auth};
 use crate::diagnostic::{Code, Diagnostic, Effect};
 use crate::model::ConfigMap;
@@ -86,7 +87,7 @@ fn is_off(value: &str) -> bool {
 }
 
 /// Reads the ConfigMap of the controller and reports what is wrong with it.
-pub(super) fn settings(map: &ConfigMap, out: &mut Vec<Diagnostic>) -> Settings {
+pub(super) fn settings(map: &ConfigMap, trust: &Trust, out: &mut Vec<Diagnostic>) -> Settings {
     let (settings, problems) = Settings::read(&map.data);
     let object = Arc::new(map.metadata.reference(Kind::ConfigMap));
     let value = |key: &str| map.data.get(key).map(|value| shown(value)).unwrap_or_default();
@@ -113,6 +114,13 @@ pub(super) fn settings(map: &ConfigMap, out: &mut Vec<Diagnostic>) -> Settings {
             }
         }
     }));
+    if trust.is_boundless(&settings.client) {
+        let key = if trust.takes_over(&settings.client) { "use-forwarded-headers" } else { "enable-real-ip" };
+        let message =
+            format!("`{key}` without `proxy-real-ip-cidr` lets everybody with an IPv4 address say who the client is");
+        let field = FieldPath::text(format!("data[{key}]"));
+        out.push(Diagnostic::new(Code::ForwardedHeadersOfAnybody, Some(Arc::clone(&object)), field, message));
+    }
     for (key, what) in WITHOUT_READER.iter().filter(|(key, _)| map.data.contains_key(*key)) {
         let field = FieldPath::text(format!("data[{key}]"));
         out.push(Diagnostic::new(Code::ConfigmapKeyNotImplemented, Some(Arc::clone(&object)), field, *what));

@@ -51,6 +51,32 @@ impl AddressRange {
         })
     }
 
+    /// The addresses that are in both ranges: the smaller of them if it lies in the other, else none.
+    ///
+    /// ```
+    /// use ingress_core::policy::AddressRange;
+    ///
+    /// let (wide, narrow) = (AddressRange::parse("10.0.0.0/8")?, AddressRange::parse("10.1.0.0/16")?);
+    /// assert_eq!(wide.intersection(&narrow), Some(narrow));
+    /// assert_eq!(narrow.intersection(&AddressRange::parse("192.0.2.0/24")?), None);
+    /// # Ok::<(), ingress_core::policy::InvalidRange>(())
+    /// ```
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let covers = |wide: &Self, narrow: &Self| {
+            // `::/0` is the only block with addresses of both families.
+            let is_longer = wide.address.is_ipv4() != narrow.address.is_ipv4() || wide.prefix <= narrow.prefix;
+            is_longer && wide.contains(narrow.address)
+        };
+        if covers(self, other) {
+            Some(*other)
+        } else if covers(other, self) {
+            Some(*self)
+        } else {
+            None
+        }
+    }
+
     /// Whether an address is in the range.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -97,6 +123,28 @@ impl std::error::Error for InvalidRange {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_two_ranges_share() {
+        let table = [
+            ("10.0.0.0/8", "10.0.0.0/8", Some("10.0.0.0/8")),
+            ("10.0.0.0/8", "10.255.0.0/16", Some("10.255.0.0/16")),
+            ("0.0.0.0/0", "192.0.2.1", Some("192.0.2.1")),
+            ("10.0.0.0/8", "10.0.0.0/7", Some("10.0.0.0/8")),
+            ("10.0.0.0/16", "10.1.0.0/16", None),
+            ("::/0", "192.0.2.0/24", Some("192.0.2.0/24")),
+            ("::/0", "2001:db8::/32", Some("2001:db8::/32")),
+            ("::/0", "0.0.0.0/0", Some("0.0.0.0/0")),
+            ("0.0.0.0/0", "2001:db8::/32", None),
+            ("2001:db8::/32", "2001:db8:1::/48", Some("2001:db8:1::/48")),
+            ("::ffff:10.0.0.0/104", "10.1.0.0/16", Some("10.1.0.0/16")),
+        ];
+        let range = |text| AddressRange::parse(text).expect("a range");
+        for (a, b, shared) in table {
+            assert_eq!(range(a).intersection(&range(b)), shared.map(range), "{a} {b}");
+            assert_eq!(range(b).intersection(&range(a)), shared.map(range), "{b} {a}");
+        }
+    }
 
     #[test]
     fn ranges_of_both_families() {

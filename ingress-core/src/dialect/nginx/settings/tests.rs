@@ -12,6 +12,7 @@ use headers::ConfigMapName;
 use tls::Versions;
 use upstream::LoadBalance;
 
+use super::super::trust::Trust;
 use super::*;
 
 fn read(key: &str, value: &str) -> (Settings, Option<ProblemKind>) {
@@ -27,7 +28,13 @@ fn read(key: &str, value: &str) -> (Settings, Option<ProblemKind>) {
 #[test]
 fn defaults_are_those_of_the_documentation() {
     for (key, value) in DEFAULTS {
-        assert_eq!(read(key, value), (Settings::default(), None), "{key}");
+        let (mut found, problem) = read(key, value);
+        // A flag may say what the ConfigMap does not, so that silence is kept apart from the same as the default.
+        let (silent, trust) = (Client::default(), Trust::default());
+        assert_eq!(trust.takes_over(&found.client), trust.takes_over(&silent), "{key}");
+        assert_eq!(trust.ranges(&found.client), trust.ranges(&silent), "{key}");
+        found.client = Client { use_forwarded_headers: None, trusted: None, ..found.client };
+        assert_eq!((found, problem), (Settings::default(), None), "{key}");
     }
     let read: BTreeSet<_> = DEFAULTS.iter().map(|(key, _)| *key).chain(["gzip-types", "brotli-types"]).collect();
     let unread: BTreeSet<_> = unread::names().collect();
@@ -44,7 +51,7 @@ fn names_are_not_repeated() {
 fn what_is_set_is_in_force() {
     type Check = fn(&Settings) -> bool;
     let checks: &[(&str, &str, Check)] = &[
-        ("proxy-real-ip-cidr", "10.0.0.0/8, ::1", |to| to.client.trusted.len() == 2),
+        ("proxy-real-ip-cidr", "10.0.0.0/8, ::1", |to| to.client.trusted.as_ref().is_some_and(|it| it.len() == 2)),
         ("forwarded-for-header", "CF-Connecting-IP", |to| &*to.client.forwarded_for_header == "CF-Connecting-IP"),
         ("http-redirect-code", "301", |to| to.redirects.http_redirect_code == 301),
         ("no-tls-redirect-locations", "", |to| to.redirects.no_tls_redirect_locations.is_empty()),
@@ -136,7 +143,7 @@ fn bad_values_do_not_open_what_was_to_be_closed() {
     assert!(!read("block-cidrs", "office").0.access.blocked.is_complete);
 
     // Trusting nobody, not everybody.
-    assert!(read("proxy-real-ip-cidr", "10.0.0.0/40").0.client.trusted.is_empty());
+    assert_eq!(read("proxy-real-ip-cidr", "10.0.0.0/40").0.client.trusted, Some(Box::default()));
 
     for url in ["auth.example", "https://", "https:///check", "ftp://auth.example", "https://a b", "https://a..b/"] {
         let (settings, problem) = read("global-auth-url", url);

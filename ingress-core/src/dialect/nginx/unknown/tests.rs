@@ -88,7 +88,11 @@ fn keys_of_the_config_map() {
         ("lua-shared-dicts", "a: 1", Code::SnippetRefused, "honoured", Some("there is no Lua here; remove the key")),
     ] {
         let mut out = Vec::new();
-        settings(&config_map("ingress-nginx/controller", &[(key, value), ("hsts", "true")]), &mut out);
+        settings(
+            &config_map("ingress-nginx/controller", &[(key, value), ("hsts", "true")]),
+            &Trust::default(),
+            &mut out,
+        );
         let [finding] = &out[..] else { panic!("{key}: {out:?}") };
         assert_eq!((finding.code, finding.help.as_deref()), (code, help), "{key}");
         assert!(finding.message.contains(message), "{key}: {finding}");
