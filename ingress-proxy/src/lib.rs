@@ -21,4 +21,4 @@ pub mod shadow;
 pub mod upstream;
 pub mod worker;
 
-pub use self::run::{Running, Settings, start};
+pub use self::run::{Running, Settings, StartError, start};

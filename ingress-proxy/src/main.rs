@@ -4,12 +4,14 @@ mod cli;
 
 use std::process::ExitCode;
 
+use ingress_proxy::observe::error_log::ErrorLog;
+
 use self::cli::capabilities;
 use self::cli::check::check;
 use self::cli::console::say;
 use self::cli::descriptors;
 use self::cli::flags::Flags;
-use self::cli::service::Service;
+use self::cli::service::{LAST_LINES, Service};
 use self::cli::settings::{Machine, Settings};
 use self::cli::wait_shutdown;
 
@@ -47,10 +49,14 @@ fn main() -> ExitCode {
 
 /// Serves until the process is told to end.
 fn serve(settings: Settings) -> Result<ExitCode, String> {
+    let errors = ErrorLog::default();
     let lines = settings.announcement();
-    let service = Service::start(settings)?;
+    let service = Service::start(settings, errors.clone()).inspect_err(|_| {
+        // What leads to it has been told before.
+        errors.flush(LAST_LINES);
+    })?;
     for line in lines {
-        say(line);
+        errors.tell(&line);
     }
     service.run()
 }

@@ -84,12 +84,32 @@ pub(crate) enum Phase {
     Stopped,
 }
 
+/// Why a proxy cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on `{address}`: {error}")]
+    Listen {
+        /// The address, one of [`Settings::http`] or [`Settings::https`].
+        address: SocketAddr,
+        /// Whether it is one of TLS.
+        is_tls: bool,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
+    /// There can be no key, or no thread.
+    #[error(transparent)]
+    Other(#[from] io::Error),
+}
+
 /// Binds the addresses and starts the workers. Port 0 takes a free port, which [`Running::http`] tells.
 ///
 /// # Errors
 ///
 /// When an address cannot be bound or a thread cannot be started.
-pub fn start(settings: Settings) -> io::Result<Running> {
+pub fn start(settings: Settings) -> Result<Running, StartError> {
     let Settings { config, reader, certs, tls, http, https, workers, metrics, access_log, errors, own, own_addresses } =
         settings;
     let workers = workers.max(1);
@@ -141,13 +161,12 @@ pub fn start(settings: Settings) -> io::Result<Running> {
 }
 
 /// One socket for each worker and address.
-fn bind_all(addresses: &[SocketAddr], tls: bool, sockets: &mut [Vec<Listener>]) -> io::Result<Vec<SocketAddr>> {
+fn bind_all(addresses: &[SocketAddr], tls: bool, sockets: &mut [Vec<Listener>]) -> Result<Vec<SocketAddr>, StartError> {
     let mut bound = Vec::new();
     for &address in addresses {
         let mut actual = address;
         for listeners in sockets.iter_mut() {
-            let named =
-                |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on `{address}`: {error}"));
+            let named = |error| StartError::Listen { address, is_tls: tls, error };
             let socket = server::bind(actual).map_err(named)?;
             actual = socket.local_addr()?;
             listeners.push(Listener { socket, tls });

@@ -6,6 +6,7 @@ mod current;
 mod deadline;
 mod random;
 mod routes;
+mod troubles;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -23,6 +24,8 @@ pub(crate) use self::deadline::{Deadline, Pace, Stall};
 pub use self::random::Random;
 pub use self::routes::RouteState;
 use self::routes::Routes;
+pub(crate) use self::troubles::Trouble;
+use self::troubles::Troubles;
 use crate::config::Config;
 use crate::h2::client::ClientSettings;
 use crate::message::Today;
@@ -64,8 +67,7 @@ pub struct Worker {
     current: RefCell<Rc<Current>>,
     routes: Routes,
     groups: RefCell<HashMap<Arc<BackendRef>, Held, ahash::RandomState>>,
-    /// Endpoints that this worker has told to be down.
-    down: RefCell<Vec<Rc<Endpoint>>>,
+    troubles: Troubles,
     all_metrics: Arc<Metrics>,
     is_draining: Cell<bool>,
     connections: Cell<usize>,
@@ -125,7 +127,7 @@ impl Worker {
             reader: RefCell::new(reader),
             current: RefCell::new(current),
             groups: RefCell::default(),
-            down: RefCell::default(),
+            troubles: Troubles::default(),
             errors,
             all_metrics,
             is_draining: Cell::new(false),
@@ -182,33 +184,22 @@ impl Worker {
         self.routes.sweep();
         self.crew.shrink();
         let now = self.clock.now();
-        self.down.borrow_mut().retain(|endpoint| !endpoint.is_gone());
         self.groups.borrow_mut().retain(|_, held| {
             held.unused = if Rc::strong_count(&held.group) > 1 { 0 } else { held.unused.saturating_add(1) };
             held.group.sweep(&self.config.upstream, now);
             held.unused < SWEEPS_UNUSED
         });
+        self.troubles.sweep(&self.errors);
     }
 
-    /// Says that an endpoint has failed, the first time.
-    pub(crate) fn is_down(&self, endpoint: &Rc<Endpoint>, reason: &'static str) {
-        let mut down = self.down.borrow_mut();
-        if !down.iter().any(|other| Rc::ptr_eq(other, endpoint)) {
-            down.push(Rc::clone(endpoint));
-            self.errors.endpoint(&endpoint.target, Some(&reason));
-        }
+    /// Says that something is wrong with an endpoint, the first time.
+    pub(crate) fn trouble(&self, trouble: Trouble, endpoint: &Rc<Endpoint>, reason: &dyn std::fmt::Display) {
+        self.troubles.begin(&self.errors, trouble, endpoint, reason);
     }
 
-    /// Says that an endpoint which had failed has answered.
-    pub(crate) fn is_up(&self, endpoint: &Rc<Endpoint>) {
-        if self.down.borrow().is_empty() {
-            return;
-        }
-        let mut down = self.down.borrow_mut();
-        if let Some(place) = down.iter().position(|other| Rc::ptr_eq(other, endpoint)) {
-            down.swap_remove(place);
-            self.errors.endpoint(&endpoint.target, None);
-        }
+    /// Says that it is no longer so, if it was.
+    pub(crate) fn no_trouble(&self, trouble: Trouble, endpoint: &Rc<Endpoint>) {
+        self.troubles.end(&self.errors, trouble, endpoint);
     }
 
     /// Hands on what the access log has of this worker.

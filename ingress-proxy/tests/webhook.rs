@@ -297,6 +297,20 @@ fn jobs_and_arguments_of_ingress_nginx_work_with_another_image() {
 }
 
 #[test]
+fn an_ingress_does_not_lead_to_the_webhook() {
+    let api = shop();
+    let program =
+        Program::start(&["--kubernetes"], &["--apiserver-host", &api.url(), "--validating-webhook=127.0.0.1:0"], "pub");
+    let tea = || Program::get(program.http, "cafe.example", "/");
+    assert!(tea().starts_with("HTTP/1.1 200"));
+    // Loopback is allowed here; what the proxy listens on itself is not.
+    api.apply(slice("shop", "tea", &["127.0.0.1"], program.webhook().port()));
+    program.until("refused", |_| tea().starts_with("HTTP/1.1 503"));
+    let page = Program::get(program.admin, "localhost", "/metrics");
+    assert!(page.contains("endpoint-forbidden"), "{page}");
+}
+
+#[test]
 fn a_certificate_of_its_own_and_stricter_rules() {
     let api = shop();
     let service = json!({"namespace": "pub", "name": "my-service"});

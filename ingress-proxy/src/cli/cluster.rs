@@ -4,6 +4,7 @@ mod status;
 mod webhook;
 pub(crate) mod webhook_cert;
 
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use ingress_core::policy::CertificateId;
 use ingress_core::publish::Reader;
 use ingress_kube::webhook::Webhook;
 use ingress_kube::{Client, ClientOptions, Controller, Scope, SecretAccess, State};
+use ingress_proxy::observe::error_log::{ErrorLog, Level};
 use ingress_proxy::observe::health::Health;
 use ingress_proxy::observe::metrics::Metrics;
 use tokio::runtime::Runtime;
@@ -24,7 +26,6 @@ use tokio::sync::oneshot;
 
 use self::status::{DutyFlags, StatusArgs};
 use self::webhook::{Hook, HookSettings, WebhookArgs};
-use super::console::say;
 use super::plane::Plane;
 use super::settings::SourceSettings;
 use super::source;
@@ -105,6 +106,9 @@ impl ClusterArgs {
     }
 }
 
+/// What is said when the thread has panicked.
+const LOST: &str = "the cluster is no longer followed: its thread has ended; what was read stays in force";
+
 /// A cluster that has been found, and of which nothing has been read yet.
 pub(super) struct Cluster {
     runtime: Runtime,
@@ -113,6 +117,7 @@ pub(super) struct Cluster {
     health: Arc<Health>,
     hook: Option<Hook>,
     metrics: Arc<Metrics>,
+    errors: ErrorLog,
     duties: DutyFlags,
 }
 
@@ -166,7 +171,9 @@ impl Cluster {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
         let ClusterSettings { client, selector, secrets, default_certificate, duties, webhook } = cluster;
-        let hook = webhook.map(|webhook| webhook.open(client.clone(), Arc::clone(plane.metrics()))).transpose()?;
+        let open =
+            |webhook: HookSettings| webhook.open(client.clone(), Arc::clone(plane.metrics()), plane.errors().clone());
+        let hook = webhook.map(open).transpose()?;
         // Without the runtime there is nobody who could carry out what a client leaves for later.
         let client = runtime.block_on(ingress_kube::connect(&client)).map_err(|error| error.to_string())?;
         let mut settings = ingress_kube::Settings::default();
@@ -180,15 +187,20 @@ impl Cluster {
         settings.secrets = secrets;
         settings.no_external_names = source.no_external_names;
         let duties = duties.of(&settings.engine.classes);
-        let metrics = Arc::clone(plane.metrics());
+        let (metrics, errors) = (Arc::clone(plane.metrics()), plane.errors().clone());
         let sink = Sink { plane, health: Arc::clone(&health), failing: 0 };
         let controller = Controller::new(client.clone(), settings, sink);
-        Ok(Self { runtime, client, controller, health, metrics, duties, hook })
+        Ok(Self { runtime, client, controller, health, metrics, errors, duties, hook })
     }
 
     /// A reader of the snapshots.
     pub(super) fn reader(&self) -> Reader {
         self.controller.reader()
+    }
+
+    /// Where the webhook listens.
+    pub(super) fn listeners(&self) -> Vec<SocketAddr> {
+        self.hook.as_ref().map(Hook::addresses).unwrap_or_default()
     }
 
     /// Reads the cluster and follows it, on a thread of its own.
@@ -197,16 +209,17 @@ impl Cluster {
     ///
     /// When there can be no thread.
     pub(super) fn follow(self) -> std::io::Result<Follower> {
-        let Self { runtime, client, controller, health, metrics, duties, hook } = self;
+        let Self { runtime, client, controller, health, metrics, errors, duties, hook } = self;
         let webhook = hook.map(|hook| hook.start(controller.handle())).transpose()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let (end_duties, duties_end) = oneshot::channel();
         let (ended, duties_ended) = oneshot::channel::<()>();
         let handle = controller.handle();
         let thread = std::thread::Builder::new().name("kubernetes".to_owned()).spawn(move || {
+            let told = errors.clone();
             let follow = async {
                 tokio::spawn(async move {
-                    duties.carry_out(client, handle, metrics, duties_end).await;
+                    duties.carry_out(client, handle, metrics, told, duties_end).await;
                     drop(ended);
                 });
                 tokio::select! {
@@ -215,7 +228,7 @@ impl Cluster {
                 }
             };
             if catch_unwind(AssertUnwindSafe(|| runtime.block_on(follow))).is_err() {
-                say("error: the cluster is no longer followed: its thread has ended; what was read stays in force");
+                errors.event(Level::Error, LOST, &[]);
                 health.not_ready("the cluster is no longer followed");
             }
         })?;
@@ -266,6 +279,6 @@ impl ingress_kube::Sink for Sink {
     }
 
     fn say(&mut self, line: &str) {
-        say(line);
+        source::Sink::say(&mut self.plane, line);
     }
 }

@@ -12,11 +12,10 @@ use ingress_core::object::ObjectRef;
 use ingress_core::policy::CertificateId;
 use ingress_core::snapshot::Snapshot;
 use ingress_proxy::certs::{CertStore, Refused, SecretPem};
-use ingress_proxy::observe::error_log::ErrorLog;
+use ingress_proxy::observe::error_log::{ErrorLog, Level};
 use ingress_proxy::observe::health::Health;
 use ingress_proxy::observe::metrics::{Metrics, Reload};
 
-use super::console::say;
 use super::source::{Sink, State};
 
 /// In place of a value that is not base64: something is there, and it is not PEM.
@@ -47,6 +46,12 @@ impl Plane {
     #[cfg(feature = "kubernetes")]
     pub(super) fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// Where it says what is wrong.
+    #[cfg(feature = "kubernetes")]
+    pub(super) fn errors(&self) -> &ErrorLog {
+        &self.errors
     }
 
     /// Takes what a Secret has, and says what is wrong with it, as [`Certificates::take`] does.
@@ -165,12 +170,13 @@ impl Sink for Plane {
     }
 
     fn lost(&mut self) {
-        say("error: files are no longer followed: their thread has ended; what was read stays in force");
+        let message = "files are no longer followed: their thread has ended; what was read stays in force";
+        self.errors.event(Level::Error, message, &[]);
         self.health.not_ready("files are no longer followed");
     }
 
     fn say(&mut self, line: &str) {
-        say(line);
+        self.errors.tell(line);
     }
 }
 

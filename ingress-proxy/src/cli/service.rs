@@ -13,19 +13,18 @@ use ingress_proxy::observe::error_log::ErrorLog;
 use ingress_proxy::observe::health::Health;
 use ingress_proxy::observe::metrics::Metrics;
 use ingress_proxy::shadow::Shadow;
-use ingress_proxy::{Running, server};
+use ingress_proxy::{Running, StartError, server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[cfg(feature = "kubernetes")]
 use super::cluster::{self, Cluster};
-use super::console::say;
 use super::plane::{Certificates, Plane};
 use super::settings::{self, Settings, Shutdown, SourceSettings};
 use super::source::FileSource;
 use super::source::watch::Watch;
 
 /// How long lines of a log are waited for at the end.
-const LAST_LINES: Duration = Duration::from_secs(2);
+pub(crate) const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// A proxy that serves what files or a cluster say.
 pub(crate) struct Service {
@@ -82,6 +81,15 @@ impl Source {
         }
     }
 
+    /// Where it listens itself.
+    fn listeners(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::Files(_) => Vec::new(),
+            #[cfg(feature = "kubernetes")]
+            Self::Cluster(cluster) => cluster.listeners(),
+        }
+    }
+
     /// Files are in force afterwards.
     fn follow(self) -> std::io::Result<Follower> {
         match self {
@@ -98,7 +106,7 @@ impl Service {
     /// # Errors
     ///
     /// What cannot be done, for people.
-    pub(crate) fn start(settings: Settings) -> Result<Self, String> {
+    pub(crate) fn start(settings: Settings, errors: ErrorLog) -> Result<Self, String> {
         let Settings {
             mut config,
             tls,
@@ -114,7 +122,6 @@ impl Service {
             shadow,
             ..
         } = settings;
-        let errors = ErrorLog::default();
         let metrics = Metrics::new(workers, labels);
         if let Some(options) = shadow {
             let shadow = Shadow::start(options, Arc::clone(&metrics), errors.clone());
@@ -139,7 +146,7 @@ impl Service {
         let source = Source::files(settings.source, sink)?;
         let reader = source.reader();
         let pages = bind_pages(&admin.addresses)?;
-        let own = pages.iter().filter_map(|page| page.local_addr().ok()).collect();
+        let own = pages.iter().filter_map(|page| page.local_addr().ok()).chain(source.listeners()).collect();
         // Whoever asks while manifests are read is told that the process is alive, and not ready.
         let options = admin::Options {
             health_check_path: admin.health_path,
@@ -152,11 +159,12 @@ impl Service {
             Admin::start(page, options.clone(), Sources { reader, metrics, health }, errors.clone())
         });
         let pages = pages.collect::<Result<_, _>>().map_err(|error| format!("cannot start a thread: {error}"))?;
+        let value = access_log.value();
         let access_log = match destination(access_log) {
             None => None,
             Some(destination) => {
                 let log = AccessLog::start(destination, Arc::clone(&metrics), errors.clone());
-                let log = log.map_err(|error| format!("`--access-log`: {error}"))?;
+                let log = log.map_err(|error| format!("`--access-log {value}`: {error}"))?;
                 Some((log, Arc::new(log_format.format)))
             }
         };
@@ -175,7 +183,11 @@ impl Service {
             own,
             own_addresses: own_addresses(),
         });
-        let running = running.map_err(|error| error.to_string())?;
+        let running = running.map_err(|error| match error {
+            StartError::Listen { is_tls: false, .. } => format!("`--http-port`: {error}"),
+            StartError::Listen { is_tls: true, .. } => format!("`--https-port`: {error}"),
+            error => error.to_string(),
+        })?;
         if matches!(follower, Follower::Files(_)) {
             // They have been read; a cluster is ready when it has been.
             health.ready();
@@ -196,8 +208,8 @@ impl Service {
         let ended: std::io::Result<()> = runtime.block_on(async {
             let mut signals = Signals::new()?;
             serve_until_told_to_end(&self.running, &mut signals).await;
-            say("shutting down");
             self.health.drain();
+            self.errors.tell("shutting down");
             // Meanwhile, so that another replica leads as soon as possible.
             self.follower.end_duties();
             let orderly = async {

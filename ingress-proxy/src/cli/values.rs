@@ -38,6 +38,18 @@ pub(crate) struct LogFormat {
     pub(crate) format: Format,
 }
 
+impl AccessLog {
+    /// As it is written on the command line.
+    pub(crate) fn value(&self) -> String {
+        match self {
+            Self::Off => "off".to_owned(),
+            Self::Stdout => "stdout".to_owned(),
+            Self::Stderr => "stderr".to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+}
+
 impl fmt::Display for AccessLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

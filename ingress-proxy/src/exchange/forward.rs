@@ -22,7 +22,7 @@ use crate::server::Client;
 use crate::server::tls::Alpn;
 use crate::upstream::tls::Unusable;
 use crate::upstream::{Choice, Connection, Endpoint, Key, Outcome as Health, Session, affinity, connect};
-use crate::worker::Worker;
+use crate::worker::{Trouble, Worker};
 
 /// Interim responses that an endpoint may send before the final one.
 const MOST_INTERIM: u32 = 8;
@@ -93,7 +93,7 @@ pub(super) async fn run<D: Downstream>(
         if failure.blames_endpoint {
             in_flight.report(Health::Failure, exchange.latency(record.upstream_time()), worker.clock.now());
             worker.metrics.upstream_failures.count(failure.reason);
-            worker.is_down(&endpoint, failure.reason);
+            worker.trouble(Trouble::Down, &endpoint, &failure.reason);
         }
         if !attempts.go_on(failure, &endpoint, &exchange.upload, worker.clock.now()) {
             return exchange.give_up(failure, scratch, record).await;
@@ -189,10 +189,15 @@ impl<D: Downstream> Exchange<'_, D> {
         attempts: &Attempts<'_>,
     ) -> Result<Connection, Stop> {
         let key = match self.key(endpoint, scratch) {
-            Ok(key) => key,
+            Ok(key) => {
+                if self.plan.speak.tls {
+                    self.worker.no_trouble(Trouble::Tls, endpoint);
+                }
+                key
+            }
             Err(error) => {
                 self.worker.metrics.not_enforced.count(Failure::REFUSED.reason);
-                self.worker.errors.state(format_args!("TLS to {}", endpoint.target), "is impossible", "", Some(&error));
+                self.worker.trouble(Trouble::Tls, endpoint, &error);
                 return Err(Stop::Failed(Failure::REFUSED));
             }
         };

@@ -12,6 +12,7 @@ use super::response::{ResponseFields, body_length};
 use super::{Downstream, HeadError, Outcome, Scratch, tunnel};
 use crate::message::{Known, OutgoingResponse, RequestHead, ResponseHead, Source, Version};
 use crate::upstream::{Connection, InFlight, Outcome as Health, affinity};
+use crate::worker::Trouble;
 
 impl<'a, D: Downstream> Exchange<'a, D> {
     /// Passes the response on whose head has come.
@@ -30,11 +31,11 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             let failure = Failure::head(&error, &connection);
             in_flight.report(Health::Failure, self.latency(record.header_time()), worker.clock.now());
             worker.metrics.upstream_failures.count(failure.reason);
-            worker.is_down(in_flight.endpoint(), failure.reason);
+            worker.trouble(Trouble::Down, in_flight.endpoint(), &failure.reason);
             return self.give_up(failure, scratch, record).await;
         }
         in_flight.report(Health::Success, self.latency(record.header_time()), worker.clock.now());
-        worker.is_up(in_flight.endpoint());
+        worker.no_trouble(Trouble::Down, in_flight.endpoint());
         if scratch.response.status == 101 {
             let cookie = key.and_then(|key| self.cookie(&key));
             let fields = self.response_fields(scratch, cookie.as_deref());

@@ -4,7 +4,7 @@
 //! lines together have a rate that no client can raise. One thread writes them, so that nobody waits for a pipe that nobody
 //! reads; what was left out, or could not be taken in time, is counted in the next line.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::io::Write;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -39,7 +39,7 @@ impl Display for Level {
 pub type Field<'a> = (&'static str, &'a dyn Display);
 
 /// Lines that may come at once, and how many may come in each second after that.
-const BURST: u32 = 100;
+const BURST: u32 = 200;
 const PER_SECOND: u32 = 10;
 /// Things whose bad state is remembered.
 const MAX_BAD: usize = 10_000;
@@ -62,8 +62,8 @@ pub struct ErrorLog(Arc<Mutex<Inner>>);
 
 struct Inner {
     jobs: SyncSender<Job>,
-    /// What is known to be in a bad state.
-    bad: BTreeSet<Box<str>>,
+    /// What is known to be in a bad state, and how many have said so.
+    bad: BTreeMap<Box<str>, usize>,
     left: u32,
     refilled: Instant,
     swallowed: u64,
@@ -90,7 +90,7 @@ impl ErrorLog {
         let (jobs, queue) = sync_channel(QUEUE);
         // It ends with the last clone.
         let _thread = std::thread::Builder::new().name("error-log".to_owned()).spawn(move || write(&queue, to));
-        let inner = Inner { jobs, bad: BTreeSet::new(), left: BURST, refilled: Instant::now(), swallowed: 0 };
+        let inner = Inner { jobs, bad: BTreeMap::new(), left: BURST, refilled: Instant::now(), swallowed: 0 };
         Self(Arc::new(Mutex::new(inner)))
     }
 
@@ -122,9 +122,22 @@ impl ErrorLog {
         }
     }
 
-    /// Tells whether an endpoint gets requests.
-    pub fn endpoint(&self, endpoint: impl Display, down: Option<&dyn Display>) {
-        self.state(format_args!("endpoint {endpoint}"), "is down", "is up again", down);
+    /// Takes back what one of those has said who told of a thing that it is in a bad state. When the last has it is forgotten.
+    pub fn release(&self, thing: impl Display) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = thing.to_string();
+        if let Some(said) = inner.bad.get_mut(key.as_str()) {
+            *said = said.saturating_sub(1);
+            if *said == 0 {
+                inner.bad.remove(key.as_str());
+            }
+        }
+    }
+
+    /// Tells of something in its own words, such as a place in a file and what is wrong there.
+    pub fn tell(&self, line: &str) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.told(Instant::now(), line);
     }
 }
 
@@ -136,12 +149,15 @@ impl Inner {
         let key = thing.to_string();
         match bad {
             Some(reason) => {
-                if self.bad.len() < MAX_BAD && self.bad.insert(key.as_str().into()) {
+                if let Some(said) = self.bad.get_mut(key.as_str()) {
+                    *said = said.saturating_add(1);
+                } else if self.bad.len() < MAX_BAD {
+                    self.bad.insert(key.as_str().into(), 1);
                     self.line(now, Level::Warning, &format!("{key} {}", words.0), &[("reason", reason)]);
                 }
             }
             None => {
-                if self.bad.remove(key.as_str()) {
+                if self.bad.remove(key.as_str()).is_some() {
                     self.line(now, Level::Info, &format!("{key} {}", words.1), &[]);
                 }
             }
@@ -149,42 +165,73 @@ impl Inner {
     }
 
     fn line(&mut self, now: Instant, level: Level, message: &str, fields: &[Field<'_>]) {
+        if !self.may_speak(now) {
+            return;
+        }
+        let mut line = Vec::with_capacity(256);
+        text(&mut line, &level.to_string());
+        line.push(b' ');
+        text(&mut line, message);
+        for (key, value) in fields {
+            field(&mut line, key, value);
+        }
+        self.send(line);
+    }
+
+    fn told(&mut self, now: Instant, words: &str) {
+        if !self.may_speak(now) {
+            return;
+        }
+        let mut line = Vec::with_capacity(words.len() + 1);
+        // As it stands: it has been made fit for a person already, and may have quotes and letters of any script.
+        line.extend(words.bytes().map(|byte| if byte.is_ascii_control() { b' ' } else { byte }));
+        self.send(line);
+    }
+
+    /// Whether there is room for one more line, which is taken.
+    fn may_speak(&mut self, now: Instant) -> bool {
         let seconds = now.saturating_duration_since(self.refilled).as_secs();
         if seconds > 0 {
             let more = u32::try_from(seconds).unwrap_or(u32::MAX).saturating_mul(PER_SECOND);
             self.left = self.left.saturating_add(more).min(BURST);
             self.refilled += Duration::from_secs(seconds);
         }
-        let Some(left) = self.left.checked_sub(1) else {
-            self.swallowed += 1;
-            return;
-        };
-        self.left = left;
-        let mut line = Vec::with_capacity(256);
-        text(&mut line, &level.to_string());
-        line.push(b' ');
-        text(&mut line, message);
-        let swallowed = std::mem::take(&mut self.swallowed);
-        let lost: Option<Field<'_>> = (swallowed > 0).then_some(("swallowed_lines", &swallowed));
-        for (key, value) in fields.iter().chain(&lost) {
-            line.push(b' ');
-            line.extend_from_slice(key.as_bytes());
-            line.push(b'=');
-            let value = value.to_string();
-            let is_word =
-                !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\=".contains(&byte));
-            if is_word {
-                text(&mut line, &value);
-            } else {
-                line.push(b'"');
-                text(&mut line, &value);
-                line.push(b'"');
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => {
+                self.swallowed += 1;
+                return false;
             }
+        }
+        true
+    }
+
+    /// Hands a line on, with how many were lost before it.
+    fn send(&mut self, mut line: Vec<u8>) {
+        let swallowed = std::mem::take(&mut self.swallowed);
+        if swallowed > 0 {
+            field(&mut line, "swallowed_lines", &swallowed);
         }
         line.push(b'\n');
         if self.jobs.try_send(Job::Line(line)).is_err() {
             self.swallowed = swallowed + 1;
         }
+    }
+}
+
+/// ` key=value`, in quotes where the value is no word.
+fn field(line: &mut Vec<u8>, key: &str, value: &dyn Display) {
+    line.push(b' ');
+    line.extend_from_slice(key.as_bytes());
+    line.push(b'=');
+    let value = value.to_string();
+    let is_word = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\=".contains(&byte));
+    if is_word {
+        text(line, &value);
+    } else {
+        line.push(b'"');
+        text(line, &value);
+        line.push(b'"');
     }
 }
 
@@ -240,14 +287,15 @@ mod tests {
     #[test]
     fn a_state_is_told_when_it_changes() {
         let (log, memory) = log();
-        log.endpoint("10.0.0.1:80", None);
+        let endpoint = |name, why: Option<&dyn Display>| log.state(name, "is down", "is up again", why);
+        endpoint("endpoint 10.0.0.1:80", None);
         for _ in 0..3 {
-            log.endpoint("10.0.0.1:80", Some(&"connection refused"));
+            endpoint("endpoint 10.0.0.1:80", Some(&"connection refused"));
         }
-        log.endpoint("10.0.0.2:80", None);
-        log.endpoint("10.0.0.1:80", None);
-        log.endpoint("10.0.0.1:80", None);
-        log.endpoint("10.0.0.1:80", Some(&"timeout"));
+        endpoint("endpoint 10.0.0.2:80", None);
+        endpoint("endpoint 10.0.0.1:80", None);
+        endpoint("endpoint 10.0.0.1:80", None);
+        endpoint("endpoint 10.0.0.1:80", Some(&"timeout"));
         let expected = [
             r#"warning endpoint 10.0.0.1:80 is down reason="connection refused""#,
             "info endpoint 10.0.0.1:80 is up again",
@@ -297,6 +345,34 @@ mod tests {
         log.state("x", "down", "up", None);
         log.state("x", "down", "up", Some(&"why"));
         assert_eq!(lines(&log, &memory), ["warning x down reason=why"; 2]);
+    }
+
+    #[test]
+    fn what_several_have_told_is_forgotten_with_the_last_of_them() {
+        let (log, memory) = log();
+        log.state("x", "down", "up", Some(&"why"));
+        log.state("x", "down", "up", Some(&"why"));
+        log.release("x");
+        log.state("x", "down", "up", Some(&"why"));
+        assert_eq!(lines(&log, &memory), ["warning x down reason=why"]);
+        log.release("x");
+        log.release("x");
+        log.release("x");
+        log.state("x", "down", "up", Some(&"why"));
+        assert_eq!(lines(&log, &memory), ["warning x down reason=why"]);
+    }
+
+    #[test]
+    fn what_is_told_in_own_words_stays_a_line_and_has_the_rate_of_all() {
+        let (log, memory) = log();
+        log.tell("caf\u{e9}.yaml:3: \"host\"\nerror forged");
+        assert_eq!(lines(&log, &memory), ["caf\u{e9}.yaml:3: \"host\" error forged"]);
+        for _ in 0..2 * BURST {
+            log.tell("again");
+        }
+        let told = lines(&log, &memory).len();
+        // A slow machine may take seconds for it.
+        assert!((BURST as usize - 1..2 * BURST as usize).contains(&told), "{told}");
     }
 
     /// Takes nothing before it is told to.

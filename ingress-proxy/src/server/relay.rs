@@ -11,7 +11,7 @@ use crate::config::Balance;
 use crate::exchange::{Failure, splice};
 use crate::io::{Io, Tcp, Wire};
 use crate::upstream::{Choice, Group, InFlight, Outcome, connect};
-use crate::worker::Worker;
+use crate::worker::{Trouble, Worker};
 
 /// For how long nothing may be said on such a connection (`proxy_stream_timeout`).
 const SILENCE: Duration = Duration::from_secs(600);
@@ -39,7 +39,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, passthrough: Passthrough) {
     // That it could be connected to is no service yet: requests may be waiting for it that never get an answer.
     if answered > 0 {
         in_flight.served();
-        worker.is_up(in_flight.endpoint());
+        worker.no_trouble(Trouble::Down, in_flight.endpoint());
     }
 }
 
@@ -59,7 +59,7 @@ async fn dial(worker: &Worker, group: &Group) -> Option<(TcpStream, InFlight)> {
         worker.metrics.upstream_failures.count(failure.reason);
         if failure.blames_endpoint {
             in_flight.report(Outcome::Failure, None, worker.clock.now());
-            worker.is_down(&endpoint, failure.reason);
+            worker.trouble(Trouble::Down, &endpoint, &failure.reason);
         }
         tried.push(endpoint);
     }

@@ -10,7 +10,7 @@ use ingress_core::publish::Publisher;
 use ingress_proxy::certs::CertStore;
 use ingress_proxy::observe::error_log::ErrorLog;
 use ingress_proxy::observe::metrics::{self, Metrics};
-use ingress_proxy::{Running, Settings};
+use ingress_proxy::{Running, Settings, StartError};
 
 use super::support::client::Client;
 use super::support::scripted::{Scripted, eventually};
@@ -18,7 +18,7 @@ use super::support::site::config;
 use super::{request, site};
 
 /// A proxy without routes.
-fn start(http: SocketAddr, workers: usize, counters: usize) -> std::io::Result<Running> {
+fn start(http: SocketAddr, workers: usize, counters: usize) -> Result<Running, StartError> {
     ingress_proxy::start(Settings {
         config: config(),
         reader: Publisher::default().reader(),

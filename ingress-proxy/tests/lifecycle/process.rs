@@ -1,15 +1,18 @@
 //! The process itself: its descriptors, what it says to whom, and how it begins and ends.
 
+use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::manifest;
 use super::support::http2;
 use super::support::load::{HOST, ask};
 use super::support::origin::Origin;
-use super::support::program::{Folder, PATIENCE, Port, Ports, Program};
+use super::support::program::{Folder, PATIENCE, PROGRAM, Port, Ports, Program};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
@@ -113,6 +116,86 @@ fn nobody_to_talk_to_is_no_reason_to_end() {
     program.wait_for_figure("nginx_ingress_controller_errors{", "1");
     program.signal("TERM");
     assert!(program.wait().success());
+}
+
+#[test]
+fn the_end_does_not_wait_for_whoever_reads_what_is_said() {
+    let files = Folder::new("fifo");
+    let ports = Ports::new();
+    files.write("site.yaml", &manifest(Port::new().address));
+    let fifo = files.join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+    // O_NONBLOCK of Linux, for this end alone.
+    let nonblocking = 0o4000;
+    // Open at both ends, and as full as it gets.
+    let held = OpenOptions::new().read(true).write(true).custom_flags(nonblocking).open(&fifo);
+    let mut held = held.expect("a fifo");
+    while held.write(&[b'x'; 4096]).is_ok_and(|amount| amount > 0) {}
+    let line = format!("exec \"$0\" \"$@\" 2>{}", fifo.display());
+    let mut program = Program::from_shell(&line, &files, &ports, &["--shutdown-grace-period", "1h"]);
+    program.signal("TERM");
+    program.wait_for("/readyz", "503");
+    program.signal("TERM");
+    assert!(program.wait().success());
+}
+
+#[test]
+fn what_cannot_be_opened_is_named_with_its_flag() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let files = Folder::new("taken");
+    files.write("site.yaml", "kind: [");
+    let log = files.join("missing/log.txt").to_string_lossy().into_owned();
+    let (http, https, healthz) = ("--http-port", "--https-port", "--healthz-port");
+    let busy = |flag| format!("`{flag}`: cannot listen on `127.0.0.1:{port}`");
+    let none = "0";
+    // The files are read before requests are accepted, and what is wrong with them is not lost with the rest.
+    for (arguments, expected, has_read) in [
+        ([http, &port, https, none, healthz, none, "--workers", "1"], busy(http), true),
+        ([http, none, https, &port, healthz, none, "--workers", "1"], busy(https), true),
+        ([http, none, https, none, healthz, &port, "--workers", "1"], busy(healthz), false),
+        ([http, none, https, none, healthz, none, "--access-log", &log], format!("`--access-log {log}`: "), false),
+    ] {
+        let mut program = Command::new(PROGRAM);
+        let output = program.arg("--file").arg(&*files).args(["--bind-address", "127.0.0.1"]).args(arguments).output();
+        let output = output.expect("the program");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(&expected), "{arguments:?}: {said}");
+        assert_eq!(said.contains("site.yaml"), has_read, "{said}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_comes_back_and_is_still_down_is_told_of_again() {
+    let (dead, origin) = (Port::new().address, Origin::constant(OK));
+    let files = Folder::with("gone", &manifest(dead));
+    let ports = Ports::new();
+    let program = Program::start(&files, &ports, &["--workers", "1"]);
+    let ask_for = |status: &str| {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut client = TcpStream::connect(ports.http.address).expect("a connection");
+            if ask(&mut client, REQUEST).expect("an answer").starts_with(&format!("HTTP/1.1 {status}")) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "never {status}");
+        }
+    };
+    let told = format!("warning endpoint {dead} is down");
+    let times = || program.lines().iter().filter(|line| line.starts_with(&told)).count();
+    ask_for("502");
+    ask_for("502");
+    assert_eq!(times(), 1);
+    files.write("site.yaml", &manifest(origin.address));
+    ask_for("200");
+    // It is forgotten when a worker looks around, which it does every five seconds.
+    std::thread::sleep(Duration::from_secs(7));
+    files.write("site.yaml", &manifest(dead));
+    let deadline = Instant::now() + PATIENCE;
+    while times() < 2 {
+        assert!(Instant::now() < deadline, "{:?}", program.lines());
+        ask_for("502");
+    }
 }
 
 #[test]

@@ -7,10 +7,10 @@ use clap::{ArgAction, Args};
 use ingress_core::lower::{ClassSelection, ControllerClass};
 use ingress_core::object::ObjectRef;
 use ingress_kube::{Address, AddressSource, Client, Duties, DutySettings, Election, Handle, Pod, Say, StatusSettings};
+use ingress_proxy::observe::error_log::ErrorLog;
 use ingress_proxy::observe::metrics::Metrics;
 use tokio::sync::oneshot;
 
-use crate::cli::console::say;
 use crate::cli::values;
 
 /// What the replica that leads writes, and which one that is.
@@ -167,11 +167,12 @@ impl DutyFlags {
         client: Client,
         handle: Handle,
         metrics: Arc<Metrics>,
+        errors: ErrorLog,
         end: oneshot::Receiver<()>,
     ) {
         let Self { status, is_service_unused, election, class, events, pod, namespace, name } = self;
         if is_service_unused {
-            say("`--publish-service` has no effect: `--publish-status-address` says which addresses there are");
+            errors.tell("`--publish-service` has no effect: `--publish-status-address` says which addresses there are");
         }
         let mut settings = DutySettings::default();
         settings.election = election.map(|(name, ttl)| {
@@ -183,7 +184,7 @@ impl DutyFlags {
         settings.status = status;
         settings.events = events;
         let lease = settings.election.as_ref().map(|election| election.name.clone());
-        let line: Say = Arc::new(|line: &str| say(line));
+        let line: Say = Arc::new(move |line: &str| errors.tell(line));
         let duties = Duties::new(&client, &handle, settings, &line);
         let mut leads = duties.leads();
         let count = async {

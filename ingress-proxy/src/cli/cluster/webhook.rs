@@ -9,10 +9,9 @@ use clap::Args;
 use ingress_kube::webhook::cert::SelfIssued;
 use ingress_kube::webhook::{CertificateSource, Limits, Observer, Outcome, Rules, Webhook, WebhookSettings};
 use ingress_kube::{ClientOptions, Handle};
+use ingress_proxy::observe::error_log::ErrorLog;
 use ingress_proxy::observe::metrics::Metrics;
 use socket2::{Domain, Protocol, Socket, Type};
-
-use crate::cli::console::say;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 256;
@@ -143,6 +142,7 @@ pub(super) struct Hook {
     listeners: Vec<TcpListener>,
     settings: WebhookSettings,
     metrics: Arc<Metrics>,
+    errors: ErrorLog,
 }
 
 impl HookSettings {
@@ -151,7 +151,7 @@ impl HookSettings {
     /// # Errors
     ///
     /// What cannot be done, for people.
-    pub(super) fn open(self, client: ClientOptions, metrics: Arc<Metrics>) -> Result<Hook, String> {
+    pub(super) fn open(self, client: ClientOptions, metrics: Arc<Metrics>, errors: ErrorLog) -> Result<Hook, String> {
         let Self { address, files, client_ca, secret, service, configuration, rules } = self;
         let certificate = match files {
             Some((certificate, key)) => CertificateSource::Files { certificate, key },
@@ -167,22 +167,27 @@ impl HookSettings {
         });
         let client_authorities = authorities.transpose()?;
         let settings = WebhookSettings { certificate, client_authorities, rules, limits: Limits::default() };
-        Ok(Hook { listeners: listen(address)?, settings, metrics })
+        Ok(Hook { listeners: listen(address)?, settings, metrics, errors })
     }
 }
 
 impl Hook {
+    /// Where it listens.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
     /// Answers, on a thread of its own.
     ///
     /// # Errors
     ///
     /// When that cannot be.
     pub(super) fn start(self, handle: Handle) -> std::io::Result<Webhook> {
-        let addresses: Vec<String> =
-            self.listeners.iter().filter_map(|it| it.local_addr().ok()).map(|it| it.to_string()).collect();
-        let observer = Arc::new(Log(self.metrics));
+        let addresses: Vec<String> = self.addresses().iter().map(SocketAddr::to_string).collect();
+        let errors = self.errors.clone();
+        let observer = Arc::new(Log { metrics: self.metrics, errors: self.errors });
         let webhook = Webhook::start(self.listeners, self.settings, handle, observer).map_err(std::io::Error::other)?;
-        say(format_args!("validating webhook on {}", addresses.join(" and ")));
+        errors.tell(&format!("validating webhook on {}", addresses.join(" and ")));
         Ok(webhook)
     }
 }
@@ -219,7 +224,10 @@ fn listen(address: Address) -> Result<Vec<TcpListener>, String> {
 }
 
 /// What the webhook does goes into the log and the figures.
-struct Log(Arc<Metrics>);
+struct Log {
+    metrics: Arc<Metrics>,
+    errors: ErrorLog,
+}
 
 impl Observer for Log {
     fn reviewed(&self, outcome: Outcome, took: Duration) {
@@ -228,11 +236,11 @@ impl Observer for Log {
             Outcome::Denied => "denied",
             _ => "failed",
         };
-        self.0.reviewed(result, took);
+        self.metrics.reviewed(result, took);
     }
 
     fn say(&self, line: &str) {
-        say(line);
+        self.errors.tell(line);
     }
 }
 

@@ -20,7 +20,7 @@ use super::{FileSource, Sink};
 const POLL: Duration = Duration::from_secs(5);
 
 /// The most findings that one change may put into the log.
-const MOST_FINDINGS: usize = 1_000;
+const MOST_FINDINGS: usize = 100;
 
 /// What wakes the thread.
 enum Wake {
