@@ -282,6 +282,52 @@ fn an_endpoint_that_gives_up() {
     });
 }
 
+/// Endpoints of HTTP/2 that refuse streams, as many as each says, and serve after that.
+async fn refusing(refusals: usize, says_good_bye: bool) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked: Arc<AtomicUsize> = Arc::default();
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let count = Arc::clone(&count);
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    if count.fetch_add(1, Ordering::SeqCst) < refusals {
+                        respond.send_reset(Reason::REFUSED_STREAM);
+                        if says_good_bye {
+                            connection.graceful_shutdown();
+                        }
+                    } else {
+                        respond.send_response(http::Response::new(()), true).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    (address, asked)
+}
+
+/// RFC 9113 8.7: such a stream has not been processed, so that the same request may come again whatever its method.
+#[test]
+fn the_only_endpoint_refuses_a_stream() {
+    run(async {
+        for (refusals, says_good_bye, status, asked) in [(1, false, 200, 2), (2, true, 200, 3), (9, false, 502, 3)] {
+            let (address, count) = refusing(refusals, says_good_bye).await;
+            let annotations = [("backend-protocol", "GRPC")];
+            let ingress = Ingress { annotations: &annotations, endpoints: &[address], ..Ingress::default() };
+            let mut config = config();
+            config.downstream.http2_cleartext = true;
+            let site = Site::start(&ingress.to_string(), config);
+            let client = Client::plain(site.http).await;
+            let (response, _) = client.begin(client.request("POST", HOST, "/"), true).await;
+            assert_eq!(response.await.unwrap().status(), status, "{refusals} {says_good_bye}");
+            assert_eq!(count.load(Ordering::SeqCst), asked, "{refusals} {says_good_bye}");
+        }
+    });
+}
+
 /// How much is written to somebody who takes nothing, before it stops for a while.
 async fn settled(count: &AtomicUsize) -> usize {
     let mut before = 0;

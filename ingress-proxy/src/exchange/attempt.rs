@@ -7,7 +7,10 @@ use ingress_core::policy::{Retries, RetryCondition};
 use super::HeadError;
 use super::flow::Flow;
 use crate::upstream::connect::ConnectError;
-use crate::upstream::{Connection, Endpoint};
+use crate::upstream::{Connection, Endpoint, Group};
+
+/// How often a request is sent to endpoints that refuse it, where the settings have no limit.
+const MOST_REFUSALS: u32 = 3;
 
 /// How an attempt failed.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,8 @@ enum Reach {
     None,
     /// A connection that had been idle was closed at the same time: nothing in all likelihood.
     Stale,
+    /// It says that it has done nothing with it.
+    Refused,
     /// Everything.
     Sent,
 }
@@ -77,7 +82,7 @@ impl Failure {
             && connection.is_reused()
             && !connection.has_answered();
         let reach = match error {
-            HeadError::Refused => Reach::None,
+            HeadError::Refused => Reach::Refused,
             _ if is_stale => Reach::Stale,
             _ => Reach::Sent,
         };
@@ -134,8 +139,15 @@ impl<'a> Attempts<'a> {
         (self.is_to_be_retried(failure, now) && self.may_repeat(failure, upload)).then_some(failure)
     }
 
-    /// Notes a failure; says whether there is to be another attempt.
-    pub(super) fn go_on(&mut self, failure: Failure, endpoint: &Rc<Endpoint>, upload: &Flow, now: u64) -> bool {
+    /// Notes a failure; says whether there is to be another attempt. `group` is whom there is to ask.
+    pub(super) fn go_on(
+        &mut self,
+        failure: Failure,
+        endpoint: &Rc<Endpoint>,
+        group: &Group,
+        upload: &Flow,
+        now: u64,
+    ) -> bool {
         self.last = Some(failure);
         if !self.may_repeat(failure, upload) {
             return false;
@@ -149,7 +161,11 @@ impl<'a> Attempts<'a> {
             return false;
         }
         self.count = self.count.saturating_add(1);
-        self.tried.push(Rc::clone(endpoint));
+        // Who has had no room for a stream, or closes one connection, takes it on another. He is asked last, and not for ever.
+        let is_only_busy = failure.reach == Reach::Refused && self.count <= MOST_REFUSALS;
+        if !is_only_busy || group.has_another(endpoint, &self.tried) {
+            self.tried.push(Rc::clone(endpoint));
+        }
         true
     }
 
@@ -160,7 +176,7 @@ impl<'a> Attempts<'a> {
             return false;
         }
         let repeats_all = self.retries.is_some_and(|retries| retries.non_idempotent);
-        failure.reach == Reach::None || self.is_idempotent || repeats_all
+        matches!(failure.reach, Reach::None | Reach::Refused) || self.is_idempotent || repeats_all
     }
 
     /// Whether the settings want another endpoint to be asked.

@@ -95,7 +95,7 @@ pub(super) async fn run<D: Downstream>(
             worker.metrics.upstream_failures.count(failure.reason);
             worker.trouble(Trouble::Down, &endpoint, &failure.reason);
         }
-        if !attempts.go_on(failure, &endpoint, &exchange.upload, worker.clock.now()) {
+        if !attempts.go_on(failure, &endpoint, &plan.group, &exchange.upload, worker.clock.now()) {
             return exchange.give_up(failure, scratch, record).await;
         }
         worker.metrics.upstream_retries.increment();

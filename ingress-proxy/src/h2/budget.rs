@@ -117,6 +117,8 @@ pub(super) struct Guard {
     clock: Clock,
     bucket: RefCell<Bucket>,
     excess: Cell<Option<Excess>>,
+    /// Whether there was a frame.
+    has_begun: Cell<bool>,
     /// When the peer was last heard, in milliseconds of the clock.
     heard: Cell<u64>,
 }
@@ -128,6 +130,7 @@ impl Guard {
             clock: clock.clone(),
             bucket: RefCell::new(Bucket::new(limit, now)),
             excess: Cell::new(None),
+            has_begun: Cell::new(false),
             heard: Cell::new(now),
         })
     }
@@ -149,6 +152,11 @@ impl Guard {
         self.bucket.borrow_mut().earn(bytes);
     }
 
+    /// Whether the peer has begun to speak. The first that it says are its settings.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun.get()
+    }
+
     /// For how long nothing was heard of the peer.
     pub(super) fn silence(&self) -> Duration {
         Duration::from_millis(self.clock.now().saturating_sub(self.heard.get()))
@@ -160,8 +168,6 @@ impl Guard {
 pub(super) struct Guarded<I> {
     io: I,
     scanner: Scanner,
-    /// Whether there was a frame.
-    has_begun: bool,
     guard: Rc<Guard>,
     head: Deadline,
     write: Deadline,
@@ -182,7 +188,6 @@ impl<I> Guarded<I> {
         Self {
             io,
             scanner,
-            has_begun: false,
             guard: Rc::clone(guard),
             head: Deadline::new(&guard.clock, Some(head)),
             write: Deadline::new(&guard.clock, Some(write)),
@@ -225,7 +230,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
             guard.heard.set(now);
             let mut bucket = guard.bucket.borrow_mut();
             this.scanner.scan(new, |head| {
-                if !std::mem::replace(&mut this.has_begun, true) && !head.is_settings() {
+                if !guard.has_begun.replace(true) && !head.is_settings() {
                     guard.overstep(Excess::NoSettings);
                 }
                 if head.is_control() && !bucket.spend(now) {

@@ -124,6 +124,31 @@ fn other_requests_get_errors_of_http() {
     });
 }
 
+/// What is refused before anybody knows which route it is for.
+#[test]
+fn heads_that_are_refused() {
+    everywhere(async |world: &mut World| {
+        let client = world.client().await;
+        let scheme = if world.shape.client_tls { "https" } else { "http" };
+        let long = format!("/{}", "p".repeat(9_000));
+        for (path, field, count, code) in [
+            ("/", "expect", 1, Code::Unknown),
+            ("/", "x-many", 101, Code::ResourceExhausted),
+            (&*long, "x", 1, Code::Unknown),
+        ] {
+            let mut request = http::Request::post(format!("{scheme}://{HOST}{path}"));
+            request = request.header("content-type", "application/grpc+proto");
+            for _ in 0..count {
+                request = request.header(field, "a cake");
+            }
+            let response = client.raw(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(response.status(), 200, "{field}");
+            let code = (code as i32).to_string();
+            assert_eq!(response.headers().get("grpc-status").map(|it| it.as_bytes()), Some(code.as_bytes()), "{field}");
+        }
+    });
+}
+
 /// An endpoint that goes away in the middle of a stream.
 #[test]
 fn a_stream_that_breaks_is_an_error() {

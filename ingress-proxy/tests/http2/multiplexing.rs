@@ -7,8 +7,9 @@ use h2::Reason;
 use ingress_proxy::exchange::{HeadError, Upstream};
 use ingress_proxy::h2::Ended;
 use ingress_proxy::h2::budget::Excess;
-use ingress_proxy::h2::client::{ClientSettings, Multiplexer, Next};
+use ingress_proxy::h2::client::{ClientSettings, Multiplexer, Next, connect};
 use ingress_proxy::message::BodyLength;
+use tokio::io::{AsyncWriteExt, duplex};
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::sleep;
 
@@ -161,5 +162,36 @@ fn a_hundred_empty_frames_cost_a_connection_and_no_more() {
         assert!(matches!(endpoint.ended().await, Ended::Protocol(Reason::ENHANCE_YOUR_CALM)));
         assert!(read_all(&mut stream).await.1.is_some());
         assert!(matches!(patiently(multiplexer.next(true)).await, Next::Dial(_)));
+    });
+}
+
+/// Who sends more streams than the endpoint takes is refused (RFC 9113 5.1.2), so its settings are waited for.
+#[test]
+fn a_new_connection_has_one_stream_before_the_endpoint_has_spoken() {
+    run(async |clock| {
+        let (mut io, ours) = duplex(1 << 20);
+        let connection = connect(ours, &Rc::new(client_settings()), &clock, |_| ()).await.unwrap();
+        let multiplexer = Rc::new(Multiplexer::new(4));
+        let Next::Dial(dial) = multiplexer.next(true).await else { panic!("there is none") };
+        let _first = dial.bring(connection).expect("room for one");
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let multiplexer = Rc::clone(&multiplexer);
+                spawn_local(async move { multiplexer.next(false).await })
+            })
+            .collect();
+        sleep(SHORT / 3).await;
+        assert!(waiting.iter().all(|task| !task.is_finished()), "nobody dials, and nobody is sent away");
+        io.write_all(&settings(&[(3, 3)])).await.unwrap();
+        let mut streams = Vec::new();
+        let mut dials = 0;
+        for task in waiting {
+            match patiently(task).await.unwrap() {
+                Next::Stream(stream) => streams.push(stream),
+                Next::Dial(_) => dials += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((streams.len(), dials), (2, 1));
     });
 }

@@ -40,7 +40,7 @@ struct Inner {
 }
 
 /// Begins HTTP/2 on a connection and drives it in a task of its own, which says at the end how it ended. The endpoint's
-/// settings are not waited for.
+/// settings are not waited for, but until they are there the connection has room for one stream.
 ///
 /// # Errors
 ///
@@ -99,6 +99,11 @@ impl Connection {
     #[must_use]
     pub fn is_usable(&self) -> bool {
         self.0.is_usable.get()
+    }
+
+    /// Whether the endpoint has not said yet how many streams it takes.
+    pub(super) fn is_new(&self) -> bool {
+        !self.0.shared.guard.has_begun()
     }
 
     /// How many streams there are.
@@ -178,6 +183,8 @@ struct Driver<I: AsyncRead + AsyncWrite + Unpin> {
     idle: Deadline,
     age: Deadline,
     ping: Option<KeepAlive>,
+    /// Whether those who wait know that the endpoint has said how many streams it takes.
+    has_told: bool,
     ended: Option<Ended>,
 }
 
@@ -203,6 +210,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Driver<I> {
             outbox,
             connection,
             ping,
+            has_told: false,
             ended: None,
         }
     }
@@ -215,6 +223,12 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Driver<I> {
             let result = Pin::new(&mut self.http2).poll(cx);
             if let Some(excess) = inner.shared.guard.excess() {
                 return Poll::Ready(Ended::Excess(excess));
+            }
+            if !self.has_told && !connection.is_new() {
+                self.has_told = true;
+                if let Some(waiters) = &*inner.waiters.borrow() {
+                    waiters.wake();
+                }
             }
             if let Poll::Ready(result) = result {
                 return Poll::Ready(match (self.ended.take(), result) {

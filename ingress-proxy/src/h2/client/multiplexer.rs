@@ -130,11 +130,13 @@ impl Inner {
         if failures.is_some_and(|before| before != self.failures.get()) {
             return Poll::Ready(Next::Failed);
         }
-        if !self.is_dialling.get() && connections.len() < self.most {
+        // Nobody knows how much room there is on one that has just been made.
+        let may_be_more = self.is_dialling.get() || connections.iter().any(Connection::is_new);
+        if !may_be_more && connections.len() < self.most {
             self.is_dialling.set(true);
             return Poll::Ready(Next::Dial(Dial { inner: Rc::clone(self) }));
         }
-        if !self.is_dialling.get() && !is_patient {
+        if !may_be_more && !is_patient {
             return Poll::Ready(Next::Full);
         }
         *failures = self.is_dialling.get().then(|| self.failures.get());

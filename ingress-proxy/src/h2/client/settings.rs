@@ -73,7 +73,8 @@ impl ClientSettings {
         let mut builder = Builder::new();
         builder
             .enable_push(false)
-            .initial_max_send_streams(self.max_streams as usize)
+            // Until the endpoint has said how many it takes.
+            .initial_max_send_streams(1)
             .max_header_list_size(self.max_header_list)
             .initial_window_size(self.stream_window)
             .initial_connection_window_size(self.connection_window)

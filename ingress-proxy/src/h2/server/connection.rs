@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
-use http::header::{DATE, HeaderValue};
+use http::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, request};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -17,13 +17,35 @@ use super::settings::ServerSettings;
 use super::stream::{Live, ServerStream};
 use crate::h2::Ended;
 use crate::h2::budget::{Excess, Guard, Guarded};
-use crate::h2::grpc;
+use crate::h2::grpc::{self, TrailersOnly};
 use crate::h2::head::{Refusal, read_request};
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::outbox::Outbox;
 use crate::h2::outgoing::Shared;
-use crate::message::{ImfFixdate, Rejection, RequestHead};
+use crate::message::{EachField, ImfFixdate, Rejection, RequestHead};
 use crate::worker::{Clock, Deadline};
+
+/// What is said to a request that is refused for its head: in terms of gRPC to whoever speaks that.
+fn refusal(rejection: Rejection, parts: &request::Parts) -> Response<()> {
+    let mut response = Response::new(());
+    let mut put = |name: HeaderName, value: &[u8]| {
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    put(DATE, ImfFixdate::now().to_string().as_bytes());
+    if parts.headers.get(CONTENT_TYPE).is_some_and(|value| grpc::is_grpc_type(value.as_bytes())) {
+        let answer = TrailersOnly::new(grpc::Status::of(rejection.status()), rejection.as_str());
+        answer.each(&mut |name, value| {
+            if let Ok(name) = HeaderName::from_bytes(name) {
+                put(name, value);
+            }
+        });
+    } else {
+        *response.status_mut() = StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    }
+    response
+}
 
 /// How long a client that is told to go away has to take that.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -250,13 +272,8 @@ where
                 self.count_refusal();
             }
             Err(Refusal::Answer(rejection)) => {
-                let mut response = Response::new(());
-                *response.status_mut() = StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
-                if let Ok(date) = HeaderValue::try_from(ImfFixdate::now().to_string()) {
-                    response.headers_mut().insert(DATE, date);
-                }
                 // If that fails, the client is gone.
-                let _ = respond.send_response(response, true);
+                let _ = respond.send_response(refusal(rejection, &parts), true);
                 self.service.refused(rejection, &parts);
             }
         }
