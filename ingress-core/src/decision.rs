@@ -7,6 +7,7 @@ mod access;
 mod apply;
 mod canary;
 mod client;
+mod handshake;
 mod location;
 mod response;
 mod short;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub(crate) use self::apply::{Place, World, at_host, at_route, pass_through, passed_through};
 pub use self::canary::CanaryBy;
+pub(crate) use self::handshake::{Handshake, server_name};
 pub use self::response::Header;
 use crate::host::HostPattern;
 use crate::object::Origin;

@@ -3,9 +3,10 @@
 //! It is the specification to read, the other half of every differential test, and what explains a decision, because an
 //! index never visits the losers. It uses no index.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::decision::{self, Decision, Matched, Place, World, reason};
+use crate::decision::{self, Decision, Handshake, Matched, Place, World, reason};
 use crate::explain::{Explanation, Note, Outcome, Step, WhyNot};
 use crate::host::{HostPattern, without_first_label};
 use crate::path::PathPolicy;
@@ -87,6 +88,10 @@ fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s
     if request.is_asterisk() {
         return Decision::respond(204, reason::OPTIONS_ASTERISK, None);
     }
+    let world = Seen(parts);
+    if let Some(Handshake::Misdirected(matched)) = Handshake::of(&world, request) {
+        return Handshake::misdirected(matched);
+    }
     let Some(host) = choose_host(parts, request) else {
         return default(parts, request, parts.path_policy(), reason::NO_HOST);
     };
@@ -94,13 +99,12 @@ fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s
         Ok(path) => path,
         Err(rejection) => return Decision::bad_request(BadRequest::Path(rejection)),
     };
-    let world = Seen(parts);
     if let Some(settings) = host.settings() {
         let passed = decision::passed_through(host, request);
         if let Some((number, route)) = passed.and_then(|number| Some((number, host.routes().get(number)?))) {
             return decision::pass_through(Place { host, number, route, backend: backend_of(parts, &route.target) });
         }
-        if let Some(decision) = decision::at_host(&world, host, settings, request, path) {
+        if let Some(decision) = decision::at_host(host, settings, request, path) {
             return decision;
         }
     }
@@ -121,7 +125,15 @@ fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s
 
 /// The most specific host that takes the request. It is final: if none of its paths matches, no other host is tried.
 fn choose_host<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Option<&'s Arc<VirtualHost>> {
-    most_specific(parts, request.host(), request.is_tls())
+    most_specific(parts, &name_of_host(parts, request), request.is_tls())
+}
+
+/// The name that the host is chosen by: the request's, unless the handshake has settled where the connection goes.
+fn name_of_host<'r>(parts: &impl Parts, request: &'r RequestView<'_>) -> Cow<'r, str> {
+    match Handshake::of(&Seen(parts), request) {
+        Some(Handshake::HandedOn(_)) => decision::server_name(request).unwrap_or_default(),
+        _ => request.host().into(),
+    }
 }
 
 fn most_specific<'s>(parts: &'s impl Parts, name: &str, tls: bool) -> Option<&'s Arc<VirtualHost>> {
@@ -172,18 +184,18 @@ pub(crate) fn explain_parts<'s>(parts: &'s impl Parts, request: &RequestView<'_>
         // It is about the server and not about any path, so there is no candidate.
         return Explanation { decision, host: None, steps: Vec::new(), other_hosts: 0, notes: Vec::new() };
     }
-    let chosen = choose_host(parts, request);
+    let (chosen, name) = (choose_host(parts, request), name_of_host(parts, request));
     let mut hosts = parts.hosts();
     hosts.sort_by(|a, b| b.pattern().cmp(a.pattern()));
     let mut steps = Vec::new();
     let mut other_hosts = 0;
     for host in hosts {
-        if host.pattern().matches(request.host()) {
+        if host.pattern().matches(&name) {
             steps.extend(steps_of_host(host, chosen, request));
         } else {
             other_hosts += 1;
             if other_hosts <= Explanation::MAX_OTHER_HOSTS {
-                let why = why_not_host(host.pattern(), request.host());
+                let why = why_not_host(host.pattern(), &name);
                 let not_matched = |route| Step { host, route, outcome: Outcome::NotMatched(why) };
                 steps.extend(host.routes().iter().take(Explanation::MAX_ROUTES_OF_OTHER_HOST).map(not_matched));
             }

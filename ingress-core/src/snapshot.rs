@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use self::backends::BackendTable;
 use self::certificates::Certificates;
-use crate::decision::{self, Decision, Matched, Place, World, reason};
+use crate::decision::{self, Decision, Handshake, Matched, Place, World, reason};
 use crate::explain::Explanation;
 use crate::host::{HostPattern, NameKey};
 use crate::lower::BackendId;
@@ -107,6 +107,11 @@ impl Snapshot {
         if request.is_asterisk() {
             return Decision::respond(204, reason::OPTIONS_ASTERISK, None);
         }
+        if self.hosts.has_special_handshakes()
+            && let Some(decision) = self.by_handshake(request)
+        {
+            return decision;
+        }
         let Some(bound) = self.hosts.find(request.host_key(), || request.host()) else {
             return self.by_default(request, self.path_policy, reason::NO_HOST);
         };
@@ -141,11 +146,10 @@ impl Snapshot {
         };
         let backend = |place: usize| self.backends.get(bound.shape.backends.get(place).copied()?);
         if let Some(settings) = host.settings() {
-            let place = decision::passed_through(host, request);
-            if let Some((number, route)) = place.and_then(|place| Some((place, host.routes().get(place)?))) {
-                return decision::pass_through(Place { host, number, route, backend: backend(number) });
+            if let Some(decision) = self.handed_on(bound, request) {
+                return decision;
             }
-            if let Some(decision) = decision::at_host(&self, host, settings, request, path) {
+            if let Some(decision) = decision::at_host(host, settings, request, path) {
                 return decision;
             }
         }
@@ -159,6 +163,28 @@ impl Snapshot {
         }
         let number = bound.shape.backends.get(place).copied().unwrap_or(BackendId::NONE);
         self.decide_number(number, Matched::Route { host, place }, policy)
+    }
+
+    /// What the handshake has settled, if it was for another host.
+    #[inline(never)]
+    fn by_handshake(&self, request: &RequestView<'_>) -> Option<Decision<'_>> {
+        match Handshake::of(&self, request)? {
+            Handshake::HandedOn(host) => {
+                let name = decision::server_name(request)?;
+                let is_it = |bound: &&Bound| Arc::ptr_eq(&bound.host, host);
+                self.handed_on(self.hosts.candidates(&NameKey::new(&name), &name).find(is_it)?, request)
+            }
+            Handshake::Misdirected(matched) => Some(Handshake::misdirected(matched)),
+        }
+    }
+
+    /// Where the connection goes, if the host does not end TLS.
+    fn handed_on<'s>(&'s self, bound: &'s Bound, request: &RequestView<'_>) -> Option<Decision<'s>> {
+        let host = &bound.host;
+        let number = decision::passed_through(host, request)?;
+        let route = host.routes().get(number)?;
+        let backend = bound.shape.backends.get(number).and_then(|backend| self.backends.get(*backend));
+        Some(decision::pass_through(Place { host, number, route, backend }))
     }
 
     /// Says what becomes of a request and why. It looks at every rule, so it is not for the hot path.

@@ -178,8 +178,7 @@ fn what_was_shown_to_one_host_is_good_for_those_that_ask_the_same() {
             for sni in &HOSTS {
                 let client = Client::tls(world.site.https, config.clone(), &full(sni.name)).await;
                 for host in &HOSTS {
-                    // A host that asks for nothing takes whoever is there.
-                    let is_good_here = host.asks.is_none() || sni.asks == host.asks;
+                    let is_good_here = sni.asks == host.asks;
                     let expected = if is_good_here { expected(host, shown) } else { 421 };
                     let name = full(host.name);
                     let cell = format!("{shown:?} {} {}", sni.name, host.name);

@@ -1,6 +1,6 @@
 //! Whether a client may pass.
 
-use super::{World, client, reason};
+use super::{client, reason};
 use crate::policy::{Access, ClientCertificate, Satisfy, VerifyClient};
 use crate::request::RequestView;
 
@@ -66,25 +66,15 @@ fn credentials(access: &Access, request: &RequestView<'_>) -> Option<Refusal> {
 }
 
 /// What is wrong with a client's certificate on a TLS connection.
-pub(super) fn client_certificate<'s>(
-    world: &impl World<'s>,
-    wanted: &ClientCertificate,
-    request: &RequestView<'_>,
-) -> Option<Refusal> {
+///
+/// It has been checked as this host asks for, since requests of other handshakes do not get here.
+pub(super) fn client_certificate(wanted: &ClientCertificate, request: &RequestView<'_>) -> Option<Refusal> {
     let tls = request.conn().tls.as_ref()?;
     if wanted.unusable {
         return Some((403, reason::CERTIFICATE_UNAUTHORIZED));
     }
     if wanted.verify == VerifyClient::Off {
         return None;
-    }
-    // The certificate must have been checked as this host asks for, not as the host of the handshake does.
-    let sni = tls.sni.as_deref().unwrap_or_default();
-    let name = sni.strip_suffix('.').unwrap_or(sni).to_ascii_lowercase();
-    let settings = world.handshake_host(&name).and_then(|host| host.settings());
-    let checked = settings.and_then(|settings| settings.client_certificate.as_ref());
-    if !checked.is_some_and(|checked| checked.asks_the_same(wanted)) {
-        return Some((421, reason::MISDIRECTED));
     }
     match (&tls.client_certificate, wanted.verify) {
         (None, VerifyClient::On) => Some((400, reason::CERTIFICATE_MISSING)),

@@ -39,7 +39,6 @@ impl<'s> Place<'s> {
 
 /// What the host itself answers, before its routes are looked at.
 pub(crate) fn at_host<'s>(
-    world: &impl World<'s>,
     host: &'s Arc<VirtualHost>,
     settings: &'s HostSettings,
     request: &RequestView<'_>,
@@ -50,7 +49,7 @@ pub(crate) fn at_host<'s>(
         return None;
     }
     if let Some(certificate) = &settings.client_certificate
-        && let Some((status, reason)) = access::client_certificate(world, certificate, request)
+        && let Some((status, reason)) = access::client_certificate(certificate, request)
     {
         let matched = Matched::Host { host, origin: &certificate.origin };
         return Some(Decision::respond(status, reason, Some(matched)));

@@ -71,7 +71,9 @@ fn answer(reason: &str) -> Option<&'static str> {
     Some(match reason {
         "cors-preflight" => "the engine answers preflight requests of allowed origins itself (enable-cors)",
         "body-too-large" => "the declared body is larger than proxy-body-size allows",
-        "misdirected" => "the handshake was made for another host, which asks for other client certificates",
+        "misdirected" => {
+            "the handshake was made for another host, whose rules about client certificates or passing TLS through are others"
+        }
         "client-certificate-missing" => "the host asks for a client certificate and the client has shown none",
         "client-certificate-invalid" => "the client's certificate is not good",
         "client-certificate-unauthorized" => "the client's certificate is not among those that may pass",

@@ -1,10 +1,11 @@
 //! From a request's host to its entry: exact, then wildcard, then any. The first that there is, is final.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Named, Names, Shape};
 use crate::host::{HostPattern, NameKey, behind_one_label, without_first_label};
-use crate::policy::VirtualHost;
+use crate::policy::{HostSettings, VirtualHost};
 
 /// A host ready to be matched. With its name it fills a slot of [`Names`]; most requests need not look at the host itself.
 #[derive(Clone, Debug)]
@@ -35,12 +36,22 @@ pub(crate) struct Hosts {
     /// Stems and expressions, few, in order of preference.
     other: Arc<[Bound]>,
     any: Option<Bound>,
+    /// Those whose TLS handshakes differ from others.
+    special: Arc<BTreeSet<HostPattern>>,
 }
 
 impl Hosts {
     pub(crate) fn new(seed: u64) -> Self {
         let names = || Names::new(seed);
-        Self { exact: names(), suffix: names(), wildcard: names(), deep: names(), other: Arc::new([]), any: None }
+        Self {
+            exact: names(),
+            suffix: names(),
+            wildcard: names(),
+            deep: names(),
+            other: Arc::new([]),
+            any: None,
+            special: Arc::default(),
+        }
     }
 
     /// The host that takes a request for the name with this key; the name itself is asked for only if it must be taken apart.
@@ -71,6 +82,12 @@ impl Hosts {
         suffixes.chain(stems).chain(wildcard).chain(parents(&self.deep, name)).chain(regexes).chain(&self.any)
     }
 
+    /// Whether there is a host whose TLS handshakes differ from others.
+    #[inline]
+    pub(crate) fn has_special_handshakes(&self) -> bool {
+        !self.special.is_empty()
+    }
+
     /// All hosts, in no order that means anything.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Bound> {
         let names =
@@ -92,7 +109,13 @@ impl Hosts {
     pub(crate) fn with(&self, changes: Vec<(HostPattern, Option<Bound>)>) -> Self {
         let (mut exact, mut suffix, mut wildcard, mut deep) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut other, mut any) = (Vec::new(), self.any.clone());
+        let mut special = Arc::clone(&self.special);
         for (pattern, bound) in changes {
+            if bound.as_ref().is_some_and(|bound| bound.host.settings().is_some_and(HostSettings::has_own_handshake)) {
+                Arc::make_mut(&mut special).insert(pattern.clone());
+            } else if special.contains(&pattern) {
+                Arc::make_mut(&mut special).remove(&pattern);
+            }
             match pattern {
                 HostPattern::Any => any = bound,
                 HostPattern::Exact(name) => exact.push((NameKey::new(name.as_str()), bound)),
@@ -109,6 +132,7 @@ impl Hosts {
             deep: self.deep.with(deep),
             other: if other.is_empty() { Arc::clone(&self.other) } else { replaced(&self.other, other) },
             any,
+            special,
         }
     }
 }

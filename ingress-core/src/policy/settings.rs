@@ -22,6 +22,20 @@ pub struct HostSettings {
     pub passthrough: Option<Origin>,
 }
 
+impl HostSettings {
+    /// What is asked of clients' certificates, if they are asked for one or kept out for want of a way to ask.
+    #[must_use]
+    pub fn asked_certificate(&self) -> Option<&ClientCertificate> {
+        self.client_certificate.as_ref().filter(|wanted| wanted.unusable || wanted.verify != VerifyClient::Off)
+    }
+
+    /// Whether a TLS handshake for the host is another than for most.
+    #[must_use]
+    pub fn has_own_handshake(&self) -> bool {
+        self.passthrough.is_some() || self.asked_certificate().is_some()
+    }
+}
+
 /// A redirect for the path `/` alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a record without invariants")]

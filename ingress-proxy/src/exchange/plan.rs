@@ -115,6 +115,11 @@ fn decided(
             .each_response_header(request, &mut add_to(&mut scratch.response_headers, |known| !known.is_hop_by_hop()));
     }
     match &decision {
+        // Such a connection is handed on before its requests can be seen; this one was made before the host asked for that.
+        Decision::Forward(Forward { via: Via::Passthrough, .. }) => {
+            worker.metrics.refused.count("misdirected");
+            Plan::Answer(Answer { closes: true, ..Answer::new(421, "misdirected") })
+        }
         Decision::Forward(forward) => match unenforced(forward, request) {
             None => {
                 let plan = forwarding(worker, current, forward, request, route, scratch);
@@ -141,10 +146,6 @@ fn decided(
 
 /// A restriction that the proxy cannot enforce yet: its route stays closed.
 fn unenforced(forward: &Forward<'_>, request: &RequestView<'_>) -> Option<&'static str> {
-    if forward.via == Via::Passthrough {
-        // Such a connection is handed on before its requests can be seen; this one was not.
-        return Some("passthrough-without-tls-handshake");
-    }
     forward.policy?;
     // Addresses have been looked at; what is left is for somebody else to say.
     if let Some(Access { client: _, blocked: _, deny: _, allow: _, basic, external: _, satisfy: _ }) =
