@@ -3,7 +3,7 @@
 //! That is the choice of server and location, the normal form of paths, rewriting, and the redirects that nginx itself
 //! answers. Everything that ingress-nginx does in Lua is left out. Without nginx the tests say so and pass.
 //!
-//! `NGINX_BIN` names another nginx, `NGINX_SEED` repeats a run, `NGINX_SETS` changes the number of sets.
+//! `NGINX_BIN` names another nginx, `NGINX_SEED` draws other sets, `NGINX_SETS` changes their number.
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
@@ -33,7 +33,6 @@ mod template;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use self::answer::{Answer, Engine};
 use self::model::Set;
@@ -98,8 +97,8 @@ fn the_engine_answers_as_the_specification_says() {
 #[test]
 fn the_engine_answers_like_nginx() {
     let Some(program) = nginx() else { return };
-    let time = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970").as_secs();
-    let seed = number("NGINX_SEED").unwrap_or_else(time);
+    // The same for every change, so that none is refused for what another has brought in. CONTRIBUTING.md says how to look further.
+    let seed = number("NGINX_SEED").unwrap_or(1);
     let count = number("NGINX_SETS").unwrap_or(250);
     println!("NGINX_SEED={seed}");
     // Every set has a generator of its own, so that a set comes again whatever becomes of the others.

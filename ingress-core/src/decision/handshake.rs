@@ -39,7 +39,7 @@ impl<'s> Handshake<'s> {
         if is_same && passed.is_none() {
             return None;
         }
-        let origin = passed.or(wanted.map(|wanted| &wanted.origin));
+        let origin = passed.or_else(|| wanted.map(|wanted| &wanted.origin));
         Some(Self::Misdirected(ours.zip(origin).map(|(host, origin)| Matched::Host { host, origin })))
     }
 
