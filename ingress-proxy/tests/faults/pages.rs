@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::manifest;
 use super::support::backend::Backend;
 use super::support::load::{Load, Way};
-use super::support::program::{Folder, PATIENCE, Ports, Program};
+use super::support::program::{Folder, Ports, Program};
 use super::support::size::{is_full, sized};
 
 #[test]
@@ -29,5 +29,6 @@ fn own_pages_do_not_wait_for_workers() {
     let summary = load.end();
     println!("{asked} own pages, the longest took {longest:?}, beside {summary}");
     summary.assert_clean();
-    assert!(longest < if is_full() { Duration::from_secs(1) } else { PATIENCE }, "{longest:?}");
+    // A build without optimisation on a machine that does other things gets more time.
+    assert!(longest < Duration::from_secs(if is_full() { 1 } else { 5 }), "{longest:?}");
 }
