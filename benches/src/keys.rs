@@ -136,7 +136,7 @@ impl<'k> Probes<'k> {
 ///
 /// [`BadRequest`] for a host or a path that is refused.
 pub fn view<'k>(host: &'k str, path: &'k str) -> Result<RequestView<'k>, BadRequest> {
-    const CONN: &ConnInfo = &ConnInfo { remote_addr: None, tls: None };
+    const CONN: &ConnInfo = &ConnInfo { remote_addr: None, tls: None, tls_ended_in_front: false };
     let raw = RawRequest {
         method: "GET",
         target: path.as_bytes(),

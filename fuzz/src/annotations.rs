@@ -193,7 +193,7 @@ fn ingress(namespace: &str, host: &str, paths: Vec<(Box<str>, &str)>) -> Ingress
 }
 
 fn plain_text() -> ConnInfo {
-    ConnInfo { remote_addr: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))), tls: None }
+    ConnInfo { remote_addr: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))), ..ConnInfo::default() }
 }
 
 fn tls() -> ConnInfo {
@@ -201,6 +201,7 @@ fn tls() -> ConnInfo {
     ConnInfo {
         remote_addr: None,
         tls: Some(TlsInfo { sni: Some("a.example".into()), client_certificate: Some(certificate) }),
+        tls_ended_in_front: false,
     }
 }
 

@@ -181,7 +181,7 @@ impl Question {
             version,
             authority: (version == Version::HTTP_2).then(|| url.authority.to_owned()),
             headers,
-            conn: ConnInfo { remote_addr: line.remote_addr, tls },
+            conn: ConnInfo { remote_addr: line.remote_addr, tls, tls_ended_in_front: false },
             draw: line.draw,
         })
     }

@@ -26,6 +26,9 @@ pub struct ConnInfo {
     pub remote_addr: Option<IpAddr>,
     /// The TLS session, none on a plain-text connection.
     pub tls: Option<TlsInfo>,
+    /// Whether a trusted proxy in front has ended TLS on this connection, which is plain text itself: one that says by the
+    /// PROXY protocol that the client has connected to port 443, as ingress-nginx reads it.
+    pub tls_ended_in_front: bool,
 }
 
 /// What is known of a TLS session.

@@ -67,7 +67,7 @@ impl Client {
     pub fn new(worker: &Worker, peer: SocketAddr, local: SocketAddr, number: u64) -> Self {
         let trusted = &worker.config.forwarding.trusted;
         Self {
-            conn: ConnInfo { remote_addr: Some(peer.ip()), tls: None },
+            conn: ConnInfo { remote_addr: Some(peer.ip()), ..ConnInfo::default() },
             peer,
             address: peer.ip().to_string().into(),
             proxied: None,
@@ -80,6 +80,11 @@ impl Client {
         }
     }
 
+    /// Whether the client has come by TLS, to here or to a proxy in front that is believed.
+    pub(crate) fn is_https(&self) -> bool {
+        self.conn.tls.is_some() || self.conn.tls_ended_in_front
+    }
+
     /// Who the client is and how it came, but for the host that it asked for.
     pub(crate) fn identity(&self, said: &Identity<'_>, call: &mut (impl FnMut(&[u8], &[u8]) + ?Sized)) {
         let address = self.address.as_bytes();
@@ -88,8 +93,7 @@ impl Client {
             None => call(b"X-Forwarded-For", address),
         }
         call(b"X-Real-IP", said.address.unwrap_or(address));
-        let (scheme, port): (&[u8], &[u8]) =
-            if self.conn.tls.is_some() { (b"https", b"443") } else { (b"http", b"80") };
+        let (scheme, port): (&[u8], &[u8]) = if self.is_https() { (b"https", b"443") } else { (b"http", b"80") };
         let scheme = said.scheme.unwrap_or(scheme);
         call(b"X-Forwarded-Port", said.port.unwrap_or(port));
         call(b"X-Forwarded-Proto", scheme);

@@ -335,6 +335,58 @@ fn forwarded_is_ours_where_it_is_asked_for() {
     assert_eq!(found(&request, "Forwarded"), ["for=127.0.0.1;host=\"a.example\";proto=http"]);
 }
 
+/// As in ingress-nginx: whoever says that the client connected to port 443 has ended TLS there.
+#[test]
+fn tls_that_has_ended_in_front_of_the_proxy_protocol_is_https() {
+    let mut config = trusting("127.0.0.0/8");
+    config.downstream.proxy_protocol = true;
+    config.forwarding.send_forwarded = true;
+    let version1 = |port: u16| format!("PROXY TCP4 198.51.100.7 203.0.113.80 4000 {port}\r\n").into_bytes();
+    let version2 = |port: u16| {
+        let [high, low] = port.to_be_bytes();
+        let addresses = [198, 51, 100, 7, 203, 0, 113, 80, 15, 160, high, low];
+        [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"[..], &addresses].concat()
+    };
+    let mut untrusting = config.clone();
+    untrusting.forwarding.trusted = vec![AddressRange::parse("10.0.0.0/8").expect("a range")];
+    for (config, header, client, scheme) in [
+        (&config, version1(443), "198.51.100.7", "https"),
+        (&config, version2(443), "198.51.100.7", "https"),
+        (&config, version2(80), "198.51.100.7", "http"),
+        (&untrusting, version1(443), "127.0.0.1", "http"),
+        (&untrusting, version2(443), "127.0.0.1", "http"),
+    ] {
+        for (site, origin, _) in sites(config) {
+            let mut connection = Client::new(site.http);
+            connection.send(&header).send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+            assert_eq!(connection.answer().expect("an answer").status, 200);
+            let (_, request) = origin.find("/").expect("the request");
+            let port = if scheme == "https" { "443" } else { "80" };
+            let forwarded = format!("for={client};host=\"a.example\";proto={scheme}");
+            for (name, value) in [
+                ("X-Forwarded-For", client),
+                ("X-Forwarded-Proto", scheme),
+                ("X-Scheme", scheme),
+                ("X-Forwarded-Port", port),
+                ("Forwarded", &forwarded),
+            ] {
+                assert_eq!(found(&request, name), [value], "{name} {header:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn forwarded_says_what_a_believed_proxy_says_of_the_scheme() {
+    for (trusted, scheme) in [("127.0.0.0/8", "https"), ("10.0.0.0/8", "http")] {
+        let mut config = trusting(trusted);
+        config.forwarding.send_forwarded = true;
+        let request = seen(config, "X-Forwarded-Proto: https\r\n");
+        let expected = format!("for=127.0.0.1;host=\"a.example\";proto={scheme}");
+        assert_eq!(found(&request, "Forwarded"), [expected], "{trusted}");
+    }
+}
+
 const HOP_BY_HOP: &str = "Connection: close, X-Hop\r\nX-Hop: 1\r\nx-hop: 2\r\nKeep-Alive: timeout=5\r\n\
                           Proxy-Connection: keep-alive\r\nTE: trailers\r\nTrailer: X-Sum\r\nUpgrade: h2c\r\n\
                           HTTP2-Settings: AAMAAABkAAQAAP__\r\nProxy-Authorization: Basic x\r\n\

@@ -42,7 +42,7 @@ fn is_trusted(header: &TrustedHeader, address: IpAddr) -> bool {
 pub(super) fn is_https(source: &ClientAddress, request: &RequestView<'_>) -> bool {
     match forwarded(source, request, "x-forwarded-proto") {
         Some(scheme) => !scheme.eq_ignore_ascii_case(b"http"),
-        None => request.is_tls(),
+        None => request.is_tls() || request.conn().tls_ended_in_front,
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
         let header = TrustedHeader { name: "x-forwarded-for".into(), trusted, forwarded: true };
         let source = ClientAddress::Header(header);
         let peer = IpAddr::from([10, 0, 0, 1]);
-        let conn = ConnInfo { remote_addr: Some(peer), tls: None };
+        let conn = ConnInfo { remote_addr: Some(peer), ..ConnInfo::default() };
         let entries = |place: usize| [format!("10.0.1.{place}"), format!("192.0.2.{place}"), "unknown".to_owned()];
         // All chains of up to four, in one value and in two.
         for number in 0..3_usize.pow(4) {

@@ -75,7 +75,7 @@ impl<'s> Forward<'s> {
         let Some(filters) = self.filters() else { return };
         let source = &*filters.access.client;
         let scheme: &[u8] = if client::is_https(source, request) { b"https" } else { b"http" };
-        let port: &[u8] = if request.is_tls() { b"443" } else { b"80" };
+        let port: &[u8] = if request.is_tls() || request.conn().tls_ended_in_front { b"443" } else { b"80" };
         if let Some(address) = client::address(source, request) {
             let address = Short::new(address);
             each("X-Real-IP", address.as_bytes());

@@ -130,7 +130,7 @@ impl Ask {
                 .map(|(subject, is_verified)| PeerCertificate { subject: subject.into(), is_verified }),
         });
         let remote_addr = self.from.map(|text| text.parse::<IpAddr>().unwrap());
-        let conn = ConnInfo { remote_addr, tls };
+        let conn = ConnInfo { remote_addr, tls, tls_ended_in_front: false };
         let (target, version) = (self.target.as_bytes(), Version::HTTP_11);
         let headers = Headers::List(&headers);
         let raw = RawRequest { method: self.method, target, version, authority: None, headers };

@@ -132,7 +132,15 @@ impl RequestFields<'_> {
     /// `Forwarded` (RFC 7239): the last hop only, since nobody vouches for others.
     fn forwarded(&self) -> Vec<u8> {
         let client = self.client;
-        let scheme = if client.conn.tls.is_some() { "https" } else { "http" };
+        let fields = if self.plan.has_policy { &self.scratch.request_headers } else { &self.head.fields };
+        // What the dialect says, or a peer that is believed; it is what the endpoint is told by `X-Forwarded-Proto` too.
+        let said = fields.first(Known::XForwardedProto).filter(|_| self.plan.has_policy || self.is_believed());
+        let scheme = match said {
+            Some(said) if said.eq_ignore_ascii_case(b"https") => "https",
+            Some(said) if said.eq_ignore_ascii_case(b"http") => "http",
+            _ if client.is_https() => "https",
+            _ => "http",
+        };
         let address =
             if client.address.contains(':') { format!("\"[{}]\"", client.address) } else { client.address.to_string() };
         let host = String::from_utf8_lossy(&self.scratch.asked).into_owned();

@@ -153,6 +153,9 @@ fn accepted_already(socket: &TcpListener) -> io::Result<Option<(TcpStream, Socke
     }
 }
 
+/// The port to which clients connect for TLS.
+const HTTPS: u16 = 443;
+
 /// Finds out who is there and what is spoken.
 async fn begin(
     worker: Rc<Worker>,
@@ -173,6 +176,7 @@ async fn begin(
             if client.is_trusted {
                 // The balancer is believed about the client, not the client about itself: it is trusted if it is one that is.
                 client = Client::new(&worker, source, server, number);
+                client.conn.tls_ended_in_front = acceptor.is_none() && server.port() == HTTPS;
             }
             client.proxied = Some(source.ip());
         }

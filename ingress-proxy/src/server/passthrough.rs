@@ -44,7 +44,8 @@ pub(super) fn is_for(host: &Arc<VirtualHost>) -> bool {
 /// Where connections for a server name are handed to as they are. Nothing of their requests is seen, so the engine is asked
 /// about a request that could be any.
 fn forward<'s>(snapshot: &'s Snapshot, sni: &str) -> Option<Forward<'s>> {
-    let conn = ConnInfo { remote_addr: None, tls: Some(TlsInfo { sni: Some(sni.into()), client_certificate: None }) };
+    let conn =
+        ConnInfo { tls: Some(TlsInfo { sni: Some(sni.into()), client_certificate: None }), ..ConnInfo::default() };
     let raw = RawRequest {
         method: "GET",
         target: b"/",

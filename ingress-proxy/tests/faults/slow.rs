@@ -133,7 +133,9 @@ fn slow_clients_are_nobody_elses_trouble() {
     let grown = most.saturating_sub(before) >> 20;
     println!("{count} slow clients for {lasting:?}: all of {probes} probes, the longest {longest:?}; {summary}");
     let [heads, bodies, readers, handshakes] = &ended;
-    println!("cut off: {heads:?} heads, {bodies:?} bodies, {readers:?} readers, {handshakes:?} handshakes; {grown} MiB more");
+    println!(
+        "cut off: {heads:?} heads, {bodies:?} bodies, {readers:?} readers, {handshakes:?} handshakes; {grown} MiB more"
+    );
     summary.assert_clean();
     assert!(grown < 200, "{grown} MiB");
 }

@@ -33,7 +33,7 @@ fn showing(made: &Made) -> Arc<ClientConfig> {
 impl World {
     /// What the engine says to `GET /` for a host on this session.
     fn status(&self, session: &Session, host: &str) -> Option<u16> {
-        let conn = ConnInfo { remote_addr: None, tls: Some(session.info.clone()) };
+        let conn = ConnInfo { tls: Some(session.info.clone()), ..ConnInfo::default() };
         let raw = RawRequest {
             method: "GET",
             target: b"/",
