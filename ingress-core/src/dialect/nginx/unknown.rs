@@ -1,5 +1,7 @@
 //! What is said of annotations and ConfigMap keys that do not do what their author may expect.
 
+mod process;
+
 use std::sync::Arc;
 
 use super::super::Subject;
@@ -9,7 +11,7 @@ use super::keys::{self, Standing};
 use super::settings::{Problem, ProblemKind, Settings};
 use super::trust::Trust;
 use super::{PREFIX, auth};
-use crate::diagnostic::{Code, Diagnostic, Effect};
+use crate::diagnostic::{Code, Diagnostic, Effect, Severity};
 use crate::model::ConfigMap;
 use crate::object::{FieldPath, Kind};
 use crate::policy::FixedResponse;
@@ -124,6 +126,14 @@ pub(super) fn settings(map: &ConfigMap, trust: &Trust, out: &mut Vec<Diagnostic>
     for (key, what) in WITHOUT_READER.iter().filter(|(key, _)| map.data.contains_key(*key)) {
         let field = FieldPath::text(format!("data[{key}]"));
         out.push(Diagnostic::new(Code::ConfigmapKeyNotImplemented, Some(Arc::clone(&object)), field, *what));
+    }
+    for (key, value) in &map.data {
+        let Some((message, is_warning)) = process::verdict(key, is_off(value)) else { continue };
+        let field = FieldPath::text(format!("data[{key}]"));
+        let finding = Diagnostic::new(Code::ConfigmapKeyNotImplemented, Some(Arc::clone(&object)), field, message);
+        let severity = if is_warning { Severity::Warning } else { finding.severity };
+        let effect = finding.effect;
+        out.push(finding.with_outcome(severity, effect));
     }
     settings
 }

@@ -1,5 +1,7 @@
 //! What is said of keys.
 
+use std::collections::BTreeSet;
+
 use super::super::access::tests::{config_map, findings, read};
 use super::*;
 use crate::diagnostic::Code::{
@@ -85,6 +87,14 @@ fn keys_of_the_config_map() {
         ("global-auth-signin", "http://a/$nothing", Code::ConfigmapValueInvalid, "sign in", None),
         ("global-auth-cache-key", "$nothing", Code::ConfigmapValueInvalid, "no answer is remembered", None),
         ("access-log-params", "buffer=4k", Code::ConfigmapKeyNotImplemented, "", None),
+        (
+            "ssl-protocols",
+            "TLSv1.3",
+            Code::ConfigmapKeyNotImplemented,
+            "its flag `--ssl-protocols` does the same",
+            None,
+        ),
+        ("use-gzip", "true", Code::ConfigmapKeyNotImplemented, "not compressed", None),
         ("lua-shared-dicts", "a: 1", Code::SnippetRefused, "honoured", Some("there is no Lua here; remove the key")),
     ] {
         let mut out = Vec::new();
@@ -100,4 +110,18 @@ fn keys_of_the_config_map() {
         assert_eq!(place.as_deref(), Some(&*format!("ConfigMap ingress-nginx/controller data[{key}]")), "{key}");
         assert_ne!(finding.effect, Effect::RouteRefused, "{key}");
     }
+}
+
+/// Whoever moves here with a ConfigMap has to hear of each key that does nothing.
+#[test]
+fn keys_for_the_process_are_known_and_said() {
+    let all: BTreeSet<_> = Settings::names().collect();
+    for key in process::names() {
+        assert!(all.contains(key), "{key}");
+        let (message, _) = process::verdict(key, false).unwrap_or_default();
+        assert!(!message.is_empty(), "{key}");
+    }
+    // What is off asks for nothing.
+    assert_eq!(process::verdict("use-gzip", true), None);
+    assert!(process::verdict("ssl-session-tickets", true).is_some());
 }
