@@ -54,10 +54,16 @@ pub struct ServerSettings {
     pub underscores: bool,
 }
 
+/// The list that there may be of fields, each counted with 32 bytes more (RFC 9113 6.5.2), where a head may be so large: a
+/// client holds that for each of its streams, so it is half as much, but 16 KiB of it in any case.
+fn header_list(max_head: usize) -> usize {
+    max_head.min(16 << 10).max(max_head / 2)
+}
+
 impl From<&config::Downstream> for ServerSettings {
     fn from(config: &config::Downstream) -> Self {
         Self {
-            max_header_list: u32::try_from(config.max_head).unwrap_or(u32::MAX).min(16 << 10),
+            max_header_list: u32::try_from(header_list(config.max_head)).unwrap_or(u32::MAX),
             max_fields: config.max_fields,
             max_target: config.max_target,
             max_streams: config.http2_max_streams,
@@ -104,5 +110,19 @@ impl ServerSettings {
 
     pub(super) fn limits(&self) -> Limits {
         Limits { max_fields: self.max_fields, max_target: self.max_target, underscores: self.underscores }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::header_list;
+
+    #[test]
+    fn a_list_grows_with_the_head_that_is_allowed() {
+        for (max_head, list) in
+            [(4 << 10, 4 << 10), (16 << 10, 16 << 10), (32 << 10, 16 << 10), (64 << 10, 32 << 10), (1 << 20, 512 << 10)]
+        {
+            assert_eq!(header_list(max_head), list, "{max_head}");
+        }
     }
 }
