@@ -2,11 +2,13 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the modules of one test")]
 
+mod balancing;
 mod bodies;
 mod clients;
 mod connections;
 mod endpoints;
 mod ends;
+mod pools;
 mod retries;
 mod slowness;
 #[path = "../support/mod.rs"]
