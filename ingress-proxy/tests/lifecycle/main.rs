@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "the modules of one test")]
 
+mod cafe;
 mod drain;
 mod handover;
 mod process;
