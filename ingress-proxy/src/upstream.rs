@@ -22,4 +22,4 @@ pub use self::endpoint::{Endpoint, InFlight, Outcome};
 pub use self::forbidden::Own;
 pub use self::group::{Choice, Group, Session};
 pub(crate) use self::pool::Key;
-pub use self::pool::Pool;
+pub use self::pool::{Pool, Pools};

@@ -33,7 +33,7 @@ use crate::observe::access_log::Logger;
 use crate::observe::error_log::ErrorLog;
 use crate::observe::metrics::{Metrics, WorkerMetrics};
 use crate::server::Crew;
-use crate::upstream::{Endpoint, Group, Own};
+use crate::upstream::{Endpoint, Group, Own, Pools};
 
 /// What the connections of one thread share.
 pub struct Worker {
@@ -67,6 +67,7 @@ pub struct Worker {
     current: RefCell<Rc<Current>>,
     routes: Routes,
     groups: RefCell<HashMap<Arc<BackendRef>, Held, ahash::RandomState>>,
+    pools: Rc<Pools>,
     troubles: Troubles,
     all_metrics: Arc<Metrics>,
     is_draining: Cell<bool>,
@@ -127,6 +128,7 @@ impl Worker {
             reader: RefCell::new(reader),
             current: RefCell::new(current),
             groups: RefCell::default(),
+            pools: Rc::default(),
             troubles: Troubles::default(),
             errors,
             all_metrics,
@@ -171,7 +173,7 @@ impl Worker {
             held.unused = 0;
             return Rc::clone(&held.group);
         }
-        let group = Rc::new(Group::new(reference));
+        let group = Rc::new(Group::new(reference, &self.pools));
         groups.insert(Arc::clone(reference), Held { group: Rc::clone(&group), unused: 0 });
         group
     }
@@ -186,9 +188,10 @@ impl Worker {
         let now = self.clock.now();
         self.groups.borrow_mut().retain(|_, held| {
             held.unused = if Rc::strong_count(&held.group) > 1 { 0 } else { held.unused.saturating_add(1) };
-            held.group.sweep(&self.config.upstream, now);
             held.unused < SWEEPS_UNUSED
         });
+        // With the groups go endpoints.
+        self.pools.sweep(&self.config.upstream, now);
         self.troubles.sweep(&self.errors);
     }
 

@@ -16,8 +16,8 @@ use super::pool::Pool;
 pub struct Endpoint {
     /// What is dialled.
     pub target: policy::Endpoint,
-    /// Its idle connections.
-    pub pool: Pool,
+    /// Connections to it, which it may share with endpoints of other backends.
+    pub pool: Rc<Pool>,
     peers: Rc<Peers>,
     is_gone: Cell<bool>,
     in_flight: Cell<u32>,
@@ -43,10 +43,10 @@ pub enum Outcome {
 }
 
 impl Endpoint {
-    pub(super) fn new(target: policy::Endpoint, peers: Rc<Peers>) -> Self {
+    pub(super) fn new(target: policy::Endpoint, peers: Rc<Peers>, pool: Rc<Pool>) -> Self {
         Self {
             target,
-            pool: Pool::default(),
+            pool,
             peers,
             is_gone: Cell::new(false),
             in_flight: Cell::new(0),

@@ -13,6 +13,7 @@ use super::affinity::{self, Key};
 use super::endpoint::Endpoint;
 use super::health::Peers;
 use super::maglev;
+use super::pool::Pools;
 use crate::config::{self, Balance};
 
 pub use self::sticky::Session;
@@ -24,6 +25,7 @@ pub struct Group {
     name: Box<str>,
     key: OnceCell<Key>,
     peers: Rc<Peers>,
+    pools: Rc<Pools>,
     members: RefCell<Members>,
 }
 
@@ -45,13 +47,14 @@ pub enum Choice<'a> {
 }
 
 impl Group {
-    /// A group without endpoints.
+    /// A group without endpoints, whose connections will be in these pools.
     #[must_use]
-    pub fn new(backend: &BackendRef) -> Self {
+    pub fn new(backend: &BackendRef, pools: &Rc<Pools>) -> Self {
         Self {
             name: affinity::backend_name(backend),
             key: OnceCell::new(),
             peers: Rc::default(),
+            pools: Rc::clone(pools),
             members: RefCell::default(),
         }
     }
@@ -67,7 +70,7 @@ impl Group {
         if members.list.iter().map(|endpoint| &endpoint.target).eq(targets.iter().copied()) {
             return;
         }
-        let list = merge(&members.list, &targets, &self.peers, now);
+        let list = merge(&members.list, &targets, (&self.peers, &self.pools), now);
         self.peers.recount(list.iter().map(|endpoint| &endpoint.health), now);
         let new = members.succeeded_by(list);
         let old = std::mem::replace(&mut *members, new);
@@ -112,11 +115,6 @@ impl Group {
         self.len() == 0
     }
 
-    /// Closes idle connections that are over.
-    pub(crate) fn sweep(&self, config: &config::Upstream, now: u64) {
-        self.for_each(|endpoint| endpoint.pool.sweep(config, now));
-    }
-
     /// Calls with each endpoint, in the order of their targets. The call must not update the group.
     pub fn for_each(&self, call: impl FnMut(&Rc<Endpoint>)) {
         self.members.borrow().list.iter().for_each(call);
@@ -130,7 +128,12 @@ impl Drop for Group {
 }
 
 /// The old endpoints that stay and the new ones, in the order of their targets.
-fn merge(old: &[Rc<Endpoint>], targets: &[&policy::Endpoint], peers: &Rc<Peers>, now: u64) -> Vec<Rc<Endpoint>> {
+fn merge(
+    old: &[Rc<Endpoint>],
+    targets: &[&policy::Endpoint],
+    (peers, pools): (&Rc<Peers>, &Pools),
+    now: u64,
+) -> Vec<Rc<Endpoint>> {
     let mut old = old.iter().peekable();
     let (mut list, mut new) = (Vec::with_capacity(targets.len()), Vec::new());
     let (mut stay, mut known, mut latencies) = (0_usize, 0.0, 0.0);
@@ -149,7 +152,7 @@ fn merge(old: &[Rc<Endpoint>], targets: &[&policy::Endpoint], peers: &Rc<Peers>,
                 list.push(Rc::clone(endpoint));
             }
             None => {
-                let endpoint = Rc::new(Endpoint::new((*target).clone(), Rc::clone(peers)));
+                let endpoint = Rc::new(Endpoint::new((*target).clone(), Rc::clone(peers), pools.of(target)));
                 list.push(Rc::clone(&endpoint));
                 new.push(endpoint);
             }

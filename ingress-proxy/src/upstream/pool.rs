@@ -1,8 +1,11 @@
 //! Idle connections to one endpoint, kept for the next request.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
+
+use ingress_core::policy;
 
 use super::h1;
 use super::tls::Terms;
@@ -23,6 +26,34 @@ impl PartialEq for Key {
             (Some(a), Some(b)) => Arc::ptr_eq(&a.config, &b.config) && a.name == b.name,
             _ => false,
         }
+    }
+}
+
+/// The pools of one worker, by what is dialled: backends that lead to one endpoint share its connections, as many Services may
+/// select the same pods.
+#[derive(Debug, Default)]
+pub struct Pools(RefCell<HashMap<policy::Endpoint, Weak<Pool>, ahash::RandomState>>);
+
+impl Pools {
+    /// The pool of an endpoint, which lives as long as somebody holds it.
+    pub(super) fn of(&self, target: &policy::Endpoint) -> Rc<Pool> {
+        let mut pools = self.0.borrow_mut();
+        if let Some(pool) = pools.get(target).and_then(Weak::upgrade) {
+            return pool;
+        }
+        let pool = Rc::default();
+        pools.insert(target.clone(), Rc::downgrade(&pool));
+        pool
+    }
+
+    /// Forgets those that nobody holds, and closes idle connections of the others that are over.
+    pub(crate) fn sweep(&self, config: &config::Upstream, now: u64) {
+        let held: Vec<Rc<Pool>> = {
+            let mut pools = self.0.borrow_mut();
+            pools.retain(|_, pool| pool.strong_count() > 0);
+            pools.values().filter_map(Weak::upgrade).collect()
+        };
+        held.iter().for_each(|pool| pool.sweep(config, now));
     }
 }
 
@@ -75,7 +106,7 @@ impl Pool {
     }
 
     /// Closes what has been idle for too long or was closed by the endpoint.
-    pub(crate) fn sweep(&self, config: &config::Upstream, now: u64) {
+    fn sweep(&self, config: &config::Upstream, now: u64) {
         self.idle.borrow_mut().retain_mut(|idle| is_good(idle, config, now));
         // Those of settings that are no longer in use have no connections after a while.
         self.multiplexers.borrow_mut().retain(|(_, it)| Rc::strong_count(it) > 1 || it.connections() > 0);
@@ -87,4 +118,23 @@ fn is_good(idle: &mut Idle, config: &config::Upstream, now: u64) -> bool {
     within(idle.since, config.keep_alive_timeout)
         && within(idle.connection.since, config.keep_alive_age)
         && idle.connection.is_alive()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_is_shared_while_somebody_holds_it() {
+        let endpoint = |port: u16| policy::Endpoint::Address(([192, 0, 2, 1], port).into());
+        let pools = Pools::default();
+        let first = pools.of(&endpoint(80));
+        assert!(Rc::ptr_eq(&first, &pools.of(&endpoint(80))));
+        assert!(!Rc::ptr_eq(&first, &pools.of(&endpoint(81))));
+        pools.sweep(&config::Upstream::default(), 0);
+        assert_eq!(pools.0.borrow().len(), 1, "nobody holds the other");
+        drop(first);
+        pools.sweep(&config::Upstream::default(), 0);
+        assert!(pools.0.borrow().is_empty());
+    }
 }

@@ -85,3 +85,26 @@ fn old_connections_and_idle_ones_are_not_used_again() {
         endpoint.wait_for_end(0);
     }
 }
+
+#[test]
+fn backends_that_lead_to_one_endpoint_share_its_connections() {
+    let endpoint = Scripted::echo();
+    let mut site = site_with(&endpoint, |_| ());
+    let other = manifest("b.example", endpoint.address).replace("name: site", "name: other");
+    // The label of the slice is among what is replaced.
+    site.apply(&other);
+    let mut client = Client::new(site.http);
+    for number in 0..10 {
+        let host = if number % 2 == 0 { "a.example" } else { "b.example" };
+        client.send(format!("GET /{number} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(client.answer().expect("an answer").text(), format!("/{number}"));
+    }
+    assert_eq!(requests_by_connection(&endpoint), [10]);
+    // When one of them goes elsewhere the other keeps them.
+    let elsewhere = Scripted::echo();
+    site.apply(&manifest("b.example", elsewhere.address).replace("name: site", "name: other"));
+    client.send("GET /other HTTP/1.1\r\nHost: b.example\r\n\r\n");
+    assert_eq!(client.answer().expect("an answer").text(), "/other");
+    assert_eq!(client.get("/here").text(), "/here");
+    assert_eq!((requests_by_connection(&endpoint), requests_by_connection(&elsewhere)), (vec![11], vec![1]));
+}
