@@ -137,8 +137,11 @@ impl Script {
             }
             let _ = table.to_string();
             let (snapshot, without) = (Snapshot::new(table.clone()), Snapshot::new(lower(&alone, &options).0));
-            for conn in [plain_text(), tls()] {
+            for conn in [plain_text(), tls("a.example"), tls("b.example")] {
                 self.each(b"a.example", &conn, |raw| requests::agree_on(&table, &snapshot, raw, &conn, whole));
+            }
+            // A handshake for the one would say something about the other.
+            for conn in [plain_text(), tls("b.example")] {
                 self.each(b"b.example", &conn, |raw| {
                     let Ok(view) = RequestView::from_raw(raw, &conn, 0) else { return };
                     assert_eq!(format!("{:?}", snapshot.decide(&view)), format!("{:?}", without.decide(&view)));
@@ -196,11 +199,11 @@ fn plain_text() -> ConnInfo {
     ConnInfo { remote_addr: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))), ..ConnInfo::default() }
 }
 
-fn tls() -> ConnInfo {
+fn tls(sni: &str) -> ConnInfo {
     let certificate = PeerCertificate { subject: "CN=a".into(), is_verified: true };
     ConnInfo {
         remote_addr: None,
-        tls: Some(TlsInfo { sni: Some("a.example".into()), client_certificate: Some(certificate) }),
+        tls: Some(TlsInfo { sni: Some(sni.into()), client_certificate: Some(certificate) }),
         tls_ended_in_front: false,
     }
 }

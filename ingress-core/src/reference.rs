@@ -89,24 +89,27 @@ fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s
         return Decision::respond(204, reason::OPTIONS_ASTERISK, None);
     }
     let world = Seen(parts);
-    if let Some(Handshake::Misdirected(matched)) = Handshake::of(&world, request) {
-        return Handshake::misdirected(matched);
+    match Handshake::of(&world, request) {
+        Some(Handshake::Misdirected(matched)) => return Handshake::misdirected(matched),
+        Some(Handshake::HandedOn(host)) => {
+            return handed_on(parts, host, request).unwrap_or_else(|| Handshake::misdirected(None));
+        }
+        None => {}
     }
     let Some(host) = choose_host(parts, request) else {
         return default(parts, request, parts.path_policy(), reason::NO_HOST);
     };
+    if let Some(decision) = handed_on(parts, host, request) {
+        return decision;
+    }
     let path = match request.path(host.path_policy()) {
         Ok(path) => path,
         Err(rejection) => return Decision::bad_request(BadRequest::Path(rejection)),
     };
-    if let Some(settings) = host.settings() {
-        let passed = decision::passed_through(host, request);
-        if let Some((number, route)) = passed.and_then(|number| Some((number, host.routes().get(number)?))) {
-            return decision::pass_through(Place { host, number, route, backend: backend_of(parts, &route.target) });
-        }
-        if let Some(decision) = decision::at_host(host, settings, request, path) {
-            return decision;
-        }
+    if let Some(settings) = host.settings()
+        && let Some(decision) = decision::at_host(host, settings, request, path)
+    {
+        return decision;
     }
     let is_tls = request.is_tls();
     let takes = |route: &Route| route.schemes.contains(is_tls) && route.path.matches(path);
@@ -121,6 +124,13 @@ fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s
         }
         None => decide_target(parts, &route.target, Matched::Route { host, place: number }, host.path_policy()),
     }
+}
+
+/// Where the connection goes, if the host does not end TLS. Its requests are not looked at.
+fn handed_on<'s>(parts: &'s impl Parts, host: &'s Arc<VirtualHost>, request: &RequestView<'_>) -> Option<Decision<'s>> {
+    let number = decision::passed_through(host, request)?;
+    let route = host.routes().get(number)?;
+    Some(decision::pass_through(Place { host, number, route, backend: backend_of(parts, &route.target) }))
 }
 
 /// The most specific host that takes the request. It is final: if none of its paths matches, no other host is tried.

@@ -139,19 +139,19 @@ impl Snapshot {
             return self.by_default(request, self.path_policy, reason::NO_HOST);
         };
         let host = &bound.host;
+        if let Some(decision) = self.handed_on(bound, request) {
+            return decision;
+        }
         let policy = host.path_policy();
         let path = match request.path(policy) {
             Ok(path) => path,
             Err(rejection) => return Decision::bad_request(BadRequest::Path(rejection)),
         };
         let backend = |place: usize| self.backends.get(bound.shape.backends.get(place).copied()?);
-        if let Some(settings) = host.settings() {
-            if let Some(decision) = self.handed_on(bound, request) {
-                return decision;
-            }
-            if let Some(decision) = decision::at_host(host, settings, request, path) {
-                return decision;
-            }
+        if let Some(settings) = host.settings()
+            && let Some(decision) = decision::at_host(host, settings, request, path)
+        {
+            return decision;
         }
         let found = bound.shape.program.find_for(is_tls, path);
         let Some((place, route)) = found.and_then(|place| Some((place, host.routes().get(place)?))) else {
@@ -172,7 +172,9 @@ impl Snapshot {
             Handshake::HandedOn(host) => {
                 let name = decision::server_name(request)?;
                 let is_it = |bound: &&Bound| Arc::ptr_eq(&bound.host, host);
-                self.handed_on(self.hosts.candidates(&NameKey::new(&name), &name).find(is_it)?, request)
+                let bound = self.hosts.candidates(&NameKey::new(&name), &name).find(is_it);
+                let decision = bound.and_then(|bound| self.handed_on(bound, request));
+                Some(decision.unwrap_or_else(|| Handshake::misdirected(None)))
             }
             Handshake::Misdirected(matched) => Some(Handshake::misdirected(matched)),
         }

@@ -40,9 +40,13 @@ fn is_trusted(header: &TrustedHeader, address: IpAddr) -> bool {
 
 /// Whether the client used `https`, as far as can be believed.
 pub(super) fn is_https(source: &ClientAddress, request: &RequestView<'_>) -> bool {
+    // As in ingress-nginx, where the PROXY protocol has the last word.
+    if request.conn().tls_ended_in_front {
+        return true;
+    }
     match forwarded(source, request, "x-forwarded-proto") {
         Some(scheme) => !scheme.eq_ignore_ascii_case(b"http"),
-        None => request.is_tls() || request.conn().tls_ended_in_front,
+        None => request.is_tls(),
     }
 }
 

@@ -114,18 +114,20 @@ struct Ask {
     headers: &'static [(&'static str, &'static [u8])],
     /// The subject of a certificate and whether it is good, on a TLS connection.
     tls: Option<Option<(&'static str, bool)>>,
+    /// The name of the handshake, if it is not the host.
+    sni: Option<&'static str>,
 }
 
 impl Ask {
     const fn new(host: &'static str, target: &'static str) -> Self {
-        Self { method: "GET", host, target, from: Some("192.0.2.7"), headers: &[], tls: None }
+        Self { method: "GET", host, target, from: Some("192.0.2.7"), headers: &[], tls: None, sni: None }
     }
 
     fn view<T>(&self, with: impl FnOnce(Result<RequestView<'_>, BadRequest>) -> T) -> T {
         let headers: Vec<(&str, &[u8])> =
             [("Host", self.host.as_bytes())].into_iter().chain(self.headers.iter().copied()).collect();
         let tls = self.tls.map(|certificate| TlsInfo {
-            sni: Some(self.host.into()),
+            sni: Some(self.sni.unwrap_or(self.host).into()),
             client_certificate: certificate
                 .map(|(subject, is_verified)| PeerCertificate { subject: subject.into(), is_verified }),
         });
@@ -155,6 +157,15 @@ fn asks() -> Vec<Ask> {
             let ask = Ask::new(host, target);
             asks.push(Ask { headers: OTHERS, ..ask.clone() });
             asks.push(Ask { headers: CREDENTIALS, tls: Some(Some(("CN=a", true))), from: Some("10.0.0.1"), ..ask });
+        }
+    }
+    for (host, sni) in
+        [("hostile.test", "www.hostile.test"), ("www.hostile.test", "hostile.test"), ("nobody.test", "HOSTILE.test.")]
+    {
+        for target in ["/", "/a", "/%zz"] {
+            for certificate in [None, Some(("CN=a", true))] {
+                asks.push(Ask { tls: Some(certificate), sni: Some(sni), ..Ask::new(host, target) });
+            }
         }
     }
     asks.push(Ask { method: "OPTIONS", headers: OTHERS, from: None, ..Ask::new("hostile.test", "/a") });

@@ -161,7 +161,7 @@ pub(super) struct ClientArgs {
     /// How long a client may send nothing of a body, or take nothing of a response [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
     pub(super) client_body_timeout: Option<Duration>,
-    /// The greatest head of a request; over HTTP/2 half of it, or 16k if that is more [default: 32k]
+    /// The greatest head of a request; over HTTP/2 16k at most, or half of this if that is more [default: 32k]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(super) max_header_size: Option<usize>,
     /// The most fields of a head [default: 100]

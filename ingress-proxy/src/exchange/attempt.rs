@@ -9,7 +9,7 @@ use super::flow::Flow;
 use crate::upstream::connect::ConnectError;
 use crate::upstream::{Connection, Endpoint, Group};
 
-/// How often a request is sent to endpoints that refuse it, where the settings have no limit.
+/// After how many attempts an endpoint that refuses is not asked again, where the settings have no limit.
 const MOST_REFUSALS: u32 = 3;
 
 /// How an attempt failed.
@@ -161,7 +161,7 @@ impl<'a> Attempts<'a> {
             return false;
         }
         self.count = self.count.saturating_add(1);
-        // Who has had no room for a stream, or closes one connection, takes it on another. He is asked last, and not for ever.
+        // Who has had no room for a stream, or closes one connection, takes it on another. Where others are left they are asked.
         let is_only_busy = failure.reach == Reach::Refused && self.count <= MOST_REFUSALS;
         if !is_only_busy || group.has_another(endpoint, &self.tried) {
             self.tried.push(Rc::clone(endpoint));

@@ -189,15 +189,13 @@ impl<D: Downstream> Exchange<'_, D> {
         attempts: &Attempts<'_>,
     ) -> Result<Connection, Stop> {
         let key = match self.key(endpoint, scratch) {
-            Ok(key) => {
-                if self.plan.speak.tls {
-                    self.worker.no_trouble(Trouble::Tls, endpoint);
-                }
-                key
-            }
+            Ok(key) => key,
             Err(error) => {
                 self.worker.metrics.not_enforced.count(Failure::REFUSED.reason);
-                self.worker.trouble(Trouble::Tls, endpoint, &error);
+                // A name may be the client's own doing.
+                if !matches!(error, Unusable::Name(_)) {
+                    self.worker.trouble(Trouble::Tls, endpoint, &error);
+                }
                 return Err(Stop::Failed(Failure::REFUSED));
             }
         };

@@ -222,6 +222,7 @@ fn entry<'a>(client: &'a Client, head: &'a RequestHead) -> Entry<'a> {
         remote_addr: client.conn.remote_addr,
         remote_port: client.peer.port(),
         proxy_protocol_addr: client.proxied,
+        is_https: client.is_https(),
         method: &head.method,
         target: &head.target,
         version: head.version,

@@ -12,7 +12,7 @@ use crate::upstream::Endpoint;
 pub(crate) enum Trouble {
     /// It does not answer.
     Down,
-    /// TLS cannot be spoken with it as its routes ask for.
+    /// TLS cannot be spoken with it as one of its routes asks for. Others may ask for something else, so this is told once.
     Tls,
 }
 
@@ -20,7 +20,7 @@ impl Trouble {
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Down => ("is down", "is up again"),
-            Self::Tls => ("is impossible", "is possible again"),
+            Self::Tls => ("is impossible", ""),
         }
     }
 }

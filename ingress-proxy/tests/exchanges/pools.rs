@@ -71,15 +71,15 @@ fn a_connection_serves_as_many_requests_as_it_may() {
 fn old_connections_and_idle_ones_are_not_used_again() {
     type Change = fn(&mut Config);
     let changes: [Change; 2] = [
-        |config| config.upstream.keep_alive_age = Duration::from_millis(300),
-        |config| config.upstream.keep_alive_timeout = Duration::from_millis(300),
+        |config| config.upstream.keep_alive_age = Duration::from_secs(2),
+        |config| config.upstream.keep_alive_timeout = Duration::from_secs(2),
     ];
     for change in changes {
         let endpoint = Scripted::echo();
         let site = site_with(&endpoint, change);
         let mut client = Client::new(site.http);
         assert_eq!((client.get("/1").status, client.get("/2").status), (200, 200));
-        std::thread::sleep(Duration::from_millis(600));
+        std::thread::sleep(Duration::from_millis(2_500));
         assert_eq!(client.get("/3").status, 200);
         assert_eq!(requests_by_connection(&endpoint), [2, 1]);
         endpoint.wait_for_end(0);

@@ -64,9 +64,13 @@ impl AddressRange {
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Option<Self> {
         let covers = |wide: &Self, narrow: &Self| {
-            // `::/0` is the only block with addresses of both families.
-            let is_longer = wide.address.is_ipv4() != narrow.address.is_ipv4() || wide.prefix <= narrow.prefix;
-            is_longer && wide.contains(narrow.address)
+            let is_wider = match (wide.address, narrow.address) {
+                // A block of IPv6 is never in one of IPv4, whatever its address looks like.
+                (IpAddr::V4(_), IpAddr::V6(_)) => false,
+                (IpAddr::V6(_), IpAddr::V4(_)) => true,
+                _ => wide.prefix <= narrow.prefix,
+            };
+            is_wider && wide.contains(narrow.address)
         };
         if covers(self, other) {
             Some(*other)
@@ -138,6 +142,8 @@ mod tests {
             ("0.0.0.0/0", "2001:db8::/32", None),
             ("2001:db8::/32", "2001:db8:1::/48", Some("2001:db8:1::/48")),
             ("::ffff:10.0.0.0/104", "10.1.0.0/16", Some("10.1.0.0/16")),
+            ("10.0.0.0/8", "::ffff:10.0.0.5/64", None),
+            ("10.0.0.0/8", "::ffff:10.0.0.5/0", Some("10.0.0.0/8")),
         ];
         let range = |text| AddressRange::parse(text).expect("a range");
         for (a, b, shared) in table {

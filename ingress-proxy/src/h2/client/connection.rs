@@ -183,8 +183,8 @@ struct Driver<I: AsyncRead + AsyncWrite + Unpin> {
     idle: Deadline,
     age: Deadline,
     ping: Option<KeepAlive>,
-    /// Whether those who wait know that the endpoint has said how many streams it takes.
-    has_told: bool,
+    /// How many streams there may be, as those who wait for one know; none before the endpoint has spoken.
+    room: Option<u32>,
     ended: Option<Ended>,
 }
 
@@ -210,7 +210,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Driver<I> {
             outbox,
             connection,
             ping,
-            has_told: false,
+            room: None,
             ended: None,
         }
     }
@@ -224,12 +224,14 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Driver<I> {
             if let Some(excess) = inner.shared.guard.excess() {
                 return Poll::Ready(Ended::Excess(excess));
             }
-            if !self.has_told && !connection.is_new() {
-                self.has_told = true;
-                if let Some(waiters) = &*inner.waiters.borrow() {
-                    waiters.wake();
-                }
+            // Its settings may come after the head of their frame, and others later.
+            let room = (!connection.is_new()).then(|| connection.room());
+            if room > self.room
+                && let Some(waiters) = &*inner.waiters.borrow()
+            {
+                waiters.wake();
             }
+            self.room = room;
             if let Poll::Ready(result) = result {
                 return Poll::Ready(match (self.ended.take(), result) {
                     (Some(ended), _) => ended,

@@ -21,6 +21,8 @@ pub struct Entry<'a> {
     pub proxy_protocol_addr: Option<IpAddr>,
     /// Who the client says it is (Basic authentication).
     pub remote_user: Option<&'a [u8]>,
+    /// Whether it came by TLS, to here or to a proxy in front that is believed.
+    pub is_https: bool,
     /// The method; nothing where the request line could not be read.
     pub method: &'a [u8],
     /// The request target as it was received; all of the request line where that could not be read.

@@ -38,7 +38,7 @@ fn client<'a>(room: Room<'a>, entry: &Entry<'_>) -> Room<'a> {
         .number(r#","remote_port":"#, entry.remote_port.into())
         .value(r#","remote_user":""#, entry.remote_user.unwrap_or_default())
         .value(r#","method":""#, entry.method)
-        .text(if entry.tls.is_some() { r#","scheme":"https""# } else { r#","scheme":"http""# })
+        .text(if entry.is_https { r#","scheme":"https""# } else { r#","scheme":"http""# })
         .value(r#","host":""#, entry.host)
         .long_value(r#","uri":""#, entry.target)
         .word(r#","protocol":""#, Some(entry.version.as_str()))

@@ -88,6 +88,7 @@ fn variables() {
     let entry = Entry {
         response_fields: Some(&sent),
         canary: Some(&canary),
+        is_https: true,
         tls: Some(Tls { protocol: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", server_name: Some("cafe.example") }),
         server_addr: Some("10.1.1.1:443".parse().unwrap()),
         ..entry(&fields, &backend, &attempts)
@@ -168,6 +169,7 @@ fn every_line_is_one_json_object_with_the_keys_of_what_is_known() {
             rule_path: &sni,
             reason: Some("no-route"),
             canary: Some(&backend),
+            is_https: true,
             tls: Some(Tls { protocol: "TLSv1.3", cipher: "x", server_name: Some(&sni) }),
             ..entry(&fields, &backend, &attempts)
         };

@@ -42,6 +42,7 @@ pub(super) enum Variable {
     RequestId,
     Host,
     Scheme,
+    PassAccessScheme,
     Https,
     ServerAddr,
     ServerPort,
@@ -108,7 +109,8 @@ impl Variable {
             "upstream_connect_time" => Self::UpstreamConnectTime,
             "req_id" | "request_id" => Self::RequestId,
             "host" | "best_http_host" | "server_name" => Self::Host,
-            "scheme" | "pass_access_scheme" => Self::Scheme,
+            "scheme" => Self::Scheme,
+            "pass_access_scheme" => Self::PassAccessScheme,
             "https" => Self::Https,
             "server_addr" => Self::ServerAddr,
             "server_port" => Self::ServerPort,
@@ -179,6 +181,7 @@ impl Variable {
             Self::RequestId => line.text(entry.request_id),
             Self::Host => line.text(entry.host),
             Self::Scheme => line.raw(if entry.tls.is_some() { b"https" } else { b"http" }),
+            Self::PassAccessScheme => line.raw(if entry.is_https { b"https" } else { b"http" }),
             Self::Https => {
                 line.raw(if entry.tls.is_some() { b"on" } else { b"" });
                 true

@@ -1,4 +1,4 @@
-//! Keys of the ConfigMap that are about the process and not about routes: they are checked, and nothing reads them.
+//! Keys of the ConfigMap that are about the process and not about routes: they are checked, and do nothing or not all.
 //!
 //! What is said names the flag of `ingress-proxy` that does the same.
 
@@ -7,8 +7,10 @@
 pub(super) enum Unread {
     /// A flag does it, which has this name.
     Flag(&'static str),
-    /// The same, and without it clients can do what the key was to keep them from.
+    /// The same, and without it clients can do what the key was to keep them from. Not for a switch that is off.
     Guard(&'static str),
+    /// What there is to know of a switch that is on, lest somebody relies on it.
+    Mind(&'static str),
     /// This is so instead.
     So(&'static str),
     /// The same, unless the value is that of a switch that is off.
@@ -20,9 +22,10 @@ pub(super) fn verdict(key: &str, is_off: bool) -> Option<(String, bool)> {
     let (_, unread) = KEYS.iter().find(|(name, _)| *name == key)?;
     Some(match *unread {
         Unread::Flag(flag) => (format!("the proxy does not read `{key}`; its flag `{flag}` does the same"), false),
+        Unread::Guard(_) | Unread::Mind(_) | Unread::SoIfOn(_) if is_off => return None,
+        Unread::Mind(what) => (what.to_owned(), true),
         Unread::Guard(flag) => (format!("the proxy does not read `{key}`; its flag `{flag}` does the same"), true),
         Unread::So(what) => (what.to_owned(), false),
-        Unread::SoIfOn(_) if is_off => return None,
         Unread::SoIfOn(what) => (what.to_owned(), false),
     })
 }
@@ -38,6 +41,7 @@ const NO_COMPRESSION: &str = "responses are not compressed; let the backend do i
 const NO_SPANS: &str = "no spans are sent; trace headers of requests are passed on as they are";
 const NO_STREAMS: &str = "TCP and UDP services are not proxied";
 const SESSIONS: &str = "sessions are resumed by tickets, whose key the process draws anew from time to time";
+const PROXY_PROTOCOL: &str = "no header says who the client is; the flag `--use-proxy-protocol` is what lets listeners expect the PROXY protocol";
 const ESCAPES: &str = "lines of the log are escaped as their format needs it";
 
 const KEYS: &[(&str, Unread)] = &[
@@ -61,7 +65,7 @@ const KEYS: &[(&str, Unread)] = &[
     ("max-worker-connections", Unread::Guard("--max-worker-connections")),
     ("max-worker-open-files", Unread::So("the process takes as many descriptors as the system lets it have")),
     ("reuse-port", Unread::So("listeners share their ports in any case")),
-    ("use-proxy-protocol", Unread::Guard("--use-proxy-protocol")),
+    ("use-proxy-protocol", Unread::Mind(PROXY_PROTOCOL)),
     ("log-format-upstream", Unread::Flag("--log-format")),
     ("log-format-stream", Unread::So(NO_STREAMS)),
     ("log-format-escape-json", Unread::SoIfOn(ESCAPES)),

@@ -122,6 +122,10 @@ fn keys_for_the_process_are_known_and_said() {
         assert!(!message.is_empty(), "{key}");
     }
     // What is off asks for nothing.
-    assert_eq!(process::verdict("use-gzip", true), None);
+    for key in ["use-gzip", "use-proxy-protocol", "ssl-reject-handshake"] {
+        assert_eq!(process::verdict(key, true), None, "{key}");
+    }
+    assert!(process::verdict("use-proxy-protocol", false).is_some_and(|(_, is_warning)| is_warning));
+    assert!(process::verdict("use-http2", true).is_some());
     assert!(process::verdict("ssl-session-tickets", true).is_some());
 }
