@@ -28,6 +28,8 @@ struct Inner<I> {
     waiting: Vec<u8>,
     /// How much of it has been sent.
     sent: usize,
+    /// Whether the connection may hold some of what was sent, as TLS does when the socket is full.
+    is_held: bool,
     ledger: Rc<Ledger>,
 }
 
@@ -40,18 +42,25 @@ impl<I> Clone for Outbox<I> {
 impl<I: AsyncRead + AsyncWrite + Unpin> Outbox<I> {
     /// An empty one, of which a ledger is told.
     pub(super) fn new(io: I, ledger: &Rc<Ledger>) -> Self {
-        Self(Rc::new(RefCell::new(Inner { io, waiting: Vec::new(), sent: 0, ledger: Rc::clone(ledger) })))
+        Self(Rc::new(RefCell::new(Inner {
+            io,
+            waiting: Vec::new(),
+            sent: 0,
+            is_held: false,
+            ledger: Rc::clone(ledger),
+        })))
     }
 
-    /// Sends what waits.
+    /// Sends what waits, to the last byte.
     pub(super) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let inner = &mut *self.0.borrow_mut();
-        if inner.waiting.is_empty() { Poll::Ready(Ok(())) } else { inner.poll_send(cx) }
+        if inner.waiting.is_empty() && !inner.is_held { Poll::Ready(Ok(())) } else { inner.poll_send(cx) }
     }
 }
 
 impl<I: AsyncWrite + Unpin> Inner<I> {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.is_held = true;
         while let Some(rest) = self.waiting.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match ready!(Pin::new(&mut self.io).poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -62,7 +71,9 @@ impl<I: AsyncWrite + Unpin> Inner<I> {
         self.waiting = Vec::new();
         self.sent = 0;
         self.ledger.sent();
-        Pin::new(&mut self.io).poll_flush(cx)
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.is_held = false;
+        Poll::Ready(Ok(()))
     }
 
     /// Makes room for so much.
@@ -152,6 +163,55 @@ mod tests {
         let mut rest = String::new();
         theirs.read_to_string(&mut rest).await.unwrap();
         assert_eq!(rest, "three", "the end does not overtake it");
+    }
+
+    /// Takes everything, and has to be asked twice before it is gone.
+    #[derive(Default)]
+    struct Holding {
+        is_asked: bool,
+        sent: Rc<std::cell::Cell<u32>>,
+    }
+
+    impl AsyncRead for Holding {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Holding {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(data.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if !std::mem::replace(&mut self.is_asked, true) {
+                return Poll::Pending;
+            }
+            self.is_asked = false;
+            self.sent.set(self.sent.get() + 1);
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// The end of a body stayed in the TLS session when the socket was full, and the client waited for it.
+    #[tokio::test]
+    async fn what_the_connection_holds_is_sent_too() {
+        let io = Holding::default();
+        let sent = Rc::clone(&io.sent);
+        let mut outbox = Outbox::new(io, &Ledger::new(0));
+        let mut cx = Context::from_waker(Waker::noop());
+        for round in 1..3 {
+            outbox.write_all(b"the end").await.unwrap();
+            assert!(outbox.poll_send(&mut cx).is_pending());
+            assert!(outbox.poll_send(&mut cx).is_ready());
+            assert_eq!(sent.get(), round);
+            assert!(outbox.poll_send(&mut cx).is_ready(), "there is nothing left");
+            assert_eq!(sent.get(), round);
+        }
     }
 
     #[tokio::test]
