@@ -200,9 +200,9 @@ impl Worker {
         self.troubles.begin(&self.errors, trouble, endpoint, reason);
     }
 
-    /// Says that it is no longer so, if it was.
-    pub(crate) fn no_trouble(&self, trouble: Trouble, endpoint: &Rc<Endpoint>) {
-        self.troubles.end(&self.errors, trouble, endpoint);
+    /// Says that an endpoint answers again, if it had been told that it is down.
+    pub(crate) fn up_again(&self, endpoint: &Rc<Endpoint>) {
+        self.troubles.up_again(&self.errors, endpoint);
     }
 
     /// Hands on what the access log has of this worker.

@@ -35,7 +35,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             return self.give_up(failure, scratch, record).await;
         }
         in_flight.report(Health::Success, self.latency(record.header_time()), worker.clock.now());
-        worker.no_trouble(Trouble::Down, in_flight.endpoint());
+        worker.up_again(in_flight.endpoint());
         if scratch.response.status == 101 {
             let cookie = key.and_then(|key| self.cookie(&key));
             let fields = self.response_fields(scratch, cookie.as_deref());

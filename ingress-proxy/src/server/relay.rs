@@ -39,7 +39,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, passthrough: Passthrough) {
     // That it could be connected to is no service yet: requests may be waiting for it that never get an answer.
     if answered > 0 {
         in_flight.served();
-        worker.no_trouble(Trouble::Down, in_flight.endpoint());
+        worker.up_again(in_flight.endpoint());
     }
 }
 

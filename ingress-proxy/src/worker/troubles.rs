@@ -54,16 +54,16 @@ impl Troubles {
         }
     }
 
-    /// Tells that it is over, if it had begun.
-    pub(super) fn end(&self, errors: &ErrorLog, trouble: Trouble, endpoint: &Rc<Endpoint>) {
+    /// Tells that an endpoint answers again, if it was down.
+    pub(super) fn up_again(&self, errors: &ErrorLog, endpoint: &Rc<Endpoint>) {
         if self.0.borrow().is_empty() {
             return;
         }
         let mut told = self.0.borrow_mut();
-        if let Some(place) = position(&told, trouble, endpoint) {
+        if let Some(place) = position(&told, Trouble::Down, endpoint) {
             told.swap_remove(place);
-            let (when_bad, when_good) = trouble.words();
-            errors.state(Thing(trouble, endpoint), when_bad, when_good, None);
+            let (when_bad, when_good) = Trouble::Down.words();
+            errors.state(Thing(Trouble::Down, endpoint), when_bad, when_good, None);
         }
     }
 
