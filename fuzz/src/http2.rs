@@ -300,8 +300,8 @@ fn is_of(written: &[u8], fields: &[Field<'_>]) {
             }
             // Told as a number: `00` goes on as `0`.
             "content-length" => {
-                let of_client = fields.iter().filter(|(name, _)| *name == b"content-length");
-                of_client.into_iter().all(|(_, it)| number(it).is_some() && number(it) == number(value))
+                let mut of_client = fields.iter().filter(|(name, _)| *name == b"content-length");
+                of_client.all(|(_, it)| number(it).is_some() && number(it) == number(value))
             }
             name => of_ours.contains(&name) || has(name.as_bytes(), value),
         };
