@@ -3,6 +3,7 @@
 //! A document that cannot be read costs itself only. Order does not matter, except that of two documents for one object the
 //! later counts, as it would with `kubectl apply`.
 
+mod deserialize;
 mod locate;
 mod objects;
 mod parse;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ingress_core::diagnostic::{Code, Diagnostic};
 use ingress_core::model::{Object, Recognition, WireKind, decode, recognise};
 use ingress_core::object::{FieldPath, Kind, ObjectRef};
+use serde::Deserializer;
 use serde_path_to_error::{Path, Segment};
 
 use super::parse::{Problem, ProblemKind};
@@ -159,21 +160,23 @@ struct Malformed {
 }
 
 fn decode_node(wire: WireKind, node: &Node) -> Result<(Object, Option<SecretData>), Malformed> {
-    let json = node.to_json();
-    let mut track = serde_path_to_error::Track::new();
-    let deserializer = serde_path_to_error::Deserializer::new(&json, &mut track);
-    let decoded = match wire {
-        WireKind::Secret => {
-            secret::decode(deserializer).map(|(secret, data)| (Object::Secret(Arc::new(secret)), Some(data)))
-        }
-        wire => decode(wire, deserializer).map(|object| (object, None)),
-    };
-    decoded.map_err(|error| {
-        let field = field_path(&track.path());
-        let span = locate::field(node, &field);
-        let help = quoting_help(node, &field, span);
-        Malformed { field, message: tidy(&error.to_string()), help }
+    read_as(wire, node).or_else(|_| {
+        // Nearly all are well formed, so the way to a value is noted only where it leads to an error.
+        let mut track = serde_path_to_error::Track::new();
+        read_as(wire, serde_path_to_error::Deserializer::new(node, &mut track)).map_err(|error| {
+            let field = field_path(&track.path());
+            let span = locate::field(node, &field);
+            let help = quoting_help(node, &field, span);
+            Malformed { field, message: tidy(&error.to_string()), help }
+        })
     })
+}
+
+fn read_as<'de, D: Deserializer<'de>>(wire: WireKind, from: D) -> Result<(Object, Option<SecretData>), D::Error> {
+    match wire {
+        WireKind::Secret => secret::decode(from).map(|(secret, data)| (Object::Secret(Arc::new(secret)), Some(data))),
+        wire => decode(wire, from).map(|object| (object, None)),
+    }
 }
 
 /// A path as the API server writes it: the free keys of annotations and labels stand in brackets.

@@ -124,7 +124,8 @@ impl Value {
     }
 }
 
-fn json_number(number: &Number) -> Number {
+/// The number as `kubectl` writes it in JSON.
+pub(super) fn json_number(number: &Number) -> Number {
     let whole = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0);
     match whole {
         // the bounds are 2^64 and -2^63, so neither cast can lose anything

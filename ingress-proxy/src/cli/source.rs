@@ -2,6 +2,7 @@
 //!
 //! A file that changes is read again, and no other. What it gave before stays in force until it can be read completely.
 
+mod fetch;
 mod files;
 mod findings;
 mod pending;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use ingress_cli::input::{Reading, SecretData};
+use ingress_cli::input::SecretData;
 use ingress_core::compiler::Compiler;
 use ingress_core::diagnostic::Diagnostics;
 use ingress_core::model::{CertificateState, Inputs, Object};
@@ -22,6 +23,7 @@ use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::publish::{Publisher, Reader};
 use ingress_core::snapshot::Snapshot;
 
+use self::fetch::{Said, Scope, Wanted};
 use self::files::{Contents, Fingerprint, Root, Survey};
 use self::findings::Findings;
 use self::pending::Batch;
@@ -104,11 +106,7 @@ enum ToldBy {
 #[derive(Debug)]
 pub(crate) struct FileSource<S> {
     roots: Arc<[Root]>,
-    namespace: String,
-    /// The namespace that counts; none if all do.
-    watched: Option<String>,
-    /// The controller's, which counts wherever it is.
-    config_map: Option<ObjectRef>,
+    scope: Arc<Scope>,
     pins: Pins,
     no_external_names: bool,
     known: BTreeMap<Arc<FileKey>, Known>,
@@ -140,9 +138,7 @@ impl<S: Sink> FileSource<S> {
         engine.hash_seed = RandomState::new().hash_one(0);
         Ok(Self {
             roots: roots.collect::<Result<_, _>>()?,
-            namespace,
-            watched,
-            config_map: engine.config_map.clone(),
+            scope: Arc::new(Scope { namespace, watched, config_map: engine.config_map.clone() }),
             pins,
             no_external_names,
             known: BTreeMap::new(),
@@ -178,9 +174,9 @@ impl<S: Sink> FileSource<S> {
 
     /// Says what is wrong and has not been said.
     pub(crate) fn report(&mut self, most: usize) {
-        let Self { findings, store, known, namespace, sink, .. } = self;
+        let Self { findings, store, known, scope, sink, .. } = self;
         let label = |file: &FileKey| known.get(file).map_or("", |known| &known.label);
-        findings.report(most, store, namespace, &label, &mut |line| sink.say(line));
+        findings.report(most, store, &scope.namespace, &label, &mut |line| sink.say(line));
     }
 
     /// Whom it tells.
@@ -203,16 +199,15 @@ impl<S: Sink> FileSource<S> {
         let start = Instant::now();
         let mut round = Round::default();
         let mut everything = batch.everything;
+        let mut touched = Vec::new();
         for path in &batch.paths {
-            let keys: Vec<_> = self.roots.iter().filter_map(|root| root.key_of(path)).collect();
             everything |= self.is_behind_others(path);
-            for key in keys {
-                // A new directory may be called like a file.
-                if !path.is_dir() {
-                    self.load(&key, &mut round);
-                }
+            // A new directory may be called like a file.
+            if !path.is_dir() {
+                touched.extend(self.roots.iter().filter_map(|root| root.key_of(path)));
             }
         }
+        self.load(touched, &mut round);
         if everything {
             self.compare(Survey::of(&self.roots), ToldBy::Event, &mut round);
         }
@@ -274,9 +269,7 @@ impl<S: Sink> FileSource<S> {
         gone.extend(known.map(|(key, _)| Arc::clone(key)));
         gone.retain(|key| !survey.is_hidden(key) && is_sure(key, None));
         self.suspects = suspects;
-        for key in &different {
-            self.load(key, round);
-        }
+        self.load(different, round);
         for key in &gone {
             self.forget(key, round);
         }
@@ -299,62 +292,65 @@ impl<S: Sink> FileSource<S> {
         from.take_while(move |key| key.root == directory.root && key.path.starts_with(&directory.path))
     }
 
-    /// Reads a file.
-    fn load(&mut self, key: &Arc<FileKey>, round: &mut Round) {
-        let (text, fingerprint) = match files::read(&key.path) {
-            Contents::Text(text, fingerprint) => (text, fingerprint),
+    /// Reads files.
+    fn load(&mut self, keys: Vec<Arc<FileKey>>, round: &mut Round) {
+        let wanted: Vec<Wanted> = keys.into_iter().map(|key| Wanted { label: self.label(&key), key }).collect();
+        let scope = Arc::clone(&self.scope);
+        fetch::fetch(&wanted, &scope, |wanted, contents| self.take(wanted, contents, round));
+    }
+
+    /// Takes what a file says.
+    fn take(&mut self, wanted: &Wanted, contents: Contents<Said>, round: &mut Round) {
+        let key = &wanted.key;
+        let (said, fingerprint) = match contents {
+            Contents::Whole(said, fingerprint) => (said, fingerprint),
             Contents::Gone => return self.forget(key, round),
             // It is read when its writer is done.
             Contents::Busy => return,
             Contents::Unreadable(why) => {
-                self.know(key).fingerprint = Fingerprint::of(&key.path).ok();
-                return self.keep(key, Some(format!("cannot be read: {why}")), round);
+                self.know(wanted).fingerprint = Fingerprint::of(&key.path).ok();
+                return self.keep(wanted, Some(format!("cannot be read: {why}")), round);
             }
         };
         round.files_read += 1;
-        let known = self.know(key);
-        known.fingerprint = Some(fingerprint);
-        let label = known.label.clone();
+        self.know(wanted).fingerprint = Some(fingerprint);
         let had = self.store.count_of(key);
-        if text.trim_ascii().is_empty() && had > 0 {
-            return self.keep(key, Some("is empty".to_owned()), round);
+        if said.is_blank && had > 0 {
+            return self.keep(wanted, Some("is empty".to_owned()), round);
         }
-        let mut reading = Reading::of(&text, &self.namespace, &label);
-        self.findings.read(key, std::mem::take(&mut reading.findings));
-        if !reading.is_complete && had > 0 {
-            return self.keep(key, Some("is not complete".to_owned()), round);
+        self.findings.read(key, said.findings);
+        if !said.is_complete && had > 0 {
+            return self.keep(wanted, Some("is not complete".to_owned()), round);
         }
-        self.keep(key, None, round);
-        reading.objects.retain(|reference, _| self.counts(reference));
-        round.changed.extend(self.store.replace(key, reading));
+        self.keep(wanted, None, round);
+        round.changed.extend(self.store.replace(key, said.objects));
     }
 
-    /// Whether an object is of a namespace that counts.
-    fn counts(&self, reference: &ObjectRef) -> bool {
-        let is_watched = |namespace: &String| **namespace == *reference.namespace;
-        !reference.kind.is_namespaced()
-            || self.watched.as_ref().is_none_or(is_watched)
-            || self.config_map.as_ref() == Some(reference)
+    /// What tells names that are made up for a file's objects from those of other files.
+    fn label(&mut self, key: &FileKey) -> String {
+        if let Some(known) = self.known.get(key) {
+            return known.label.clone();
+        }
+        self.labels += 1;
+        format!("{}-", self.labels)
     }
 
     /// What is known of a file, which may be a new one.
-    fn know(&mut self, key: &Arc<FileKey>) -> &mut Known {
-        let labels = &mut self.labels;
-        self.known.entry(Arc::clone(key)).or_insert_with(|| {
-            *labels += 1;
-            Known { fingerprint: None, label: format!("{labels}-"), trouble: None }
-        })
+    fn know(&mut self, Wanted { key, label }: &Wanted) -> &mut Known {
+        let new = || Known { fingerprint: None, label: label.clone(), trouble: None };
+        self.known.entry(Arc::clone(key)).or_insert_with(new)
     }
 
     /// Notes what is the matter with a file, and says so if that is new.
-    fn keep(&mut self, key: &Arc<FileKey>, trouble: Option<String>, round: &mut Round) {
-        let known = self.know(key);
+    fn keep(&mut self, wanted: &Wanted, trouble: Option<String>, round: &mut Round) {
+        let known = self.know(wanted);
         if known.trouble == trouble {
             return;
         }
         known.trouble.clone_from(&trouble);
         round.is_other_trouble = true;
         round.failures += usize::from(trouble.is_some());
+        let key = &wanted.key;
         let path = key.path.display();
         match (trouble, self.store.count_of(key)) {
             (Some(trouble), 0) => self.sink.say(&format!("error: `{path}` {trouble}")),

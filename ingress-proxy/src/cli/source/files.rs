@@ -127,10 +127,11 @@ impl From<&Metadata> for Fingerprint {
     }
 }
 
-/// A file as it was read.
-pub(super) enum Contents {
+/// A file as it was read: its text, or what that says.
+#[derive(Debug)]
+pub(super) enum Contents<T> {
     /// All of it.
-    Text(String, Fingerprint),
+    Whole(T, Fingerprint),
     /// It is no longer there.
     Gone,
     /// It changed while it was read: somebody is writing.
@@ -139,8 +140,20 @@ pub(super) enum Contents {
     Unreadable(String),
 }
 
+impl<T> Contents<T> {
+    /// With something else in place of the text.
+    pub(super) fn map<U>(self, say: impl FnOnce(T) -> U) -> Contents<U> {
+        match self {
+            Self::Whole(text, fingerprint) => Contents::Whole(say(text), fingerprint),
+            Self::Gone => Contents::Gone,
+            Self::Busy => Contents::Busy,
+            Self::Unreadable(why) => Contents::Unreadable(why),
+        }
+    }
+}
+
 /// Reads a file.
-pub(super) fn read(path: &Path) -> Contents {
+pub(super) fn read(path: &Path) -> Contents<String> {
     match read_whole(path) {
         Ok(contents) => contents,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Contents::Gone,
@@ -148,7 +161,7 @@ pub(super) fn read(path: &Path) -> Contents {
     }
 }
 
-fn read_whole(path: &Path) -> io::Result<Contents> {
+fn read_whole(path: &Path) -> io::Result<Contents<String>> {
     // A pipe would never end; opening one for reading alone would wait for a writer.
     if !std::fs::metadata(path)?.is_file() {
         return Ok(Contents::Unreadable("it is not a file".to_owned()));
@@ -165,7 +178,7 @@ fn read_whole(path: &Path) -> io::Result<Contents> {
         return Ok(Contents::Busy);
     }
     Ok(match String::from_utf8(bytes) {
-        Ok(text) => Contents::Text(text, before),
+        Ok(text) => Contents::Whole(text, before),
         Err(_) => Contents::Unreadable("it is not UTF-8".to_owned()),
     })
 }

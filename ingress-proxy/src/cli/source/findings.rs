@@ -8,6 +8,7 @@ use ingress_cli::input::{Finding, Reading};
 use ingress_core::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use ingress_core::object::{FieldPath, ObjectRef};
 
+use super::files::{self, Contents};
 use super::store::{Contest, FileKey, Store};
 
 /// A finding that has not been said yet, with its place if that is known already.
@@ -127,7 +128,7 @@ fn lines<'l>(
     }
     let mut lines = BTreeMap::new();
     for (key, places) in wanted {
-        let super::files::Contents::Text(text, _) = super::files::read(&key.path) else { continue };
+        let Contents::Whole(text, _) = files::read(&key.path) else { continue };
         let reading = Reading::of(&text, namespace, label(key));
         for (object, field) in places {
             if let Some(given) = reading.objects.get(object) {

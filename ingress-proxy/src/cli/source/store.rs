@@ -42,7 +42,16 @@ pub(super) struct Contest {
 }
 
 /// The objects of one file in order; of most files one.
-type Objects = Box<[(ObjectRef, Given)]>;
+pub(super) type Objects = Box<[(ObjectRef, Given)]>;
+
+/// The objects that were read from one file, without the tree that they were made of.
+pub(super) fn objects(reading: Reading) -> Objects {
+    let given = reading.objects.into_iter().map(|(reference, given)| {
+        let line = given.place("metadata.name").line;
+        (reference, Given { object: given.object, secret: given.secret, line })
+    });
+    given.collect()
+}
 
 /// What all files give.
 #[derive(Debug, Default)]
@@ -55,12 +64,7 @@ pub(super) struct Store {
 
 impl Store {
     /// Takes what a file gives now in place of what it gave before. Returned are the objects that are different now.
-    pub(super) fn replace(&mut self, key: &Arc<FileKey>, reading: Reading) -> BTreeSet<ObjectRef> {
-        let given = reading.objects.into_iter().map(|(reference, given)| {
-            let line = given.place("metadata.name").line;
-            (reference, Given { object: given.object, secret: given.secret, line })
-        });
-        let new: Objects = given.collect::<BTreeMap<_, _>>().into_iter().collect();
+    pub(super) fn replace(&mut self, key: &Arc<FileKey>, new: Objects) -> BTreeSet<ObjectRef> {
         let mut changed = BTreeSet::new();
         let old = self.files.remove(key).unwrap_or_default();
         for (reference, given) in &new {
@@ -79,7 +83,7 @@ impl Store {
 
     /// Takes away all that a file gave. Returned are the objects that are different now.
     pub(super) fn remove(&mut self, key: &Arc<FileKey>) -> BTreeSet<ObjectRef> {
-        let changed = self.replace(key, Reading::default());
+        let changed = self.replace(key, Objects::default());
         self.files.remove(key);
         changed
     }
@@ -166,13 +170,13 @@ mod tests {
         Arc::new(FileKey { root: 0, path: path.into() })
     }
 
-    fn services(list: &[(&str, &str)]) -> Reading {
+    fn services(list: &[(&str, &str)]) -> Objects {
         let documents = list.iter().map(|(name, ip)| {
             format!(
                 "{{apiVersion: v1, kind: Service, metadata: {{name: '{name}'}}, spec: {{clusterIP: '{ip}'}}}}\n---\n"
             )
         });
-        Reading::of(&documents.collect::<String>(), "d", "")
+        objects(Reading::of(&documents.collect::<String>(), "d", ""))
     }
 
     fn names(changed: &BTreeSet<ObjectRef>) -> Vec<&str> {
