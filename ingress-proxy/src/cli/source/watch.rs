@@ -11,13 +11,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::files::{Fingerprint, Root, Survey};
 use super::pending::Pending;
 use super::{FileSource, Sink};
 
-/// How often all files are looked at.
+/// How often all files are looked at, and how seldom at least where they are so many that it takes a while.
 const POLL: Duration = Duration::from_secs(5);
+const SELDOM: u32 = 6;
+
+/// The part of a core that looking at files may take: one in so many.
+const SHARE: u32 = 1000;
 
 /// The most findings that one change may put into the log.
 const MOST_FINDINGS: usize = 100;
@@ -63,19 +68,18 @@ impl<S: Sink + 'static> FileSource<S> {
         watched.renew(&mut |line| self.sink.say(line));
         self.read();
         let (roots, surveys) = (Arc::clone(&self.roots), wake.clone());
-        let (going_on, ended) = mpsc::channel();
-        thread("files-poll", move || survey(&roots, &surveys, &ended, poll))?;
+        let (hurry, hurries) = mpsc::channel();
+        thread("files-poll", move || survey(&roots, &surveys, &hurries, poll))?;
         let thread = thread("files", move || {
             // What is in a half state is not used again: only the sink is, to tell of it.
-            if catch_unwind(AssertUnwindSafe(|| self.follow(watched, &events))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| self.follow(watched, &events, &hurry))).is_err() {
                 self.sink.lost();
             }
-            drop(going_on);
         })?;
         Ok(Watch { wake, thread: Some(thread) })
     }
 
-    fn follow(&mut self, mut watched: Watched, events: &Receiver<Wake>) {
+    fn follow(&mut self, mut watched: Watched, events: &Receiver<Wake>, hurry: &Sender<()>) {
         self.report(MOST_FINDINGS);
         let mut pending = Pending::default();
         loop {
@@ -90,6 +94,10 @@ impl<S: Sink + 'static> FileSource<S> {
                     watched.renew(&mut |line| self.sink.say(line));
                     self.poll(survey);
                     self.report(MOST_FINDINGS);
+                    if watched.is_lacking() || !self.suspects.is_empty() {
+                        // Whoever polls ends after this thread.
+                        let _ = hurry.send(());
+                    }
                 }
                 Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -102,13 +110,33 @@ impl<S: Sink + 'static> FileSource<S> {
     }
 }
 
-/// Looks at all files again and again, on a thread of its own: it takes long where they are many, and events do not wait.
-fn survey(roots: &[Root], wake: &Sender<Wake>, ended: &Receiver<()>, pause: Duration) {
-    while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-        if wake.send(Wake::Survey(Survey::of(roots))).is_err() {
-            return;
+/// Looks at all files again and again, on a thread of its own: it takes long where they are many, and events do not wait. Ends
+/// when nobody is left who could ask for the next look to be soon.
+fn survey(roots: &[Root], wake: &Sender<Wake>, hurries: &Receiver<()>, poll: Duration) {
+    let mut pause = poll;
+    loop {
+        match hurries.recv_timeout(pause) {
+            Ok(()) => pause = poll,
+            Err(RecvTimeoutError::Timeout) => {
+                let before = time_on_core();
+                if wake.send(Wake::Survey(Survey::of(roots))).is_err() {
+                    return;
+                }
+                pause = pause_after(time_on_core().saturating_sub(before), poll);
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
         }
     }
+}
+
+/// How long not to look at the files after a look that took this time on a core.
+fn pause_after(spent: Duration, poll: Duration) -> Duration {
+    spent.saturating_mul(SHARE).clamp(poll, poll.saturating_mul(SELDOM))
+}
+
+/// The time that this thread has been on a core; waiting for a file system of another machine is none.
+fn time_on_core() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
@@ -148,6 +176,11 @@ impl Watched {
         Self { watcher, directories }
     }
 
+    /// Whether there is something that cannot be watched.
+    fn is_lacking(&self) -> bool {
+        self.directories.values().any(|directory| directory.watched.is_none())
+    }
+
     /// Watches what is not watched yet.
     fn renew(&mut self, say: &mut dyn FnMut(&str)) {
         for (path, directory) in &mut self.directories {
@@ -169,5 +202,27 @@ impl Watched {
             }
             directory.trouble = trouble;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_files_are_looked_at_less_often_but_not_seldom() {
+        let after = |millis| pause_after(Duration::from_millis(millis), POLL).as_secs();
+        assert_eq!([0, 5, 12, 30, 1_000].map(after), [5, 5, 12, 30, 30]);
+        assert_eq!(pause_after(Duration::MAX, Duration::MAX), Duration::MAX);
+    }
+
+    #[test]
+    fn a_thread_that_waits_is_on_no_core() {
+        let before = time_on_core();
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(time_on_core() - before < Duration::from_millis(25));
+        let end = Instant::now() + Duration::from_secs(10);
+        while time_on_core() == before && Instant::now() < end {}
+        assert!(time_on_core() > before);
     }
 }
