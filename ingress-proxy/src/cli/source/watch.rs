@@ -11,18 +11,19 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
-use rustix::time::{ClockId, clock_gettime};
 
 use super::files::{Fingerprint, Root, Survey};
 use super::pending::Pending;
 use super::{FileSource, Sink};
 
-/// How often all files are looked at, and how seldom at least where they are so many that it takes a while.
+/// How often all files are looked at.
 const POLL: Duration = Duration::from_secs(5);
-const SELDOM: u32 = 6;
 
-/// The part of a core that looking at files may take: one in so many.
-const SHARE: u32 = 1000;
+/// The pause for each of very many files. A look takes a thousandth of it (5 microseconds were measured), and as little of a core.
+const PAUSE_PER_FILE: Duration = Duration::from_millis(5);
+
+/// How often they are looked at in any case, in pauses of few files.
+const SELDOM: u32 = 6;
 
 /// The most findings that one change may put into the log.
 const MOST_FINDINGS: usize = 100;
@@ -118,25 +119,21 @@ fn survey(roots: &[Root], wake: &Sender<Wake>, hurries: &Receiver<()>, poll: Dur
         match hurries.recv_timeout(pause) {
             Ok(()) => pause = poll,
             Err(RecvTimeoutError::Timeout) => {
-                let before = time_on_core();
-                if wake.send(Wake::Survey(Survey::of(roots))).is_err() {
+                let survey = Survey::of(roots);
+                pause = pause_after(survey.files.len(), poll);
+                if wake.send(Wake::Survey(survey)).is_err() {
                     return;
                 }
-                pause = pause_after(time_on_core().saturating_sub(before), poll);
             }
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
-/// How long not to look at the files after a look that took this time on a core.
-fn pause_after(spent: Duration, poll: Duration) -> Duration {
-    spent.saturating_mul(SHARE).clamp(poll, poll.saturating_mul(SELDOM))
-}
-
-/// The time that this thread has been on a core; waiting for a file system of another machine is none.
-fn time_on_core() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+/// How long not to look at so many files again.
+fn pause_after(files: usize, poll: Duration) -> Duration {
+    let files = u32::try_from(files).unwrap_or(u32::MAX);
+    PAUSE_PER_FILE.saturating_mul(files).clamp(poll, poll.saturating_mul(SELDOM))
 }
 
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
@@ -211,18 +208,8 @@ mod tests {
 
     #[test]
     fn many_files_are_looked_at_less_often_but_not_seldom() {
-        let after = |millis| pause_after(Duration::from_millis(millis), POLL).as_secs();
-        assert_eq!([0, 5, 12, 30, 1_000].map(after), [5, 5, 12, 30, 30]);
-        assert_eq!(pause_after(Duration::MAX, Duration::MAX), Duration::MAX);
-    }
-
-    #[test]
-    fn a_thread_that_waits_is_on_no_core() {
-        let before = time_on_core();
-        std::thread::sleep(Duration::from_millis(50));
-        assert!(time_on_core() - before < Duration::from_millis(25));
-        let end = Instant::now() + Duration::from_secs(10);
-        while time_on_core() == before && Instant::now() < end {}
-        assert!(time_on_core() > before);
+        let after = |files| pause_after(files, POLL).as_secs();
+        assert_eq!([0, 1_000, 2_000, 10_000, usize::MAX].map(after), [5, 5, 10, 30, 30]);
+        assert_eq!(pause_after(1, Duration::MAX), Duration::MAX);
     }
 }
