@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use benches::matcher::Error;
 
-use crate::cores::Cores;
+use crate::cores::{Cores, Place};
 use crate::load::Generator;
 use crate::process::{Launch, Process};
 use crate::site::Site;
@@ -36,7 +36,7 @@ impl H2load {
             .arg("--connect-to")
             .arg(site.https.to_string())
             .arg("https://h0.example.com/p0/item/1?q=1");
-        let process = Process::start(&launch, cores, cores.generator, &site.file("h2load"))?;
+        let process = Process::start(&launch, cores, Place::Generator, &site.file("h2load"))?;
         Ok(Self { process })
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use benches::matcher::Error;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cores::Cores;
+use crate::cores::{Cores, Place};
 use crate::usage;
 
 /// How long a process may take to end when it is asked to.
@@ -51,12 +51,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it on a core; `output` takes what it writes.
-    pub(crate) fn start(launch: &Launch, cores: Cores, core: usize, output: &Path) -> Result<Self, Error> {
+    /// Starts it somewhere; `output` takes what it writes.
+    pub(crate) fn start(launch: &Launch, cores: Cores, place: Place, output: &Path) -> Result<Self, Error> {
         let file = File::create(output)?;
         let mut command = Command::new(&launch.program);
         command.args(&launch.arguments).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        let child = cores.on(core, || command.spawn())?;
+        let child = cores.on(place, || command.spawn())?;
         let child = child.map_err(|error| format!("cannot start {}: {error}", launch.program.display()))?;
         Ok(Self { child, output: output.to_owned() })
     }

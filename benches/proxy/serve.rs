@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use benches::matcher::Error;
 
-use crate::cores::Cores;
+use crate::cores::{Cores, Place};
 use crate::load::{Generator, Plan};
 use crate::peers::Peer;
 use crate::process::{Launch, Process};
@@ -25,7 +25,7 @@ pub(crate) struct Served {
     pub(crate) ready: Duration,
 }
 
-/// Starts a proxy, under a tool if one is given, and waits until it serves.
+/// Starts a proxy, under a tool if one is given, and waits until it serves. To start it has the cores that there are, and then one.
 pub(crate) fn serve(
     peer: &Peer,
     site: Site,
@@ -38,11 +38,11 @@ pub(crate) fn serve(
         launch = launch.under(tool);
     }
     let start = Instant::now();
-    let mut process = Process::start(&launch, cores, cores.proxy, &site.file("output"))?;
+    let mut process = Process::start(&launch, cores, Place::Both, &site.file("output"))?;
     let last = Plan::probe(site.http, site.hosts - 1, site.paths - 1);
     loop {
         match generator.ask(last.clone(), PATIENCE)? {
-            Ok(_) => return Ok(Served { process, site, ready: start.elapsed() }),
+            Ok(_) => break,
             Err(_) if process.has_ended() => {
                 return Err(format!("{} ended: {}", peer.kind, process.last_words()).into());
             }
@@ -52,4 +52,9 @@ pub(crate) fn serve(
             Err(_) => generator.run_for(PAUSE)?,
         }
     }
+    let ready = start.elapsed();
+    for process in process.family() {
+        cores.hold(process, Place::Proxy)?;
+    }
+    Ok(Served { process, site, ready })
 }
