@@ -4,7 +4,7 @@
 //! stays: a change costs the routes of the hosts that it is about.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
@@ -37,9 +37,8 @@ pub struct RouteState {
 #[derive(Debug)]
 pub(super) struct Routes {
     routes: RefCell<HashMap<Numbered, Rc<RouteState>, ahash::RandomState>>,
-    /// Hosts with routes that have nothing to be known by, and the places of those that have. With very many routes most are of
-    /// the first, and cost no memory each.
-    nameless_hosts: RefCell<HashMap<usize, Places, ahash::RandomState>>,
+    /// Hosts whose other routes have nothing to be known by. With very many routes most are of these, and cost no memory each.
+    nameless_hosts: RefCell<HashSet<usize, ahash::RandomState>>,
     /// The hosts that either is about.
     hosts: RefCell<HashMap<usize, Known, ahash::RandomState>>,
     /// Whether there is a log, which says of each request which route it was.
@@ -55,24 +54,6 @@ const SWEEPS: u8 = 12;
 
 /// A route: the address of its host, and its place there.
 type Numbered = (usize, usize);
-
-/// Places of routes, as bits; the last stands for all from there on.
-#[derive(Clone, Copy, Debug, Default)]
-struct Places(u64);
-
-impl Places {
-    fn bit(place: usize) -> u64 {
-        1 << place.min(63)
-    }
-
-    fn may_have(self, place: usize) -> bool {
-        self.0 & Self::bit(place) != 0
-    }
-
-    fn add(&mut self, place: usize) {
-        self.0 |= Self::bit(place);
-    }
-}
 
 /// What is known of one host beside its routes.
 #[derive(Debug)]
@@ -128,10 +109,11 @@ impl Routes {
         metrics: &WorkerMetrics,
         decision: &Decision<'_>,
     ) -> Rc<RouteState> {
-        let own = self.nameless_hosts.borrow().get(&route.0).copied();
-        let may_have_own = own.is_none_or(|own| own.may_have(route.1));
-        let known = may_have_own.then(|| self.routes.borrow().get(&route).cloned()).flatten();
-        let known = known.or_else(|| own.and_then(|_| self.nameless.borrow().clone()));
+        let known = match self.routes.borrow().get(&route) {
+            Some(state) => Some(Rc::clone(state)),
+            None if self.nameless_hosts.borrow().contains(&route.0) => self.nameless.borrow().clone(),
+            None => None,
+        };
         match known {
             Some(state) if !state.metrics.is_gone() => state,
             _ => self.meet(route, host, metrics, decision),
@@ -153,28 +135,20 @@ impl Routes {
             self.meet_others(metrics, host);
         } else {
             self.routes.borrow_mut().insert(route, Rc::clone(&state));
-            if let Some(own) = self.nameless_hosts.borrow_mut().get_mut(&route.0) {
-                own.add(route.1);
-            }
         }
         state
     }
 
     /// Meets the routes of a host that are not like the one of it that was met.
     fn meet_others(&self, metrics: &WorkerMetrics, host: &Arc<VirtualHost>) {
-        let (mut routes, mut own) = (self.routes.borrow_mut(), Places::default());
         for (place, route) in host.routes().iter().enumerate() {
             let numbered = (Arc::as_ptr(host).addr(), place);
-            let is_known = routes.contains_key(&numbered);
-            if !is_known && (route.policy.is_some() || metrics.has(host, route)) {
+            if (route.policy.is_some() || metrics.has(host, route)) && !self.routes.borrow().contains_key(&numbered) {
                 let state = RouteState::of_route(metrics, host, place, route);
-                routes.insert(numbered, self.state(metrics, state));
-            } else if !is_known {
-                continue;
+                self.routes.borrow_mut().insert(numbered, self.state(metrics, state));
             }
-            own.add(place);
         }
-        self.nameless_hosts.borrow_mut().insert(Arc::as_ptr(host).addr(), own);
+        self.nameless_hosts.borrow_mut().insert(Arc::as_ptr(host).addr());
     }
 
     fn is_nameless(&self, state: &Rc<RouteState>) -> bool {
@@ -230,7 +204,7 @@ impl Routes {
         hosts.retain(|_, known| known.host.strong_count() > 0);
         if hosts.len() < before {
             self.routes.borrow_mut().retain(|(host, _), _| hosts.contains_key(host));
-            self.nameless_hosts.borrow_mut().retain(|host, _| hosts.contains_key(host));
+            self.nameless_hosts.borrow_mut().retain(|host| hosts.contains_key(host));
         }
     }
 }
@@ -319,14 +293,6 @@ mod tests {
             assert!(Rc::ptr_eq(&meet("http://b.example/tea"), &b));
             assert_eq!((a.ingress.is_some(), b.ingress.is_some()), (true, is_logged));
         }
-    }
-
-    #[test]
-    fn places_are_told_apart_up_to_the_last_bit() {
-        let mut places = Places::default();
-        places.add(3);
-        places.add(100);
-        assert_eq!([0, 3, 62, 63, 100].map(|place| places.may_have(place)), [false, true, false, true, true]);
     }
 
     #[test]
