@@ -17,22 +17,42 @@ use crate::scenario::Scenario;
 use crate::serve::serve;
 use crate::site::Mode;
 use crate::summary::{Results, Sample};
-use crate::usage;
-
-/// Less time on a core than this is too little to divide by.
-const LEAST_CPU: f64 = 0.05;
+use crate::{turns, window};
 
 pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<ExitCode, Error> {
     let scenarios = if options.only.is_empty() { Scenario::DEFAULT.to_vec() } else { options.only.clone() };
+    let mut random = Random::new(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
+    let results = if options.turns() > 1 {
+        turns::run(&scenarios, peers, options, cores, &mut random)?
+    } else {
+        one_by_one(&scenarios, peers, options, cores, &mut random)?
+    };
+    let machine = Machine::here(peers);
+    if options.json {
+        println!("{:#}", results.json(&machine));
+    } else {
+        machine.print();
+        results.print();
+    }
+    Ok(if results.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Each proxy is started for each measurement.
+fn one_by_one(
+    scenarios: &[Scenario],
+    peers: &[Peer],
+    options: &Options,
+    cores: Cores,
+    random: &mut Random,
+) -> Result<Results, Error> {
     let (rounds, ..) = options.timing();
     let mut results = Results::default();
-    let mut random = Random::new(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
     let begin = Instant::now();
     let budget = Duration::from_secs(u64::from(options.minutes) * 60);
     for round in 0..rounds {
-        for scenario in &scenarios {
+        for scenario in scenarios {
             let mut order: Vec<&Peer> = peers.iter().filter(|peer| scenario.suits(peer.kind)).collect();
-            shuffle(&mut order, &mut random);
+            shuffle(&mut order, random);
             for peer in order {
                 if begin.elapsed() > budget {
                     eprintln!("skipped: round {}, {scenario}, {}: out of time", round + 1, peer.kind);
@@ -48,20 +68,13 @@ pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<Exi
             }
         }
     }
-    let machine = Machine::here(peers);
-    if options.json {
-        println!("{:#}", results.json(&machine));
-    } else {
-        machine.print();
-        results.print();
-    }
-    Ok(if results.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(results)
 }
 
 /// One proxy, one scenario, once.
-pub(crate) fn measure(scenario: Scenario, peer: &Peer, options: &Options, cores: Cores) -> Result<Sample, Error> {
+fn measure(scenario: Scenario, peer: &Peer, options: &Options, cores: Cores) -> Result<Sample, Error> {
     let (_, warm_up, seconds) = options.timing();
-    let [warm_up, seconds] = [warm_up * scenario.warm_ups(), seconds].map(Duration::from_secs_f64);
+    let [warm_up, seconds] = [warm_up, seconds].map(Duration::from_secs_f64);
     // A relay adds no headers that the origin could look for.
     let mut generator = Generator::new(peer.kind != Kind::Relay)?;
     let site = scenario.site(usize::try_from(options.hosts)?, generator.origins())?;
@@ -71,39 +84,26 @@ pub(crate) fn measure(scenario: Scenario, peer: &Peer, options: &Options, cores:
     let served = serve(peer, site, None, &mut generator, cores)?;
     let mut h2load = None;
     match scenario.plan(&served.site)? {
-        Some(plan) => generator.load(plan),
+        Some(plan) => {
+            scenario.meet(&plan, &mut generator)?;
+            generator.load(plan);
+        }
         None => {
             let program = find_program("h2load").ok_or("skipped: h2load is not installed")?;
             h2load = Some(H2load::start(&program, &served.site, warm_up + seconds, cores)?);
         }
     }
     generator.run_for(warm_up)?;
-    let family = served.process.family();
-    let (answered, before, start) = (generator.answered(), usage::cpu(&family), Instant::now());
-    generator.run_for(seconds)?;
-    let (answered, after, time) = (generator.answered() - answered, usage::cpu(&family), start.elapsed());
+    let sample = window::measure(&served.process, &mut generator, seconds);
     if let Some(h2load) = h2load {
         h2load.finish(&mut generator)?;
     }
-    if let Some(failure) = generator.counts().first_failure.or_else(|| generator.complaint().map(str::to_owned)) {
-        return Err(failure.into());
-    }
+    window::failure(&generator)?;
     generator.rest();
-    let (user, system) = (after.user - before.user, after.system - before.system);
-    if answered == 0 || user + system < LEAST_CPU {
-        return Err(format!("{answered} requests in {:.3} s on a core are too few", user + system).into());
-    }
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-    let requests = answered as f64;
-    Ok(Sample {
-        per_cpu_second: requests / (user + system),
-        per_second: requests / time.as_secs_f64(),
-        user: user * 1e6 / requests,
-        system: system * 1e6 / requests,
-    })
+    sample
 }
 
-fn shuffle<T>(values: &mut [T], random: &mut Random) {
+pub(crate) fn shuffle<T>(values: &mut [T], random: &mut Random) {
     for end in (1..values.len()).rev() {
         values.swap(end, random.below(end + 1));
     }

@@ -19,7 +19,9 @@ mod scenario;
 mod serve;
 mod site;
 mod summary;
+mod turns;
 mod usage;
+mod window;
 
 use std::process::ExitCode;
 

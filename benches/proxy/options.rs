@@ -7,6 +7,9 @@ use clap::Parser;
 use crate::peers::{Kind, Peer};
 use crate::scenario::Scenario;
 
+/// The windows of a round of `--scale`: a few percent are looked for.
+const SCALE_TURNS: usize = 20;
+
 /// Measures ingress-proxy beside nginx, HAProxy and Envoy.
 #[derive(Debug, Parser)]
 #[command(name = "proxy", version)]
@@ -20,6 +23,9 @@ pub(crate) struct Options {
     /// Rounds, in each of which every proxy has its turn.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub(crate) rounds: u16,
+    /// Windows of each round, in which proxies that stay up take turns; without this each is started for each measurement.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(2..=1_000), conflicts_with = "count")]
+    turns: Option<u16>,
     /// How long each measurement takes.
     #[arg(long, default_value_t = 1.5, value_parser = seconds)]
     pub(crate) seconds: f64,
@@ -82,6 +88,15 @@ impl Options {
     /// Rounds, seconds of warm-up and seconds of measurement.
     pub(crate) fn timing(&self) -> (usize, f64, f64) {
         if self.quick { (1, 0.25, 0.75) } else { (self.rounds.into(), self.warm_up, self.seconds) }
+    }
+
+    /// How often a measurement is repeated before the proxies are started anew.
+    pub(crate) fn turns(&self) -> usize {
+        match self.turns {
+            Some(turns) => turns.into(),
+            None if self.scale => SCALE_TURNS,
+            None => 1,
+        }
     }
 
     fn path(&self, kind: Kind) -> Option<&Path> {

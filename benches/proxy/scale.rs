@@ -6,9 +6,9 @@ mod change;
 use std::process::ExitCode;
 
 use benches::matcher::Error;
+use benches::random::Random;
 use serde_json::{Value, json};
 
-use crate::compare::measure;
 use crate::cores::Cores;
 use crate::load::Generator;
 use crate::machine::Machine;
@@ -17,7 +17,8 @@ use crate::peers::{Kind, Peer};
 use crate::scenario::Scenario;
 use crate::serve::serve;
 use crate::site::{Mode, PATHS, Site};
-use crate::summary::{Results, median};
+use crate::summary::median;
+use crate::turns;
 use crate::usage::{Memory, memory};
 
 use self::change::Changes;
@@ -60,8 +61,9 @@ const TARGETS: [Target; 6] = [
 
 pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<ExitCode, Error> {
     let mut outcomes = Vec::new();
+    let mut random = Random::new(7);
     for peer in peers.iter().filter(|peer| peer.kind != Kind::Relay) {
-        match one(peer, options, cores) {
+        match one(peer, options, cores, &mut random) {
             Ok(outcome) => outcomes.push(outcome),
             Err(error) => {
                 crate::interrupt::check()?;
@@ -83,7 +85,7 @@ pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<Exi
     Ok(if outcomes.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn one(peer: &Peer, options: &Options, cores: Cores) -> Result<Outcome, Error> {
+fn one(peer: &Peer, options: &Options, cores: Cores, random: &mut Random) -> Result<Outcome, Error> {
     let kind = peer.kind;
     eprintln!("{kind}: one route");
     let mut generator = Generator::new(true)?;
@@ -102,20 +104,10 @@ fn one(peer: &Peer, options: &Options, cores: Cores) -> Result<Outcome, Error> {
     let used = memory(&served.process.family())?;
     drop(served);
 
-    let mut results = Results::default();
-    let (rounds, ..) = options.timing();
-    for round in 0..rounds {
-        for scenario in [Scenario::H1, Scenario::Many] {
-            eprintln!("{kind}: {scenario}, round {} of {rounds}", round + 1);
-            results.add(
-                scenario,
-                kind,
-                round,
-                measure(scenario, peer, options, cores).map_err(|error| error.to_string()),
-            );
-        }
-    }
-    let throughput = results.ratio((Scenario::Many, kind), (Scenario::H1, kind));
+    eprintln!("{kind}: throughput");
+    let scenarios = [Scenario::H1, Scenario::Many];
+    let results = turns::run(&scenarios, std::slice::from_ref(peer), options, cores, random)?;
+    let throughput = results.ratio((Scenario::Many, kind), (Scenario::H1, kind)).map(|ratio| ratio.median);
     Ok(Outcome { kind, idle, full, used, ready, throughput, changes })
 }
 

@@ -2,17 +2,20 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use benches::matcher::Error;
 use clap::ValueEnum;
 use rustls::ClientConfig;
 
-use crate::load::{Exchange, Plan, client_config};
+use crate::load::{Exchange, Generator, Plan, client_config};
 use crate::peers::Kind;
 use crate::site::{Mode, PATHS, Site};
 
 /// Keep-alive connections of the generator.
 const CONNECTIONS: usize = 64;
+/// How long it may take to ask for every route once.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A kind of load on a kind of site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -36,6 +39,8 @@ pub(crate) enum Scenario {
     Paths,
     /// As `h1`, uniform over many hosts with ten paths each, to the same backends.
     Many,
+    /// As `many`, but one of the routes is asked for.
+    OneOfMany,
 }
 
 impl Scenario {
@@ -51,16 +56,21 @@ impl Scenario {
     /// What there is to serve.
     pub(crate) fn site(self, hosts: usize, origins: [std::net::SocketAddr; 2]) -> Result<Site, Error> {
         match self {
-            Self::Many => Site::new(hosts, PATHS, origins, Mode::Plain),
+            Self::Many | Self::OneOfMany => Site::new(hosts, PATHS, origins, Mode::Plain),
             Self::Paths => Site::new(1, PATHS, origins, Mode::Plain),
             Self::Log => Site::new(1, 1, origins, Mode::Log),
             _ => Site::new(1, 1, origins, Mode::Plain),
         }
     }
 
-    /// How often the usual time is taken to warm up: what a proxy does once for each of many routes is no part of what one costs.
-    pub(crate) fn warm_ups(self) -> f64 {
-        if self == Self::Many { 5.0 } else { 1.0 }
+    /// Asks for every route once, where there are many: what a proxy does once for a route is no part of what a request costs.
+    pub(crate) fn meet(self, plan: &Plan, generator: &mut Generator) -> Result<(), Error> {
+        let routes = u64::try_from(plan.hosts.len() * plan.paths.len())?;
+        if self == Self::Many {
+            generator.load(Plan { in_order: true, ..plan.clone() });
+            generator.run_to(routes, PATIENCE)?;
+        }
+        Ok(())
     }
 
     /// What the generator asks. Nothing if another program does.
@@ -68,7 +78,7 @@ impl Scenario {
         let plain = Plan::new(site.http, CONNECTIONS);
         let secure = |config: Arc<ClientConfig>| Plan { tls: Some(config), ..Plan::new(site.https, CONNECTIONS) };
         Ok(Some(match self {
-            Self::H1 | Self::Log => plain,
+            Self::H1 | Self::Log | Self::OneOfMany => plain,
             Self::Large => Plan { large: true, ..plain },
             Self::Paths | Self::Many => Plan { hosts: 0..site.hosts, paths: 0..site.paths, ..plain },
             Self::Tls => secure(client_config(Exchange::Classic)?),
@@ -91,6 +101,7 @@ impl fmt::Display for Scenario {
             Self::Log => "log",
             Self::Paths => "paths",
             Self::Many => "many",
+            Self::OneOfMany => "one-of-many",
         })
     }
 }

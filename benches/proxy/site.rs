@@ -69,6 +69,11 @@ impl Site {
         Ok(site)
     }
 
+    /// Whether another is served by the same configuration, but for where it is.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (self.hosts, self.paths, self.origins, self.mode) == (other.hosts, other.paths, other.origins, other.mode)
+    }
+
     /// A file of the directory.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)

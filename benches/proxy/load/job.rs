@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     /// The numbers of the hosts and paths that are asked for, all equally often.
     pub(crate) hosts: Range<usize>,
     pub(crate) paths: Range<usize>,
+    /// Whether they are asked for one after the other, in place of at random.
+    pub(crate) in_order: bool,
     /// Whether the large response is asked for.
     pub(crate) large: bool,
     /// The most requests.
@@ -34,7 +36,9 @@ impl Plan {
     /// Keep-alive connections that ask for the small response at one route.
     pub(crate) fn new(target: SocketAddr, connections: usize) -> Self {
         let one_request_each = false;
-        Self { target, connections, tls: None, one_request_each, hosts: 0..1, paths: 0..1, large: false, limit: None }
+        let (hosts, paths) = (0..1, 0..1);
+        let (in_order, large) = (false, false);
+        Self { target, connections, tls: None, one_request_each, hosts, paths, in_order, large, limit: None }
     }
 
     /// One request for one route, on a connection of its own.
@@ -73,8 +77,7 @@ impl Job {
             return None;
         }
         self.started += 1;
-        let host = pick(&mut self.random, &self.plan.hosts);
-        let path = pick(&mut self.random, &self.plan.paths);
+        let (host, path) = self.pick();
         let kind = if self.plan.large { "large" } else { "item" };
         self.request.clear();
         // Writing to memory does not fail.
@@ -86,6 +89,16 @@ impl Job {
             self.started % 1_000
         );
         Some(&self.request)
+    }
+
+    /// A host and a path of it.
+    fn pick(&mut self) -> (usize, usize) {
+        let Plan { hosts, paths, .. } = &self.plan;
+        if self.plan.in_order {
+            let number = usize::try_from(self.started - 1).unwrap_or_default();
+            return (hosts.start + number / paths.len() % hosts.len(), paths.start + number % paths.len());
+        }
+        (pick(&mut self.random, hosts), pick(&mut self.random, paths))
     }
 
     pub(super) fn failed(&mut self, failure: String) {
