@@ -44,6 +44,12 @@ impl NameKey {
         Self { block: [word(0), word(WORD), last | LONG << 120], long: Some(name.into()) }
     }
 
+    /// The key with this block, if that holds the whole name.
+    pub(crate) fn of_block(block: &Block) -> Option<Self> {
+        let [.., last] = block;
+        (last >> 120 != LONG).then_some(Self { block: *block, long: None })
+    }
+
     /// The block.
     #[inline]
     pub(crate) fn block(&self) -> &Block {
@@ -67,6 +73,8 @@ mod tests {
         names.extend((1..=60).map(|length| format!("{}y", "x".repeat(length - 1))));
         names.extend((2..=60).map(|length| format!("y{}", "x".repeat(length - 1))));
         for (i, one) in names.iter().enumerate() {
+            let key = NameKey::new(one);
+            assert_eq!(NameKey::of_block(key.block()), key.long().is_none().then(|| key.clone()), "{one}");
             for (j, other) in names.iter().enumerate() {
                 assert_eq!(NameKey::new(one) == NameKey::new(other), i == j, "{one} {other}");
             }

@@ -123,8 +123,9 @@ impl<V: Named + Clone> Names<V> {
             let place = group.first()?.0;
             let old = self.shards.get(place)?;
             let mut entries: Vec<(NameKey, V)> = Vec::new();
-            for value in old.iter().filter_map(|slot| slot.value.as_ref()) {
-                let key = NameKey::new(value.name());
+            for (block, value) in old.iter().filter_map(|slot| Some((&slot.block, slot.value.as_ref()?))) {
+                // The name is somewhere else in memory, and not needed for most.
+                let key = NameKey::of_block(block).unwrap_or_else(|| NameKey::new(value.name()));
                 if !group.iter().any(|(_, (changed, _))| *changed == key) {
                     entries.push((key, value.clone()));
                 }
@@ -204,8 +205,9 @@ fn low(hash: u64) -> usize {
 
 /// Places the entries in a shard that is as small as the length of chains allows; none if they collide even with room.
 fn build_shard<V: Named + Clone>(entries: &[&(NameKey, V)], seed: u64, max_chain: usize) -> Option<Shard<V>> {
-    // At most three slots of four are taken, so every search meets an empty one.
-    let size = (entries.len() * 4 / 3 + 1).next_power_of_two();
+    // At most half of the slots are taken: every search meets an empty one, and most end at the first, so that a name that was not asked
+    // for lately is one cache line to be waited for, seldom two.
+    let size = (entries.len() * 2).max(1).next_power_of_two();
     [size, size * 2, size * 4].into_iter().find_map(|size| place(entries, size, seed, max_chain))
 }
 

@@ -37,7 +37,8 @@ pub struct Options {
     pub namespace: String,
     /// `controller_pod`.
     pub pod: String,
-    /// The most routes that are told apart; the others are counted together, with host `_other`.
+    /// The most routes that are told apart; the others are counted together, with host `_other`. Hosts are taken as they come, each with all
+    /// its routes.
     pub max_routes: usize,
 }
 

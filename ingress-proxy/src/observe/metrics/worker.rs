@@ -102,8 +102,20 @@ impl WorkerMetrics {
         if let Some(metrics) = routes.get(&labels) {
             return Arc::clone(metrics);
         }
-        let labels = if routes.len() < self.max_routes { labels } else { RouteLabels::other() };
+        let is_room = routes.len() - usize::from(routes.contains_key(&RouteLabels::other())) < self.max_routes;
+        let labels = if is_room { labels } else { RouteLabels::other() };
         Arc::clone(routes.entry(Arc::new(labels)).or_default())
+    }
+
+    /// The figures of all routes that are more than may be told apart.
+    pub(crate) fn rest(&self) -> Arc<RouteMetrics> {
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(routes.entry(Arc::new(RouteLabels::other())).or_default())
+    }
+
+    /// How many routes may be told apart.
+    pub(crate) fn max_routes(&self) -> usize {
+        self.max_routes
     }
 
     /// Whether a route of a host has figures of its own.
