@@ -64,8 +64,8 @@ pub(crate) fn run(
             for seat in &seats {
                 generator.load(seat.plan.clone());
                 generator.run_for(settle)?;
-                let sample = window::measure(&seat.served.process, &mut generator, seconds);
-                window::failure(&generator)?;
+                let sample = window::measure(&seat.served.process, &mut generator, seconds)
+                    .and_then(|sample| window::failure(&generator).map(|()| sample));
                 results.add(seat.scenario, seat.kind, round * turns + turn, sample.map_err(|error| error.to_string()));
             }
         }
@@ -97,9 +97,10 @@ fn take_seats(
                     Rc::new(serve(peer, site, None, generator, cores)?)
                 }
             };
-            let plan = scenario.plan(&served.site)?;
-            let plan = plan.ok_or_else(|| format!("{scenario} takes no turns: its load is another program's"))?;
-            seats.push(Seat { scenario: *scenario, kind: peer.kind, served, plan });
+            match scenario.plan(&served.site)? {
+                Some(plan) => seats.push(Seat { scenario: *scenario, kind: peer.kind, served, plan }),
+                None => eprintln!("skipped: {scenario}: it takes no turns, as its load is another program's"),
+            }
         }
     }
     Ok(seats)
