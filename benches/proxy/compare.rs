@@ -21,12 +21,8 @@ use crate::{turns, window};
 
 pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<ExitCode, Error> {
     let scenarios = if options.only.is_empty() { Scenario::DEFAULT.to_vec() } else { options.only.clone() };
-    let mut random = Random::new(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
-    let results = if options.turns() > 1 {
-        turns::run(&scenarios, peers, options, cores, &mut random)?
-    } else {
-        one_by_one(&scenarios, peers, options, cores, &mut random)?
-    };
+    let how = if options.turns() > 1 { turns::run } else { one_by_one };
+    let results = how(&scenarios, peers, options, cores)?;
     let machine = Machine::here(peers);
     if options.json {
         println!("{:#}", results.json(&machine));
@@ -38,13 +34,8 @@ pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<Exi
 }
 
 /// Each proxy is started for each measurement.
-fn one_by_one(
-    scenarios: &[Scenario],
-    peers: &[Peer],
-    options: &Options,
-    cores: Cores,
-    random: &mut Random,
-) -> Result<Results, Error> {
+fn one_by_one(scenarios: &[Scenario], peers: &[Peer], options: &Options, cores: Cores) -> Result<Results, Error> {
+    let mut random = any_order()?;
     let (rounds, ..) = options.timing();
     let mut results = Results::default();
     let begin = Instant::now();
@@ -52,7 +43,7 @@ fn one_by_one(
     for round in 0..rounds {
         for scenario in scenarios {
             let mut order: Vec<&Peer> = peers.iter().filter(|peer| scenario.suits(peer.kind)).collect();
-            shuffle(&mut order, random);
+            shuffle(&mut order, &mut random);
             for peer in order {
                 if begin.elapsed() > budget {
                     eprintln!("skipped: round {}, {scenario}, {}: out of time", round + 1, peer.kind);
@@ -101,6 +92,11 @@ fn measure(scenario: Scenario, peer: &Peer, options: &Options, cores: Cores) -> 
     window::failure(&generator)?;
     generator.rest();
     sample
+}
+
+/// Random numbers that differ from run to run.
+pub(crate) fn any_order() -> Result<Random, Error> {
+    Ok(Random::new(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs()))
 }
 
 pub(crate) fn shuffle<T>(values: &mut [T], random: &mut Random) {

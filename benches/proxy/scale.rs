@@ -6,7 +6,6 @@ mod change;
 use std::process::ExitCode;
 
 use benches::matcher::Error;
-use benches::random::Random;
 use serde_json::{Value, json};
 
 use crate::cores::Cores;
@@ -61,9 +60,8 @@ const TARGETS: [Target; 6] = [
 
 pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<ExitCode, Error> {
     let mut outcomes = Vec::new();
-    let mut random = Random::new(7);
     for peer in peers.iter().filter(|peer| peer.kind != Kind::Relay) {
-        match one(peer, options, cores, &mut random) {
+        match one(peer, options, cores) {
             Ok(outcome) => outcomes.push(outcome),
             Err(error) => {
                 crate::interrupt::check()?;
@@ -85,7 +83,7 @@ pub(crate) fn run(options: &Options, peers: &[Peer], cores: Cores) -> Result<Exi
     Ok(if outcomes.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn one(peer: &Peer, options: &Options, cores: Cores, random: &mut Random) -> Result<Outcome, Error> {
+fn one(peer: &Peer, options: &Options, cores: Cores) -> Result<Outcome, Error> {
     let kind = peer.kind;
     eprintln!("{kind}: one route");
     let mut generator = Generator::new(true)?;
@@ -106,7 +104,7 @@ fn one(peer: &Peer, options: &Options, cores: Cores, random: &mut Random) -> Res
 
     eprintln!("{kind}: throughput");
     let scenarios = [Scenario::H1, Scenario::Many];
-    let results = turns::run(&scenarios, std::slice::from_ref(peer), options, cores, random)?;
+    let results = turns::run(&scenarios, std::slice::from_ref(peer), options, cores)?;
     let throughput = results.ratio((Scenario::Many, kind), (Scenario::H1, kind)).map(|ratio| ratio.median);
     Ok(Outcome { kind, idle, full, used, ready, throughput, changes })
 }

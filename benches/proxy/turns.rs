@@ -8,9 +8,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use benches::matcher::Error;
-use benches::random::Random;
 
-use crate::compare::shuffle;
+use crate::compare::{any_order, shuffle};
 use crate::cores::Cores;
 use crate::load::{Generator, Plan};
 use crate::options::Options;
@@ -33,13 +32,8 @@ struct Seat {
 }
 
 /// Measures scenarios and proxies in so many rounds of so many windows each.
-pub(crate) fn run(
-    scenarios: &[Scenario],
-    peers: &[Peer],
-    options: &Options,
-    cores: Cores,
-    random: &mut Random,
-) -> Result<Results, Error> {
+pub(crate) fn run(scenarios: &[Scenario], peers: &[Peer], options: &Options, cores: Cores) -> Result<Results, Error> {
+    let mut random = any_order()?;
     let (rounds, warm_up, seconds) = options.timing();
     let [warm_up, settle, seconds] = [warm_up, seconds * SETTLE, seconds * (1.0 - SETTLE)].map(Duration::from_secs_f64);
     let turns = options.turns();
@@ -60,7 +54,7 @@ pub(crate) fn run(
                 eprintln!("skipped: turns {} to {turns} of round {}: out of time", turn + 1, round + 1);
                 break;
             }
-            shuffle(&mut seats, random);
+            shuffle(&mut seats, &mut random);
             for seat in &seats {
                 generator.load(seat.plan.clone());
                 generator.run_for(settle)?;
