@@ -65,6 +65,9 @@ pub(crate) struct Options {
     /// envoy, likewise.
     #[arg(long, value_name = "PATH")]
     envoy: Option<PathBuf>,
+    /// Another build of ingress-proxy, to compare this one with.
+    #[arg(long, value_name = "PATH")]
+    before: Option<PathBuf>,
     /// Be the relay: LISTEN=CONNECT.
     #[arg(long, hide = true)]
     pub(crate) relay: Option<String>,
@@ -73,8 +76,12 @@ pub(crate) struct Options {
 impl Options {
     /// The proxies that were asked for and are there. Names the others.
     pub(crate) fn find_peers(&self) -> Vec<Peer> {
-        let all = [Kind::Ours, Kind::Nginx, Kind::Haproxy, Kind::Envoy, Kind::Relay];
-        let wanted = all.into_iter().filter(|kind| self.peers.is_empty() || self.peers.contains(kind));
+        let all = [Kind::Ours, Kind::Before, Kind::Nginx, Kind::Haproxy, Kind::Envoy, Kind::Relay];
+        let is_wanted = |kind: &Kind| match kind {
+            Kind::Before => self.before.is_some(),
+            _ => self.peers.is_empty() || self.peers.contains(kind),
+        };
+        let wanted = all.into_iter().filter(is_wanted);
         let found = wanted.filter_map(|kind| match Peer::find(kind, self.path(kind)) {
             Ok(peer) => Some(peer),
             Err(reason) => {
@@ -105,6 +112,7 @@ impl Options {
             Kind::Nginx => self.nginx.as_deref(),
             Kind::Haproxy => self.haproxy.as_deref(),
             Kind::Envoy => self.envoy.as_deref(),
+            Kind::Before => self.before.as_deref(),
             Kind::Relay => None,
         }
     }

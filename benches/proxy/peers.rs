@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Nginx,
     Haproxy,
     Envoy,
+    /// Another build of `ingress-proxy`.
+    Before,
     /// The yardstick: bytes to and fro, nothing looked at.
     Relay,
 }
@@ -37,6 +39,7 @@ impl fmt::Display for Kind {
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
             Self::Envoy => "envoy",
+            Self::Before => "before",
             Self::Relay => "relay",
         })
     }
@@ -57,6 +60,7 @@ impl Peer {
             (_, Some(path)) => path.to_owned(),
             (Kind::Ours, None) => std::env::current_exe()?.with_file_name("ingress-proxy"),
             (Kind::Relay, None) => std::env::current_exe()?,
+            (Kind::Before, None) => return Err("--before does not say where it is".into()),
             (Kind::Nginx | Kind::Haproxy | Kind::Envoy, None) => {
                 find_program(&kind.to_string()).ok_or("not installed")?
             }
@@ -75,7 +79,7 @@ impl Peer {
     pub(crate) fn prepare(&self, site: &Site) -> Result<Launch, Error> {
         let launch = Launch::new(&self.program);
         match self.kind {
-            Kind::Ours => ours::prepare(launch, site),
+            Kind::Ours | Kind::Before => ours::prepare(launch, site),
             Kind::Nginx => nginx::prepare(launch, site, &self.version),
             Kind::Haproxy => haproxy::prepare(launch, site),
             Kind::Envoy => envoy::prepare(launch, site),
@@ -91,7 +95,7 @@ impl Peer {
     pub(crate) fn change(&self, site: &Site, host: usize, moved: bool) -> Result<Change, Error> {
         let other = moved.then_some(host);
         match self.kind {
-            Kind::Ours => ours::change(site, host, moved),
+            Kind::Ours | Kind::Before => ours::change(site, host, moved),
             Kind::Nginx => nginx::change(site, other, &self.version),
             Kind::Haproxy => haproxy::change(site, other),
             Kind::Envoy => envoy::change(site, other),

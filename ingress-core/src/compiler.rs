@@ -9,14 +9,15 @@ pub use self::trial::{Trial, TriedHost};
 use crate::diagnostic::Diagnostics;
 use crate::host::HostPattern;
 use crate::lower::{Options, State};
-use crate::matcher::{Programs, Shapes};
+use crate::matcher::{Counted, Programs, Shapes};
 use crate::model::{Ingress, Inputs};
 use crate::object::ObjectRef;
 use crate::snapshot::{Snapshot, bind, bind_default};
 
 /// Turns inputs into snapshots and remembers enough to do the next one quickly.
 ///
-/// What it gives is what compiling from scratch would give, whatever was compiled before.
+/// What it gives is what compiling from scratch would give, whatever was compiled before, but for which routes are
+/// counted where there are too many ([`Options::counted_routes`]).
 ///
 /// ```
 /// use ingress_core::compiler::Compiler;
@@ -32,6 +33,7 @@ pub struct Compiler {
     state: State,
     programs: Programs,
     shapes: Shapes,
+    counted: Counted,
     snapshot: Arc<Snapshot>,
 }
 
@@ -71,6 +73,7 @@ impl Compiler {
     pub fn new(options: Options) -> Self {
         let seed = options.hash_seed;
         Self {
+            counted: Counted::new(options.counted_routes),
             state: State::new(options),
             programs: Programs::new(seed),
             shapes: Shapes::new(seed),
@@ -139,8 +142,12 @@ impl Compiler {
         if is_new {
             let backends = self.state.backends();
             let number_of = |reference: &Arc<_>| backends.id(reference);
-            let mut bind = |host| bind(&host, &mut self.programs, &mut self.shapes, &number_of);
-            let bound = changes.hosts.into_iter().map(|(pattern, host)| (pattern, host.map(&mut bind))).collect();
+            let hosts = changes.hosts.into_iter().map(|(pattern, host)| {
+                let is_counted = self.counted.replace(self.snapshot.hosts.get(&pattern), host.as_deref());
+                let bind = |host| bind(&host, is_counted, &mut self.programs, &mut self.shapes, &number_of);
+                (pattern, host.map(bind))
+            });
+            let bound = hosts.collect();
             let default_backend = if changes.default_backend {
                 let default = self.state.default_backend().cloned();
                 default.map(|default| Arc::new(bind_default(default, &number_of)))

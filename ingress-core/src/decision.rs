@@ -144,6 +144,8 @@ pub enum Matched<'s> {
         host: &'s Arc<VirtualHost>,
         /// The place of the route among the host's. What it says is looked at by those only who need it.
         place: usize,
+        /// Whether its requests are counted apart from those of others ([`Options::counted_routes`](crate::lower::Options)).
+        is_counted: bool,
     },
     /// A setting of a host, which its paths do not matter to.
     Host {
@@ -170,7 +172,7 @@ impl<'s> Matched<'s> {
     #[must_use]
     pub fn route(&self) -> Option<&'s Route> {
         match self {
-            Self::Route { host, place } => host.routes().get(*place),
+            Self::Route { host, place, .. } => host.routes().get(*place),
             Self::Host { .. } | Self::Default(_) => None,
         }
     }

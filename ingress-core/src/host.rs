@@ -8,7 +8,7 @@ mod key;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use key::{Block, NameKey};
+pub(crate) use key::{Block, NameKey, block};
 
 use crate::path::{InvalidRegex, Search};
 

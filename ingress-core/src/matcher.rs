@@ -4,6 +4,7 @@
 //! program. What wins is settled when an index is built: programs test routes in the order of the table.
 //! That the answers are those of [`crate::reference`] is a law kept by property tests and fuzzing.
 
+mod counted;
 mod hash;
 mod hosts;
 mod literals;
@@ -13,6 +14,7 @@ mod program;
 mod regexes;
 mod shapes;
 
+pub(crate) use counted::Counted;
 pub(crate) use hosts::{Bound, Hosts};
 pub(crate) use names::{Named, Names};
 pub(crate) use program::{Program, Programs};

@@ -120,9 +120,12 @@ fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s
     match &route.policy {
         Some(policy) => {
             let backend = backend_of(parts, &route.target);
-            decision::at_route(&world, Place { host, number, route, backend }, policy, request)
+            decision::at_route(&world, Place { host, number, route, is_counted: true, backend }, policy, request)
         }
-        None => decide_target(parts, &route.target, Matched::Route { host, place: number }, host.path_policy()),
+        None => {
+            let matched = Matched::Route { host, place: number, is_counted: true };
+            decide_target(parts, &route.target, matched, host.path_policy())
+        }
     }
 }
 
@@ -130,7 +133,8 @@ fn evaluate<'s>(parts: &'s impl Parts, request: &RequestView<'_>) -> Decision<'s
 fn handed_on<'s>(parts: &'s impl Parts, host: &'s Arc<VirtualHost>, request: &RequestView<'_>) -> Option<Decision<'s>> {
     let number = decision::passed_through(host, request)?;
     let route = host.routes().get(number)?;
-    Some(decision::pass_through(Place { host, number, route, backend: backend_of(parts, &route.target) }))
+    let backend = backend_of(parts, &route.target);
+    Some(decision::pass_through(Place { host, number, route, is_counted: true, backend }))
 }
 
 /// The most specific host that takes the request. It is final: if none of its paths matches, no other host is tried.

@@ -11,6 +11,7 @@ mod raw;
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+pub(crate) use authority::before_port;
 pub use bad::BadRequest;
 pub use raw::{HeaderFields, Headers, Marks, RawRequest};
 

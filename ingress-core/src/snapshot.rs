@@ -16,7 +16,7 @@ use crate::matcher::{Bound, Hosts, Programs, Shape, Shapes};
 use crate::path::PathPolicy;
 use crate::policy::{Backend, BackendRef, CertificateId, DefaultBackend, RouteTable, Target, VirtualHost};
 use crate::reference::{self, Parts};
-use crate::request::{BadRequest, RequestView};
+use crate::request::{self, BadRequest, RequestView};
 
 /// A compiled table.
 ///
@@ -73,7 +73,7 @@ impl Snapshot {
         let number_of = |reference: &Arc<BackendRef>| numbers.get(reference).copied();
         let side = Arc::new(named_beside(hosts.values(), numbered.values().flatten(), &number_of));
         let (mut programs, mut shapes) = (Programs::new(0), Shapes::new(0));
-        let mut bind = |host| bind(&host, &mut programs, &mut shapes, &number_of);
+        let mut bind = |host| bind(&host, true, &mut programs, &mut shapes, &number_of);
         let bound = hosts.into_values().map(|host| (host.pattern().clone(), Some(bind(host)))).collect();
         let empty = Self::empty(0);
         Self {
@@ -98,6 +98,23 @@ impl Snapshot {
             side: Arc::default(),
             path_policy: PathPolicy::Rfc3986,
         }
+    }
+
+    /// Says for which host the next request is, so that what [`decide`](Self::decide) looks at first is on its way to the processor's cache,
+    /// where it seldom is with thousands of hosts.
+    ///
+    /// `authority` is that of the request or its Host field, as it was received. Whatever it says, decisions stay what they are.
+    /// It is worth while where a few hundred instructions of other work come between the two.
+    ///
+    /// ```
+    /// use ingress_core::policy::RouteTable;
+    /// use ingress_core::snapshot::Snapshot;
+    ///
+    /// Snapshot::new(RouteTable::default()).prefetch(b"cafe.example:8080");
+    /// ```
+    #[inline]
+    pub fn prefetch(&self, authority: &[u8]) {
+        self.hosts.prefetch(request::before_port(authority));
     }
 
     /// Says what becomes of a request. It cannot fail, does not allocate and looks at no clock.
@@ -125,7 +142,7 @@ impl Snapshot {
         let Some((place, number)) = found.and_then(|place| Some((place, *shape.backends.get(place)?))) else {
             return self.by_default(request, policy, reason::NO_PATH);
         };
-        self.decide_number(number, Matched::Route { host, place }, policy)
+        self.decide_number(number, Matched::Route { host, place, is_counted: shape.is_counted }, policy)
     }
 
     /// The same for a host with settings or policies, or with other routes for TLS than for plain text. It is the first that
@@ -153,16 +170,17 @@ impl Snapshot {
         {
             return decision;
         }
+        let is_counted = bound.shape.is_counted;
         let found = bound.shape.program.find_for(is_tls, path);
         let Some((place, route)) = found.and_then(|place| Some((place, host.routes().get(place)?))) else {
             return self.by_default(request, policy, reason::NO_PATH);
         };
         if let Some(filters) = &route.policy {
-            let place = Place { host, number: place, route, backend: backend(place) };
+            let place = Place { host, number: place, route, is_counted, backend: backend(place) };
             return decision::at_route(&self, place, filters, request);
         }
         let number = bound.shape.backends.get(place).copied().unwrap_or(BackendId::NONE);
-        self.decide_number(number, Matched::Route { host, place }, policy)
+        self.decide_number(number, Matched::Route { host, place, is_counted }, policy)
     }
 
     /// What the handshake has settled, if it was for another host.
@@ -186,7 +204,7 @@ impl Snapshot {
         let number = decision::passed_through(host, request)?;
         let route = host.routes().get(number)?;
         let backend = bound.shape.backends.get(number).and_then(|backend| self.backends.get(*backend));
-        Some(decision::pass_through(Place { host, number, route, backend }))
+        Some(decision::pass_through(Place { host, number, route, is_counted: bound.shape.is_counted, backend }))
     }
 
     /// Says what becomes of a request and why. It looks at every rule, so it is not for the hot path.
@@ -346,6 +364,7 @@ fn named_beside<'t>(
 /// Makes a host ready to be matched.
 pub(crate) fn bind(
     host: &Arc<VirtualHost>,
+    is_counted: bool,
     programs: &mut Programs,
     shapes: &mut Shapes,
     number_of: &dyn Fn(&Arc<BackendRef>) -> Option<BackendId>,
@@ -354,6 +373,7 @@ pub(crate) fn bind(
         program: programs.get(host),
         backends: host.routes().iter().map(|route| number(&route.target, number_of)).collect(),
         plain: host.is_plain().then(|| host.path_policy()),
+        is_counted,
     });
     Bound { shape, host: Arc::clone(host) }
 }

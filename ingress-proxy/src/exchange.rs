@@ -77,12 +77,17 @@ pub async fn run<D: Downstream>(
     scratch: &mut Scratch,
     number: u64,
 ) -> Outcome {
+    let current = worker.current();
+    // As early as the host is known: until it decides there is the clock to be looked at, and an identifier to be drawn.
+    current.snapshot.prefetch(head.host());
     let mut record = Record::new(Instant::now());
     let shadow = worker.config.shadow.as_deref();
     let plan = match shadow.and_then(|_| Shadow::refusal(head)) {
-        None => plan::make(worker, client, head, scratch, &mut record),
+        None => plan::make(worker, &current, client, head, scratch, &mut record),
         Some(reason) => plan::refuse(worker, scratch, reason),
     };
+    // Nothing of a snapshot is kept for as long as a request may take.
+    drop(current);
     let outcome = match &plan {
         Plan::Answer(answer) => answer::send(worker, down, head, answer, &scratch.response_headers, &mut record).await,
         Plan::Forward(plan) => forward::run(worker, client, down, head, scratch, plan, &mut record).await,

@@ -27,13 +27,14 @@ pub(crate) struct Place<'s> {
     /// The place of the route among the host's.
     pub(crate) number: usize,
     pub(crate) route: &'s Route,
+    pub(crate) is_counted: bool,
     /// What is known of the backend that the route names.
     pub(crate) backend: Option<&'s Backend>,
 }
 
 impl<'s> Place<'s> {
     fn matched(self) -> Matched<'s> {
-        Matched::Route { host: self.host, place: self.number }
+        Matched::Route { host: self.host, place: self.number, is_counted: self.is_counted }
     }
 }
 

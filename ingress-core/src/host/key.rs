@@ -24,17 +24,10 @@ impl NameKey {
     /// The key of a name.
     #[inline]
     pub(crate) fn new(name: &str) -> Self {
-        let bytes = name.as_bytes();
-        if bytes.len() > INLINE {
-            return Self::new_long(name);
+        match block(name.as_bytes()) {
+            Some(block) => Self { block, long: None },
+            None => Self::new_long(name),
         }
-        let second = || word::first(bytes.get(WORD..).unwrap_or_default());
-        let [a, b, c] = match bytes.len() / WORD {
-            0 => [word::first(bytes), 0, 0],
-            1 => [word::first(bytes), word::rest(bytes, WORD), 0],
-            _ => [word::first(bytes), second(), word::rest(bytes, 2 * WORD)],
-        };
-        Self { block: [a, b, c | (bytes.len() as u128) << 120], long: None }
     }
 
     #[inline(never)]
@@ -61,6 +54,19 @@ impl NameKey {
     pub(crate) fn long(&self) -> Option<&str> {
         self.long.as_deref()
     }
+}
+
+/// The block of a name that it holds whole.
+#[inline]
+pub(crate) fn block(name: &[u8]) -> Option<Block> {
+    let second = || word::first(name.get(WORD..).unwrap_or_default());
+    let [a, b, c] = match name.len() / WORD {
+        0 => [word::first(name), 0, 0],
+        1 => [word::first(name), word::rest(name, WORD), 0],
+        _ if name.len() > INLINE => return None,
+        _ => [word::first(name), second(), word::rest(name, 2 * WORD)],
+    };
+    Some([a, b, c | (name.len() as u128) << 120])
 }
 
 #[cfg(test)]

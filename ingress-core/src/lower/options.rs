@@ -22,6 +22,9 @@ pub struct Options {
     /// Whether Ingresses with a default backend are left out where it would take names that no host has
     /// (`--disable-catch-all`).
     pub disable_catch_all: bool,
+    /// How many routes have their requests counted apart from those of others; all without this. A host that is new or changed has all its
+    /// routes among them if there is room, and keeps its place for as long as it is there.
+    pub counted_routes: usize,
     /// Secret input to the hash functions of the indices. A process that compiles other people's objects draws one at its
     /// start, so that nobody can choose names that collide.
     pub hash_seed: u64,
@@ -36,6 +39,7 @@ impl Default for Options {
             default_backend: None,
             config_map: None,
             disable_catch_all: false,
+            counted_routes: usize::MAX,
             hash_seed: 0,
         }
     }

@@ -33,8 +33,9 @@ pub(super) fn name(key: &NameKey, seed: u64) -> u64 {
     }
 }
 
+/// The hash of a name that its block holds.
 #[inline]
-fn block(block: &Block, seed: u64) -> u64 {
+pub(super) fn block(block: &Block, seed: u64) -> u64 {
     let [k0, k1, k2, k3, k4, k5, k6] = K;
     let [a, b, c] = block.map(halves);
     let a = fold(a.0 ^ k0 ^ seed, a.1 ^ k1);

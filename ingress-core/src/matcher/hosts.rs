@@ -60,10 +60,30 @@ impl Hosts {
         self.exact.get(key).or_else(|| self.find_inexact(name()))
     }
 
+    /// Has what [`find`](Self::find) looks at first on its way to the cache.
+    #[inline]
+    pub(crate) fn prefetch(&self, name: &[u8]) {
+        self.exact.prefetch(name);
+    }
+
     /// Apart, so that the usual case stays small.
     #[inline(never)]
     fn find_inexact(&self, name: &str) -> Option<&Bound> {
         self.inexact(name).next()
+    }
+
+    /// The host with this pattern.
+    pub(crate) fn get(&self, pattern: &HostPattern) -> Option<&Bound> {
+        match pattern {
+            HostPattern::Any => self.any.as_ref(),
+            HostPattern::Exact(name) => self.exact.get(&NameKey::new(name.as_str())),
+            HostPattern::Suffix(name) => self.suffix.get(&NameKey::new(name.as_str())),
+            HostPattern::Deep(name) => self.deep.get(&NameKey::new(name.as_str())),
+            HostPattern::Wildcard(name) => self.wildcard.get(&NameKey::new(name.as_str())),
+            HostPattern::Regex(_) | HostPattern::Stem(_) => {
+                self.other.iter().find(|bound| bound.host.pattern() == pattern)
+            }
+        }
     }
 
     /// All hosts that take requests for a name, most preferred first.

@@ -7,13 +7,17 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use prefetch_index::prefetch_index;
+
 use super::hash;
-use crate::host::{Block, NameKey};
+use crate::host::{self, Block, NameKey};
 
 /// Names that a shard is made for.
 const NAMES_PER_SHARD: usize = 128;
 /// A shard that has grown to this many names asks for more shards.
 const MAX_NAMES_PER_SHARD: usize = NAMES_PER_SHARD * 8;
+/// Slots of fewer shards stay in a cache (128 KiB).
+const MANY_SHARDS: usize = 8;
 /// The longest run of slots that a search should have to look at.
 const MAX_CHAIN: usize = 32;
 
@@ -70,6 +74,19 @@ impl<V: Named + Clone> Names<V> {
         match key.long() {
             None => self.search(key, |_| true),
             Some(long) => self.get_long(key, long),
+        }
+    }
+
+    /// Has the slot of a name on its way to the cache, if the name fits into one and the table is so large that its slots are seldom there.
+    #[inline]
+    pub(crate) fn prefetch(&self, name: &[u8]) {
+        if self.shards.len() < MANY_SHARDS {
+            return;
+        }
+        let Some(block) = host::block(name) else { return };
+        let hash = hash::block(&block, self.seed);
+        if let Some(shard) = self.shards.get(self.shard_of(hash)) {
+            prefetch_index(&**shard, low(hash) & shard.len().wrapping_sub(1));
         }
     }
 

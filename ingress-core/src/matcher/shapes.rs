@@ -20,11 +20,13 @@ pub(crate) struct Shape {
     pub(crate) backends: Box<[BackendId]>,
     /// How paths are made canonical, if the host is plain.
     pub(crate) plain: Option<PathPolicy>,
+    /// Whether requests are counted by route.
+    pub(crate) is_counted: bool,
 }
 
 impl Shape {
-    fn key(&self) -> (*const Program, Option<PathPolicy>, &[BackendId]) {
-        (Arc::as_ptr(&self.program), self.plain, &self.backends)
+    fn key(&self) -> (*const Program, Option<PathPolicy>, bool, &[BackendId]) {
+        (Arc::as_ptr(&self.program), self.plain, self.is_counted, &self.backends)
     }
 
     /// Bytes that the shape takes beside the program.
@@ -90,12 +92,14 @@ mod tests {
             program: Arc::clone(&program),
             backends: backends.iter().copied().map(BackendId).collect(),
             plain,
+            is_counted: false,
         };
         let mut shapes = Shapes::new(0);
         let kept = shapes.get(shape(&[1, 2], None));
         let same = |shapes: &mut Shapes| Arc::ptr_eq(&kept, &shapes.get(shape(&[1, 2], None)));
         assert!(same(&mut shapes));
         assert!(!Arc::ptr_eq(&kept, &shapes.get(shape(&[1, 2], Some(PathPolicy::Rfc3986)))));
+        assert!(!Arc::ptr_eq(&kept, &shapes.get(Shape { is_counted: true, ..shape(&[1, 2], None) })));
         for number in 3..5_000 {
             assert_eq!(*shapes.get(shape(&[number], None)).backends, [BackendId(number)]);
         }

@@ -93,6 +93,16 @@ fn split_port(authority: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     }
 }
 
+/// An authority without the port behind it, neither of which is checked.
+#[inline]
+pub(crate) fn before_port(authority: &[u8]) -> &[u8] {
+    let before_digits = authority.iter().rposition(|byte| !byte.is_ascii_digit());
+    match before_digits.and_then(|place| authority.split_at_checked(place)) {
+        Some((host, [b':', ..])) => host,
+        _ => authority,
+    }
+}
+
 /// `*DIGIT` (RFC 3986 3.2.3), and no more than a port can be.
 fn is_port(port: &[u8]) -> bool {
     let number = port.iter().try_fold(0_u32, |number, byte| {

@@ -27,6 +27,23 @@ fn host_of(target: &str, version: Version, authority: Option<&str>, fields: &[&s
 }
 
 #[test]
+fn authorities_without_their_port() {
+    for (authority, host) in [
+        ("", ""),
+        ("80", "80"),
+        (":80", ""),
+        ("cafe.example", "cafe.example"),
+        ("cafe.example:8080", "cafe.example"),
+        ("cafe.example:", "cafe.example"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("[::1]:80", "[::1]"),
+        ("[::1]", "[::1]"),
+    ] {
+        assert_eq!(before_port(authority.as_bytes()), host.as_bytes(), "{authority}");
+    }
+}
+
+#[test]
 fn hosts_of_fields() {
     let accepted = [
         ("a.example", "a.example"),

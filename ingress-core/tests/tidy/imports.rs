@@ -62,6 +62,7 @@ const ROWS: [(&str, &[&str]); 17] = [
             "host",
             "lower::Options",
             "lower::State",
+            "matcher::Counted",
             "matcher::Programs",
             "matcher::Shapes",
             // Of objects it names the one that a trial replaces.

@@ -13,7 +13,7 @@ const MAX_LINES: usize = 500;
 const DIALECT_NAMES: [&str; 3] = ["nginx.ingress.kubernetes.io", "qcloud", "cloud.tencent"];
 
 /// The crates that the engine uses, and how many they are with everything behind them.
-const DEPENDENCIES: [&str; 6] = ["arc-swap", "http", "md5", "regex-automata", "serde", "serde_json"];
+const DEPENDENCIES: [&str; 7] = ["arc-swap", "http", "md5", "prefetch-index", "regex-automata", "serde", "serde_json"];
 const MAX_CRATES: usize = 20;
 
 #[test]

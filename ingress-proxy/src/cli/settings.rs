@@ -234,6 +234,8 @@ impl Flags {
             _ => ControllerClass::default().controller.to_string(),
         };
         let (namespace, pod) = machine.pod;
+        let labels = metrics::Options { class, namespace, pod, ..metrics::Options::default() };
+        options.counted_routes = labels.max_routes;
         Ok(Settings {
             config: Config { downstream, upstream, forwarding: forwarding(&engine, &reach), shadow: None },
             tls: tls::Options {
@@ -253,7 +255,7 @@ impl Flags {
                 ready_within: observe.healthz_ready_within,
                 metrics: observe.enable_metrics,
             },
-            labels: metrics::Options { class, namespace, pod, ..metrics::Options::default() },
+            labels,
             access_log: observe.access_log,
             log_format: observe.log_format,
             shutdown: Shutdown {

@@ -63,12 +63,12 @@ pub(super) enum Share {
 /// Finds out what is done with a request.
 pub(super) fn make(
     worker: &Worker,
+    current: &Current,
     client: &Client,
     head: &RequestHead,
     scratch: &mut Scratch,
     record: &mut Record,
 ) -> Plan {
-    let current = worker.current();
     scratch.response_headers.clear();
     request_id(worker, head, scratch);
     if client.is_outdated(&current.snapshot) {
@@ -81,8 +81,8 @@ pub(super) fn make(
         scratch.websocket_key = own.map_or_else(|| tunnel::new_key(&worker.random), <[u8]>::to_vec);
     }
     view::with(head, &client.conn, worker.random.next(), |request| match request {
-        Ok(request) => decided(worker, &current, request, head.websocket, scratch, record),
-        Err(bad) => bad_request(worker, &current, bad, record),
+        Ok(request) => decided(worker, current, request, head.websocket, scratch, record),
+        Err(bad) => bad_request(worker, current, bad, record),
     })
 }
 

@@ -8,7 +8,7 @@ use ingress_core::policy;
 use super::Scratch;
 use super::flow::FlowError;
 use super::forward::without_port;
-use crate::message::{EachField, Known, RequestHead};
+use crate::message::{EachField, RequestHead};
 use crate::observe::access_log::{Attempt, Entry, Logger, Tls};
 use crate::observe::metrics::{Method, Sample};
 use crate::server::Client;
@@ -217,7 +217,7 @@ impl Refused<'_> {
 
 /// What the head of a request and its connection say.
 fn entry<'a>(client: &'a Client, head: &'a RequestHead) -> Entry<'a> {
-    let authority = head.authority.as_deref().or_else(|| head.fields.first(Known::Host)).unwrap_or_default();
+    let authority = head.host();
     Entry {
         remote_addr: client.conn.remote_addr,
         remote_port: client.peer.port(),

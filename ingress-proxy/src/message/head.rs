@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Fields;
+use super::{Fields, Known};
 
 /// The version of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,6 +87,12 @@ impl RequestHead {
     /// How many bytes of memory it holds, used or not.
     pub(crate) fn memory(&self) -> usize {
         self.method.capacity() + self.target.capacity() + self.fields.memory()
+    }
+
+    /// `:authority`, or the first Host field; empty where there is neither.
+    #[must_use]
+    pub fn host(&self) -> &[u8] {
+        self.authority.as_deref().or_else(|| self.fields.first(Known::Host)).unwrap_or_default()
     }
 
     /// The method as text.

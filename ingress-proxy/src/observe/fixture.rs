@@ -11,6 +11,13 @@ use ingress_core::snapshot::Snapshot;
 
 /// A snapshot in which each host has the path `/tea`, which goes to Service `tea`.
 pub(crate) fn snapshot(hosts: &[&str]) -> Arc<Snapshot> {
+    snapshot_with(hosts, usize::MAX)
+}
+
+/// The same with so many routes that are counted.
+pub(crate) fn snapshot_with(hosts: &[&str], counted_routes: usize) -> Arc<Snapshot> {
+    let mut options = Options::default();
+    options.counted_routes = counted_routes;
     let rules: Vec<_> = hosts.iter().map(|host| rule(host)).collect();
     let ingress = serde_json::json!({
         "metadata": {"name": "cafe", "namespace": "shop"},
@@ -18,7 +25,7 @@ pub(crate) fn snapshot(hosts: &[&str]) -> Arc<Snapshot> {
     });
     let mut inputs = Inputs::default();
     inputs.insert(decode(WireKind::Ingress, &ingress).unwrap());
-    Compiler::new(Options::default()).compile(&inputs).snapshot
+    Compiler::new(options).compile(&inputs).snapshot
 }
 
 fn rule(host: &str) -> serde_json::Value {

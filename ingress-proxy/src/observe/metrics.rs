@@ -37,8 +37,8 @@ pub struct Options {
     pub namespace: String,
     /// `controller_pod`.
     pub pod: String,
-    /// The most routes that are told apart; the others are counted together, with host `_other`. Hosts are taken as they come, each with all
-    /// its routes.
+    /// The most routes that are told apart; the others are counted together, with host `_other`. Which they are is the snapshot's to say
+    /// ([`counted_routes`](ingress_core::lower::Options)), so that workers agree.
     pub max_routes: usize,
 }
 
@@ -64,7 +64,9 @@ impl Metrics {
     /// Figures for so many workers.
     #[must_use]
     pub fn new(workers: usize, options: Options) -> Arc<Self> {
-        let workers = (0..workers.max(1)).map(|_| Arc::new(WorkerMetrics::new(options.max_routes))).collect();
+        // Beside routes there are canaries, what hosts answer by themselves, and for a while what has gone.
+        let most = options.max_routes.saturating_mul(2);
+        let workers = (0..workers.max(1)).map(|_| Arc::new(WorkerMetrics::new(most))).collect();
         Arc::new(Self {
             options,
             workers,

@@ -101,7 +101,7 @@ pub(super) struct Question {
 
 impl Question {
     pub(super) fn new(is_tls: bool, head: &RequestHead, ours: Ours<'_>) -> Self {
-        let host = head.authority.as_deref().or_else(|| head.fields.first(Known::Host)).unwrap_or_default().to_vec();
+        let host = head.host().to_vec();
         let mut fields = head.fields.clone();
         fields.remove_if(|known, _, _| known.is_hop_by_hop() || matches!(known, Known::Host | Known::Expect));
         // One field more is not worth a failure: at worst the question is not known to be one.

@@ -12,7 +12,6 @@ use ingress_core::decision::{Decision, Forward, Via};
 use ingress_core::policy::Backend;
 use ingress_core::snapshot::Snapshot;
 
-use super::routes::Addresses;
 use super::{RouteState, Worker};
 use crate::upstream::Group;
 
@@ -20,8 +19,6 @@ use crate::upstream::Group;
 pub struct Current {
     /// The snapshot.
     pub snapshot: Arc<Snapshot>,
-    /// The places of hosts whose routes are known to the worker.
-    met: RefCell<Addresses>,
     unmatched: OnceCell<Rc<RouteState>>,
     default: OnceCell<Rc<RouteState>>,
     default_canary: OnceCell<Rc<RouteState>>,
@@ -32,7 +29,6 @@ impl Current {
     pub(super) fn new(snapshot: Arc<Snapshot>) -> Self {
         Self {
             snapshot,
-            met: RefCell::default(),
             unmatched: OnceCell::new(),
             default: OnceCell::new(),
             default_canary: OnceCell::new(),
@@ -43,7 +39,7 @@ impl Current {
     /// The state of the rule that decided, or of requests which no rule takes.
     #[inline]
     pub fn route(&self, worker: &Worker, decision: &Decision<'_>) -> Rc<RouteState> {
-        worker.routes.get(&worker.metrics, &self.met, decision).unwrap_or_else(|| self.other(worker, decision))
+        worker.routes.get(&worker.metrics, decision).unwrap_or_else(|| self.other(worker, decision))
     }
 
     /// The state of requests that no rule of a host takes.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ingress_core::diagnostic::{Code, Diagnostics, Severity};
 
-use super::histogram::Times;
+use super::histogram::{Times, slot_of_time};
 
 /// A configuration that was put in force.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Control {
     /// Names with the second in which their certificate expires.
     pub(super) certificates: Vec<(Box<str>, i64)>,
     /// How long the answers of the validating webhook took, by what they were.
-    pub(super) reviews: BTreeMap<&'static str, Times<1>>,
+    pub(super) reviews: BTreeMap<&'static str, Times>,
     /// How answers of a shadow compare with those of the other controller.
     pub(super) comparisons: BTreeMap<&'static str, u64>,
 }
@@ -50,7 +50,7 @@ impl Control {
 
     pub(super) fn reviewed(&mut self, result: &'static str, took: Duration) {
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.reviews.entry(result).or_default().observe(0, microseconds);
+        self.reviews.entry(result).or_default().observe(slot_of_time(microseconds), microseconds);
     }
 
     pub(super) fn found(&mut self, diagnostics: &Diagnostics) {

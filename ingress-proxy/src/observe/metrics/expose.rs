@@ -15,7 +15,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::Metrics;
-use super::histogram::{LENGTHS, POWERS, TIMES, Total};
+use super::histogram::{Sizes, Times, Total};
 use super::labels::{Outcome, RouteLabels};
 use super::route::Series;
 use super::worker::WorkerMetrics;
@@ -56,12 +56,12 @@ struct Nginx {
 /// What is known of one method and status of one route.
 #[derive(Clone, Debug, Default)]
 struct Totals {
-    durations: Total<{ TIMES.len() + 1 }>,
-    connects: Total<{ TIMES.len() + 1 }>,
-    headers: Total<{ TIMES.len() + 1 }>,
-    upstream: Total<{ TIMES.len() + 1 }>,
-    requests: Total<{ LENGTHS.len() + POWERS.len() - 1 }>,
-    responses: Total<{ LENGTHS.len() + POWERS.len() - 1 }>,
+    durations: Total<{ Times::SLOTS }>,
+    connects: Total<{ Times::SLOTS }>,
+    headers: Total<{ Times::SLOTS }>,
+    upstream: Total<{ Times::SLOTS }>,
+    requests: Total<{ Sizes::SLOTS }>,
+    responses: Total<{ Sizes::SLOTS }>,
 }
 
 impl Nginx {
@@ -70,12 +70,12 @@ impl Nginx {
         for (labels, route) in metrics.workers.iter().flat_map(|worker| worker.routes()) {
             for (outcome, series) in route.series.iter() {
                 let totals = routes.entry((Arc::clone(&labels), outcome)).or_default();
-                totals.durations.add(&series.times, Series::DURATION);
-                totals.connects.add(&series.times, Series::CONNECT);
-                totals.headers.add(&series.times, Series::HEADER);
-                totals.upstream.add(&series.times, Series::UPSTREAM);
-                totals.requests.add(&series.sizes, Series::REQUEST);
-                totals.responses.add(&series.sizes, Series::RESPONSE);
+                series.add_time(Series::DURATION, &mut totals.durations);
+                series.add_time(Series::CONNECT, &mut totals.connects);
+                series.add_time(Series::HEADER, &mut totals.headers);
+                series.add_time(Series::UPSTREAM, &mut totals.upstream);
+                series.add_size(Series::REQUEST, &mut totals.requests);
+                series.add_size(Series::RESPONSE, &mut totals.responses);
             }
         }
         let sum = |of: fn(&WorkerMetrics) -> u64| sum(metrics, of);
@@ -123,7 +123,7 @@ impl Nginx {
 impl Collector for Nginx {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
         let to = &mut to;
-        let time = |total: &Total<{ TIMES.len() + 1 }>| (total.sum as f64 / 1e6, total.count(), total.times());
+        let time = |total: &Total<{ Times::SLOTS }>| (total.sum as f64 / 1e6, total.count(), total.times());
         let name = "nginx_ingress_controller_requests";
         let mut requests =
             to.encode_descriptor(name, "The total number of client requests", None, MetricType::Counter)?;
@@ -203,7 +203,7 @@ struct Own {
     class: String,
     namespace: String,
     certificates: Vec<(Box<str>, i64)>,
-    reviews: Vec<(&'static str, Total<{ TIMES.len() + 1 }>)>,
+    reviews: Vec<(&'static str, Total<{ Times::SLOTS }>)>,
     comparisons: BTreeMap<&'static str, u64>,
 }
 
@@ -281,7 +281,7 @@ impl Own {
                 .iter()
                 .map(|(result, times)| {
                     let mut total = Total::default();
-                    total.add(times, 0);
+                    total.add(times);
                     (*result, total)
                 })
                 .collect(),

@@ -56,58 +56,48 @@ fn slot(octaves: &[Octave; 64], value: u64) -> usize {
     octaves.get(bit).map_or(0, |octave| octave.slot.wrapping_add(usize::from(octave.bound < value)))
 }
 
-/// Histograms with the same bounds: the sums of what was observed, and buckets. A count is the sum of its buckets.
-///
-/// The histograms are beside each other bucket by bucket, as most requests are alike: with many routes, what a request costs here
-/// is the cache lines that it writes to, and so all its times are on one.
+/// The slot of a number of microseconds.
+#[inline]
+pub(super) fn slot_of_time(microseconds: u64) -> usize {
+    slot(&TIME_OCTAVES, microseconds)
+}
+
+/// The slot of a number of bytes.
+#[inline]
+pub(super) fn slot_of_size(bytes: u64) -> usize {
+    if bytes > 100 { slot(&POWER_OCTAVES, bytes) } else { (bytes.saturating_sub(1) / 10) as usize }
+}
+
+/// A histogram: the sum of what was observed, and buckets. The count is the sum of the buckets.
 #[derive(Debug)]
-#[repr(C)]
-pub(super) struct Histograms<const COUNT: usize, const SLOTS: usize> {
-    sums: [Counter; COUNT],
-    slots: [[Counter; COUNT]; SLOTS],
+pub(super) struct Histogram<const SLOTS: usize> {
+    sum: Counter,
+    slots: [Counter; SLOTS],
 }
 
 /// Durations in microseconds.
-pub(super) type Times<const COUNT: usize> = Histograms<COUNT, SLOTS_OF_TIMES>;
+pub(super) type Times = Histogram<SLOTS_OF_TIMES>;
 /// Numbers of bytes, by [`LENGTHS`] and behind them by the rest of [`POWERS`].
-pub(super) type Sizes<const COUNT: usize> = Histograms<COUNT, SLOTS_OF_SIZES>;
+pub(super) type Sizes = Histogram<SLOTS_OF_SIZES>;
 
 const SLOTS_OF_TIMES: usize = TIMES.len() + 1;
 const SLOTS_OF_SIZES: usize = LENGTHS.len() + POWERS.len() - 1;
 
-impl<const COUNT: usize, const SLOTS: usize> Default for Histograms<COUNT, SLOTS> {
+impl<const SLOTS: usize> Default for Histogram<SLOTS> {
     fn default() -> Self {
-        let none = || std::array::from_fn(|_| Counter::default());
-        Self { sums: none(), slots: std::array::from_fn(|_| none()) }
+        Self { sum: Counter::default(), slots: std::array::from_fn(|_| Counter::default()) }
     }
 }
 
-impl<const COUNT: usize, const SLOTS: usize> Histograms<COUNT, SLOTS> {
-    #[inline]
-    fn count(&self, which: usize, slot: usize, value: u64) {
-        if let Some(bucket) = self.slots.get(slot).and_then(|slots| slots.get(which)) {
+impl<const SLOTS: usize> Histogram<SLOTS> {
+    pub(super) const SLOTS: usize = SLOTS;
+
+    /// Counts a value of a slot.
+    pub(super) fn observe(&self, slot: usize, value: u64) {
+        if let Some(bucket) = self.slots.get(slot) {
             bucket.increment();
         }
-        if let Some(sum) = self.sums.get(which) {
-            sum.add(value);
-        }
-    }
-}
-
-impl<const COUNT: usize> Times<COUNT> {
-    /// Counts a duration in one of the histograms.
-    #[inline]
-    pub(super) fn observe(&self, which: usize, microseconds: u64) {
-        self.count(which, slot(&TIME_OCTAVES, microseconds), microseconds);
-    }
-}
-
-impl<const COUNT: usize> Sizes<COUNT> {
-    /// Counts a number of bytes in one of the histograms.
-    #[inline]
-    pub(super) fn observe(&self, which: usize, bytes: u64) {
-        let slot = if bytes > 100 { slot(&POWER_OCTAVES, bytes) } else { (bytes.saturating_sub(1) / 10) as usize };
-        self.count(which, slot, bytes);
+        self.sum.add(value);
     }
 }
 
@@ -126,13 +116,20 @@ impl<const SLOTS: usize> Default for Total<SLOTS> {
 }
 
 impl<const SLOTS: usize> Total<SLOTS> {
-    /// Adds what one worker has observed in one of its histograms.
-    pub(super) fn add<const COUNT: usize>(&mut self, histograms: &Histograms<COUNT, SLOTS>, which: usize) {
-        let one = |of: &[Counter; COUNT]| of.get(which).map_or(0, Counter::get);
-        for (total, slots) in self.slots.iter_mut().zip(&histograms.slots) {
-            *total = total.wrapping_add(one(slots));
+    /// Adds what one worker has observed.
+    pub(super) fn add(&mut self, histogram: &Histogram<SLOTS>) {
+        for (total, bucket) in self.slots.iter_mut().zip(&histogram.slots) {
+            *total = total.wrapping_add(bucket.get());
         }
-        self.sum = self.sum.wrapping_add(one(&histograms.sums));
+        self.sum = self.sum.wrapping_add(histogram.sum.get());
+    }
+
+    /// Adds values of one slot, and their sum.
+    pub(super) fn add_to_slot(&mut self, slot: usize, count: u64, sum: u64) {
+        if let Some(total) = self.slots.get_mut(slot) {
+            *total = total.wrapping_add(count);
+        }
+        self.sum = self.sum.wrapping_add(sum);
     }
 
     /// How many values were observed.
@@ -198,17 +195,14 @@ mod tests {
         }
         values.extend((0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit]));
         values.push(u64::MAX);
-        let (times, sizes) = (Times::<3>::default(), Sizes::<2>::default());
+        let (times, sizes) = (Times::default(), Sizes::default());
         for value in &values {
-            times.observe(1, *value);
-            sizes.observe(1, *value);
+            times.observe(slot_of_time(*value), *value);
+            sizes.observe(slot_of_size(*value), *value);
         }
         let (mut time, mut size) = (Total::default(), Total::default());
-        time.add(&times, 0);
-        size.add(&sizes, 0);
-        assert_eq!((time.count(), size.count()), (0, 0), "others are not touched");
-        time.add(&times, 1);
-        size.add(&sizes, 1);
+        time.add(&times);
+        size.add(&sizes);
         let counts = |buckets: Vec<(f64, u64)>| buckets.into_iter().map(|(_, count)| count).collect::<Vec<_>>();
         assert_eq!(counts(time.times()), expected(&TIMES, &values));
         assert_eq!(counts(size.lengths()), expected(&LENGTHS, &values));

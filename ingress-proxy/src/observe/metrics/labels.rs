@@ -60,7 +60,7 @@ impl RouteLabels {
     }
 
     /// The labels of a route, for requests that go where it says.
-    pub(crate) fn of_route(host: &HostPattern, route: &Route) -> Self {
+    fn of_route(host: &HostPattern, route: &Route) -> Self {
         Self {
             path: route.path.as_str().into(),
             service: service(&route.target),

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ingress_core::policy::{Route, VirtualHost};
-
 use super::labels::RouteLabels;
 use super::number::{Counter, Gauge, Reasons};
 use super::route::RouteMetrics;
@@ -61,11 +59,12 @@ pub struct WorkerMetrics {
     /// Lines of the access log.
     pub access_log_lines: Counter,
     routes: Mutex<HashMap<Arc<RouteLabels>, Arc<RouteMetrics>, ahash::RandomState>>,
-    max_routes: usize,
+    /// How many of these there may be.
+    most: usize,
 }
 
 impl WorkerMetrics {
-    pub(super) fn new(max_routes: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self {
             accepted: Counter::default(),
             rejected: Counter::default(),
@@ -91,7 +90,7 @@ impl WorkerMetrics {
             http2_floods: Reasons::default(),
             access_log_lines: Counter::default(),
             routes: Mutex::default(),
-            max_routes,
+            most,
         }
     }
 
@@ -102,7 +101,7 @@ impl WorkerMetrics {
         if let Some(metrics) = routes.get(&labels) {
             return Arc::clone(metrics);
         }
-        let is_room = routes.len() - usize::from(routes.contains_key(&RouteLabels::other())) < self.max_routes;
+        let is_room = routes.len() - usize::from(routes.contains_key(&RouteLabels::other())) < self.most;
         let labels = if is_room { labels } else { RouteLabels::other() };
         Arc::clone(routes.entry(Arc::new(labels)).or_default())
     }
@@ -111,23 +110,6 @@ impl WorkerMetrics {
     pub(crate) fn rest(&self) -> Arc<RouteMetrics> {
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(routes.entry(Arc::new(RouteLabels::other())).or_default())
-    }
-
-    /// How many routes may be told apart.
-    pub(crate) fn max_routes(&self) -> usize {
-        self.max_routes
-    }
-
-    /// Whether a route of a host has figures of its own.
-    pub(crate) fn has(&self, host: &VirtualHost, route: &Route) -> bool {
-        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        routes.contains_key(&RouteLabels::of_route(host.pattern(), route))
-    }
-
-    /// Whether these are the figures of all routes that are more than may be told apart.
-    pub(crate) fn is_rest(&self, metrics: &Arc<RouteMetrics>) -> bool {
-        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        routes.get(&RouteLabels::other()).is_some_and(|rest| Arc::ptr_eq(rest, metrics))
     }
 
     /// All routes that were met, in no order.
