@@ -156,6 +156,8 @@ impl Record {
             response_us: self.upstream_end.map(micros),
             response_bytes: self.body_bytes,
         });
+        let names = route.names.as_deref();
+        let ingress = names.and_then(|names| names.ingress.as_deref());
         log.log(&Entry {
             unix_millis: log.unix_millis(ended),
             response_fields: self.upstream_status.map(|_| &scratch.response.fields as &dyn EachField),
@@ -166,11 +168,11 @@ impl Record {
             body_bytes_sent: self.body_bytes,
             duration_us,
             request_id: &scratch.request_id,
-            namespace: route.ingress.as_ref().map(|ingress| &*ingress.namespace).unwrap_or_default(),
-            ingress: route.ingress.as_ref().map(|ingress| &*ingress.name).unwrap_or_default(),
-            rule_path: &route.rule_path,
-            backend: route.backend.as_deref(),
-            canary: route.canary.as_deref(),
+            namespace: ingress.map(|ingress| &*ingress.namespace).unwrap_or_default(),
+            ingress: ingress.map(|ingress| &*ingress.name).unwrap_or_default(),
+            rule_path: names.map(|names| &*names.rule_path).unwrap_or_default(),
+            backend: names.and_then(|names| names.backend.as_deref()),
+            canary: names.and_then(|names| names.canary.as_deref()),
             attempts: attempt.as_slice(),
             connection_requests: number,
             ..entry(client, head)

@@ -49,7 +49,7 @@ impl Current {
             Decision::Forward(Forward { via: Via::Canary(..), .. }) => &self.default_canary,
             _ => &self.default,
         };
-        Rc::clone(place.get_or_init(|| Rc::new(RouteState::new(&worker.metrics, decision))))
+        Rc::clone(place.get_or_init(|| worker.routes.new_state(&worker.metrics, decision)))
     }
 
     /// The endpoints of a backend of this snapshot.

@@ -5,7 +5,6 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
-use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
@@ -16,12 +15,21 @@ use ingress_core::policy::{BackendRef, Filters, Target, VirtualHost};
 use crate::observe::metrics::{RouteLabels, RouteMetrics, WorkerMetrics};
 
 /// What is counted and logged of a route, and what is done on it beside forwarding.
+#[derive(Debug)]
 pub struct RouteState {
     /// The counters.
     pub metrics: Arc<RouteMetrics>,
     /// The filters of the route, to keep beyond the snapshot.
     pub filters: Option<Arc<Filters>>,
-    /// The Ingress; it, the path and the backends only where something asks for them.
+    /// What a log says of the rule, if there is one.
+    pub names: Option<Box<RouteNames>>,
+}
+
+/// What a log calls a rule by.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RouteNames {
+    /// The Ingress.
     pub ingress: Option<Arc<ObjectRef>>,
     /// The path of the rule.
     pub rule_path: Box<str>,
@@ -42,8 +50,8 @@ pub(super) struct Routes {
     hosts: RefCell<HashMap<usize, Known, ahash::RandomState>>,
     /// Whether there is a log, which says of each request which route it was.
     is_logged: bool,
-    /// The state of all routes that have no figures of their own and nothing else to be known by.
-    nameless: OnceCell<Rc<RouteState>>,
+    /// The state of all routes that are not counted and have nothing else to be known by.
+    rest: OnceCell<Rc<RouteState>>,
     /// How many sweeps shall still look for what has gone.
     sweeps: Cell<u8>,
 }
@@ -77,7 +85,7 @@ impl Routes {
             routes: RefCell::default(),
             hosts: RefCell::default(),
             is_logged,
-            nameless: OnceCell::new(),
+            rest: OnceCell::new(),
             sweeps: Cell::default(),
         }
     }
@@ -87,7 +95,7 @@ impl Routes {
     pub(super) fn get(&self, metrics: &WorkerMetrics, decision: &Decision<'_>) -> Option<Rc<RouteState>> {
         match decision.matched()? {
             Matched::Route { is_counted: false, .. } if !self.is_logged && is_bare(decision) => {
-                Some(Rc::clone(self.nameless.get_or_init(|| Rc::new(RouteState::nameless(metrics)))))
+                Some(Rc::clone(self.rest.get_or_init(|| self.new_state(metrics, decision))))
             }
             Matched::Route { host, place, .. } => Some(match canary(decision) {
                 Some(canary) => self.other(host, Other::Canary(place, Arc::as_ptr(canary).addr()), metrics, decision),
@@ -126,7 +134,7 @@ impl Routes {
         decision: &Decision<'_>,
     ) -> Rc<RouteState> {
         self.hosts.borrow_mut().entry(route.0).or_insert_with(|| Known::new(host));
-        let state = Rc::new(RouteState::new(metrics, decision));
+        let state = self.new_state(metrics, decision);
         self.routes.borrow_mut().insert(route, Rc::clone(&state));
         state
     }
@@ -145,10 +153,15 @@ impl Routes {
         {
             return Rc::clone(state);
         }
-        let state = Rc::new(RouteState::new(metrics, decision));
+        let state = self.new_state(metrics, decision);
         known.others.retain(|(other, _)| *other != what);
         known.others.push((what, Rc::clone(&state)));
         state
+    }
+
+    /// The state of a rule that has none yet.
+    pub(super) fn new_state(&self, metrics: &WorkerMetrics, decision: &Decision<'_>) -> Rc<RouteState> {
+        Rc::new(RouteState::new(metrics, decision, self.is_logged))
     }
 
     /// There is another snapshot.
@@ -194,7 +207,22 @@ fn canary<'s>(decision: &Decision<'s>) -> Option<&'s Arc<BackendRef>> {
 }
 
 impl RouteState {
-    pub(super) fn new(metrics: &WorkerMetrics, decision: &Decision<'_>) -> Self {
+    fn new(metrics: &WorkerMetrics, decision: &Decision<'_>, is_logged: bool) -> Self {
+        let matched = decision.matched();
+        let filters = matched.and_then(|matched| matched.route()?.policy.as_ref());
+        Self {
+            metrics: match matched {
+                Some(Matched::Route { is_counted: false, .. }) => metrics.rest(),
+                _ => metrics.route(RouteLabels::new(decision)),
+            },
+            filters: filters.map(|policy| Arc::clone(&policy.filters)),
+            names: is_logged.then(|| Box::new(RouteNames::new(decision))),
+        }
+    }
+}
+
+impl RouteNames {
+    fn new(decision: &Decision<'_>) -> Self {
         let matched = decision.matched();
         let route = matched.and_then(|matched| matched.route());
         let backend = match matched.and_then(|matched| matched.target()) {
@@ -203,34 +231,11 @@ impl RouteState {
         };
         let origin = matched.and_then(|matched| matched.origin());
         Self {
-            metrics: match matched {
-                Some(Matched::Route { is_counted: false, .. }) => metrics.rest(),
-                _ => metrics.route(RouteLabels::new(decision)),
-            },
-            filters: route.and_then(|route| route.policy.as_ref()).map(|policy| Arc::clone(&policy.filters)),
             ingress: origin.map(|origin| Arc::clone(&origin.object)),
             rule_path: route.map(|route| route.path.as_str().into()).unwrap_or_default(),
             backend,
             canary: canary(decision).cloned(),
         }
-    }
-
-    /// What all have in common that nothing is counted of.
-    fn nameless(metrics: &WorkerMetrics) -> Self {
-        Self {
-            metrics: metrics.rest(),
-            filters: None,
-            ingress: None,
-            rule_path: Box::default(),
-            backend: None,
-            canary: None,
-        }
-    }
-}
-
-impl fmt::Debug for RouteState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RouteState({:?} {})", self.ingress, self.rule_path)
     }
 }
 
@@ -291,7 +296,7 @@ mod tests {
             assert!(Arc::ptr_eq(&b.metrics, &c.metrics) && !Arc::ptr_eq(&a.metrics, &b.metrics));
             assert_eq!(Rc::ptr_eq(&b, &c), !is_logged);
             assert!(Rc::ptr_eq(&knowing.meet("http://b.example/tea"), &b));
-            assert_eq!((a.ingress.is_some(), b.ingress.is_some()), (true, is_logged));
+            assert_eq!((a.names.is_some(), b.names.is_some()), (is_logged, is_logged));
             assert_eq!(knowing.known(), if is_logged { (3, 3) } else { (1, 1) });
         }
     }

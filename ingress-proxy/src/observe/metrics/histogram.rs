@@ -62,6 +62,13 @@ pub(super) fn slot_of_time(microseconds: u64) -> usize {
     slot(&TIME_OCTAVES, microseconds)
 }
 
+/// Whether a number of microseconds is of the first slot.
+#[inline]
+pub(super) fn is_lowest_time(microseconds: u64) -> bool {
+    let [lowest, ..] = TIMES;
+    microseconds <= lowest
+}
+
 /// The slot of a number of bytes.
 #[inline]
 pub(super) fn slot_of_size(bytes: u64) -> usize {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use super::histogram::{Sizes, Times, Total, slot_of_size, slot_of_time};
+use super::histogram::{Sizes, Times, Total, is_lowest_time, slot_of_size, slot_of_time};
 use super::labels::{Method, Outcome};
 use super::number::{Chain, Counter};
 
@@ -39,13 +39,16 @@ pub struct RouteMetrics {
 
 /// The figures of one method and status.
 ///
-/// With many routes, what a request costs here is the cache lines and pages that it writes to. Most requests of a route are alike: so the bucket
-/// that a histogram met first is here, and there is memory for the others when one is needed.
+/// With many routes, what a request costs here is the cache lines and pages that it writes to. Most requests of a route are alike: so of each
+/// histogram one bucket is here, and there is memory for the others when one is needed.
 #[derive(Debug, Default)]
 pub(super) struct Series {
-    firsts: [Bucket; Self::HISTOGRAMS],
-    /// Which buckets these are, counted from 1; 0 where nothing was observed yet.
-    slots: [AtomicU8; Self::HISTOGRAMS],
+    /// The lowest bucket of times.
+    times: [Bucket; Self::TIMES],
+    /// The bucket of sizes that was met first.
+    sizes: [Bucket; Self::SIZES],
+    /// Which these are, counted from 1; 0 where nothing was observed yet.
+    slots: [AtomicU8; Self::SIZES],
     others: OnceLock<Box<Others>>,
 }
 
@@ -56,11 +59,11 @@ struct Bucket {
     sum: Counter,
 }
 
-/// What is in other slots than the first.
+/// What is in other buckets.
 #[derive(Debug, Default)]
 struct Others {
-    times: [Times; Series::REQUEST],
-    sizes: [Sizes; Series::HISTOGRAMS - Series::REQUEST],
+    times: [Times; Series::TIMES],
+    sizes: [Sizes; Series::SIZES],
 }
 
 impl RouteMetrics {
@@ -93,71 +96,79 @@ impl RouteMetrics {
 }
 
 impl Series {
-    // The histograms by number: times, and behind them sizes.
     pub(super) const DURATION: usize = 0;
     pub(super) const CONNECT: usize = 1;
     pub(super) const HEADER: usize = 2;
     pub(super) const UPSTREAM: usize = 3;
-    pub(super) const REQUEST: usize = 4;
-    pub(super) const RESPONSE: usize = 5;
-    const HISTOGRAMS: usize = 6;
+    const TIMES: usize = 4;
+    pub(super) const REQUEST: usize = 0;
+    pub(super) const RESPONSE: usize = 1;
+    const SIZES: usize = 2;
 
     #[inline]
     fn record(&self, sample: &Sample) {
-        self.observe_time(Self::DURATION, sample.duration_us);
+        self.time(Self::DURATION, sample.duration_us);
         if let Some(connect) = sample.connect_us {
-            self.observe_time(Self::CONNECT, connect);
+            self.time(Self::CONNECT, connect);
         }
         if let Some(header) = sample.header_us {
-            self.observe_time(Self::HEADER, header);
+            self.time(Self::HEADER, header);
         }
         if let Some(upstream) = sample.upstream_us {
-            self.observe_time(Self::UPSTREAM, upstream);
+            self.time(Self::UPSTREAM, upstream);
         }
-        self.observe(Self::REQUEST, slot_of_size(sample.request_bytes), sample.request_bytes);
-        self.observe(Self::RESPONSE, slot_of_size(sample.response_bytes), sample.response_bytes);
+        self.size(Self::REQUEST, sample.request_bytes);
+        self.size(Self::RESPONSE, sample.response_bytes);
     }
 
     #[inline]
-    fn observe_time(&self, which: usize, microseconds: u64) {
-        self.observe(which, slot_of_time(microseconds), microseconds);
-    }
-
-    #[inline]
-    fn observe(&self, which: usize, slot: usize, value: u64) {
-        match (self.firsts.get(which), self.slot_of_first(which)) {
-            (Some(first), Some(of_first)) if of_first == slot => first.observe(value),
-            _ => self.observe_other(which, slot, value),
+    fn time(&self, which: usize, microseconds: u64) {
+        match self.times.get(which) {
+            Some(bucket) if is_lowest_time(microseconds) => bucket.observe(microseconds),
+            _ => self.other_time(which, microseconds),
         }
-    }
-
-    /// The slot whose values are here.
-    #[inline]
-    fn slot_of_first(&self, which: usize) -> Option<usize> {
-        usize::from(self.slots.get(which)?.load(Ordering::Acquire)).checked_sub(1)
     }
 
     #[inline(never)]
-    fn observe_other(&self, which: usize, slot: usize, value: u64) {
-        if self.slot_of_first(which).is_none()
-            && let (Some(first), Some(of_first)) = (self.firsts.get(which), self.slots.get(which))
+    fn other_time(&self, which: usize, microseconds: u64) {
+        if let Some(times) = self.others.get_or_init(Box::default).times.get(which) {
+            times.observe(slot_of_time(microseconds), microseconds);
+        }
+    }
+
+    #[inline]
+    fn size(&self, which: usize, bytes: u64) {
+        let slot = slot_of_size(bytes);
+        match self.sizes.get(which) {
+            Some(bucket) if self.slot_met_first(which) == Some(slot) => bucket.observe(bytes),
+            _ => self.other_size(which, slot, bytes),
+        }
+    }
+
+    #[inline(never)]
+    fn other_size(&self, which: usize, slot: usize, bytes: u64) {
+        if self.slot_met_first(which).is_none()
+            && let (Some(bucket), Some(met_first)) = (self.sizes.get(which), self.slots.get(which))
             && let Ok(number) = u8::try_from(slot + 1)
         {
-            first.observe(value);
-            // Whoever sees the number sees the value.
-            of_first.store(number, Ordering::Release);
-            return;
+            bucket.observe(bytes);
+            // Whoever sees the number sees what was observed.
+            met_first.store(number, Ordering::Release);
+        } else if let Some(sizes) = self.others.get_or_init(Box::default).sizes.get(which) {
+            sizes.observe(slot, bytes);
         }
-        let others = self.others.get_or_init(Box::default);
-        match which.checked_sub(Self::REQUEST) {
-            None => others.times.get(which).map(|times| times.observe(slot, value)),
-            Some(which) => others.sizes.get(which).map(|sizes| sizes.observe(slot, value)),
-        };
+    }
+
+    #[inline]
+    fn slot_met_first(&self, which: usize) -> Option<usize> {
+        usize::from(self.slots.get(which)?.load(Ordering::Acquire)).checked_sub(1)
     }
 
     /// Adds one of the times to a total.
     pub(super) fn add_time(&self, which: usize, total: &mut Total<{ Times::SLOTS }>) {
-        self.add_first(which, total);
+        if let Some(Bucket { count, sum }) = self.times.get(which) {
+            total.add_to_slot(0, count.get(), sum.get());
+        }
         if let Some(others) = self.others.get().and_then(|others| others.times.get(which)) {
             total.add(others);
         }
@@ -165,15 +176,11 @@ impl Series {
 
     /// Adds one of the sizes to a total.
     pub(super) fn add_size(&self, which: usize, total: &mut Total<{ Sizes::SLOTS }>) {
-        self.add_first(which, total);
-        if let Some(others) = self.others.get().and_then(|others| others.sizes.get(which - Self::REQUEST)) {
-            total.add(others);
+        if let (Some(Bucket { count, sum }), Some(slot)) = (self.sizes.get(which), self.slot_met_first(which)) {
+            total.add_to_slot(slot, count.get(), sum.get());
         }
-    }
-
-    fn add_first<const SLOTS: usize>(&self, which: usize, total: &mut Total<SLOTS>) {
-        if let (Some(first), Some(slot)) = (self.firsts.get(which), self.slot_of_first(which)) {
-            total.add_to_slot(slot, first.count.get(), first.sum.get());
+        if let Some(others) = self.others.get().and_then(|others| others.sizes.get(which)) {
+            total.add(others);
         }
     }
 }
