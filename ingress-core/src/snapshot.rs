@@ -103,18 +103,18 @@ impl Snapshot {
     /// Says for which host the next request is, so that what [`decide`](Self::decide) looks at first is on its way to the processor's cache,
     /// where it seldom is with thousands of hosts.
     ///
-    /// `authority` is that of the request or its Host field, as it was received. Whatever it says, decisions stay what they are.
-    /// It is worth while where a few hundred instructions of other work come between the two.
+    /// `authority` gives that of the request or its Host field, as it was received, and is called where there are so many. Whatever it says,
+    /// decisions stay what they are. It is worth while where a few hundred instructions of other work come between the two.
     ///
     /// ```
     /// use ingress_core::policy::RouteTable;
     /// use ingress_core::snapshot::Snapshot;
     ///
-    /// Snapshot::new(RouteTable::default()).prefetch(b"cafe.example:8080");
+    /// Snapshot::new(RouteTable::default()).prefetch(|| b"cafe.example:8080");
     /// ```
     #[inline]
-    pub fn prefetch(&self, authority: &[u8]) {
-        self.hosts.prefetch(request::before_port(authority));
+    pub fn prefetch<'r>(&self, authority: impl FnOnce() -> &'r [u8]) {
+        self.hosts.prefetch(|| request::before_port(authority()));
     }
 
     /// Says what becomes of a request. It cannot fail, does not allocate and looks at no clock.

@@ -79,7 +79,7 @@ pub async fn run<D: Downstream>(
 ) -> Outcome {
     let current = worker.current();
     // As early as the host is known: until it decides there is the clock to be looked at, and an identifier to be drawn.
-    current.snapshot.prefetch(head.host());
+    current.snapshot.prefetch(|| head.host());
     let mut record = Record::new(Instant::now());
     let shadow = worker.config.shadow.as_deref();
     let plan = match shadow.and_then(|_| Shadow::refusal(head)) {

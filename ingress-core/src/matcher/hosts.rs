@@ -62,7 +62,7 @@ impl Hosts {
 
     /// Has what [`find`](Self::find) looks at first on its way to the cache.
     #[inline]
-    pub(crate) fn prefetch(&self, name: &[u8]) {
+    pub(crate) fn prefetch<'n>(&self, name: impl FnOnce() -> &'n [u8]) {
         self.exact.prefetch(name);
     }
 

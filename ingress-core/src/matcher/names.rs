@@ -77,12 +77,16 @@ impl<V: Named + Clone> Names<V> {
         }
     }
 
-    /// Has the slot of a name on its way to the cache, if the name fits into one and the table is so large that its slots are seldom there.
+    /// Has the slot of a name on its way to the cache, if the table is so large that its slots are seldom there and the name fits into one.
     #[inline]
-    pub(crate) fn prefetch(&self, name: &[u8]) {
-        if self.shards.len() < MANY_SHARDS {
-            return;
+    pub(crate) fn prefetch<'n>(&self, name: impl FnOnce() -> &'n [u8]) {
+        if self.shards.len() >= MANY_SHARDS {
+            self.prefetch_slot(name());
         }
+    }
+
+    #[inline(never)]
+    fn prefetch_slot(&self, name: &[u8]) {
         let Some(block) = host::block(name) else { return };
         let hash = hash::block(&block, self.seed);
         if let Some(shard) = self.shards.get(self.shard_of(hash)) {

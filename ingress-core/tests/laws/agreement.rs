@@ -25,7 +25,7 @@ pub(super) fn agree(table: &RouteTable, snapshot: &Snapshot, request: &Request) 
         let Ok(view) = view else { return Ok(()) };
         let expected = reference::decide(table, &view);
         // A hint, which changes nothing.
-        snapshot.prefetch(view.authority());
+        snapshot.prefetch(|| view.authority());
         prop_assert_eq!(snapshot.decide(&view), expected.clone());
         let explanation = snapshot.explain(&view);
         prop_assert_eq!(&explanation, &reference::explain(table, &view));

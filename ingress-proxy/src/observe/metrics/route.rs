@@ -192,3 +192,35 @@ impl Bucket {
         self.sum.add(value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Wherever a value is kept, a total has it.
+        #[test]
+        fn totals_are_of_all_that_was_observed(values in proptest::collection::vec((0_u64..20_000, 0_u64..20_000), 0..50)) {
+            let series = Series::default();
+            let (times, sizes) = (Times::default(), Sizes::default());
+            for (time, size) in values {
+                series.record(&Sample { duration_us: time, response_bytes: size, ..Sample::default() });
+                times.observe(slot_of_time(time), time);
+                sizes.observe(slot_of_size(size), size);
+            }
+            let (mut time, mut size) = (Total::default(), Total::default());
+            time.add(&times);
+            size.add(&sizes);
+            let (mut its_time, mut its_size) = (Total::default(), Total::default());
+            series.add_time(Series::DURATION, &mut its_time);
+            series.add_size(Series::RESPONSE, &mut its_size);
+            prop_assert_eq!((its_time.times(), its_time.sum), (time.times(), time.sum));
+            prop_assert_eq!((its_size.powers(), its_size.lengths(), its_size.sum), (size.powers(), size.lengths(), size.sum));
+            let mut connect = Total::default();
+            series.add_time(Series::CONNECT, &mut connect);
+            prop_assert_eq!(connect.count(), 0, "others are not touched");
+        }
+    }
+}
