@@ -345,6 +345,7 @@ fn a_machine_decides_what_flags_leave_open() {
     let (settings, _) = read(&["--file", "x", "--max-worker-connections", "5000"], machine).unwrap();
     assert_eq!(settings.config.downstream.max_connections, 5_000);
     let labels = settings.labels;
+    assert_eq!(settings.source.engine.counted_routes, labels.max_routes);
     assert_eq!([labels.class, labels.namespace, labels.pod], ["k8s.io/ingress-nginx", "sys", "proxy-1"]);
 }
 
