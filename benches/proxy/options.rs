@@ -78,7 +78,7 @@ impl Options {
     pub(crate) fn find_peers(&self) -> Vec<Peer> {
         let all = [Kind::Ours, Kind::Before, Kind::Nginx, Kind::Haproxy, Kind::Envoy, Kind::Relay];
         let is_wanted = |kind: &Kind| match kind {
-            Kind::Before => self.before.is_some(),
+            Kind::Before => self.before.is_some() || self.peers.contains(kind),
             _ => self.peers.is_empty() || self.peers.contains(kind),
         };
         let wanted = all.into_iter().filter(is_wanted);

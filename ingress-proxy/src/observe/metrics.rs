@@ -38,7 +38,7 @@ pub struct Options {
     /// `controller_pod`.
     pub pod: String,
     /// The most routes that are told apart; the others are counted together, with host `_other`. Which they are is the snapshot's to say
-    /// ([`counted_routes`](ingress_core::lower::Options)), so that workers agree.
+    /// ([`counted_routes`](ingress_core::lower::Options)), so that workers agree. A worker has at most twice as many sets of labels, whatever that says.
     pub max_routes: usize,
 }
 
