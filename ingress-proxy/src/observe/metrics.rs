@@ -10,6 +10,7 @@ mod histogram;
 mod labels;
 mod number;
 mod route;
+mod series;
 mod worker;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -3,6 +3,7 @@
 //! The format is Prometheus' own (0.0.4) and not OpenMetrics: that wants counters to be called `_total`, which
 //! ingress-nginx's are not. So counters are declared as such and written like gauges, which adds nothing to their names.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -15,9 +16,9 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::Metrics;
-use super::histogram::{Sizes, Times, Total};
+use super::histogram::{Times, Total};
 use super::labels::{Outcome, RouteLabels};
-use super::route::Series;
+use super::series::Totals;
 use super::worker::WorkerMetrics;
 
 /// All figures in Prometheus' text format.
@@ -53,30 +54,11 @@ struct Nginx {
     leading: Option<(Box<str>, bool)>,
 }
 
-/// What is known of one method and status of one route.
-#[derive(Clone, Debug, Default)]
-struct Totals {
-    durations: Total<{ Times::SLOTS }>,
-    connects: Total<{ Times::SLOTS }>,
-    headers: Total<{ Times::SLOTS }>,
-    upstream: Total<{ Times::SLOTS }>,
-    requests: Total<{ Sizes::SLOTS }>,
-    responses: Total<{ Sizes::SLOTS }>,
-}
-
 impl Nginx {
     fn new(metrics: &Metrics) -> Self {
         let mut routes: BTreeMap<_, Totals> = BTreeMap::new();
         for (labels, route) in metrics.workers.iter().flat_map(|worker| worker.routes()) {
-            for (outcome, series) in route.series.iter() {
-                let totals = routes.entry((Arc::clone(&labels), outcome)).or_default();
-                series.add_time(Series::DURATION, &mut totals.durations);
-                series.add_time(Series::CONNECT, &mut totals.connects);
-                series.add_time(Series::HEADER, &mut totals.headers);
-                series.add_time(Series::UPSTREAM, &mut totals.upstream);
-                series.add_size(Series::REQUEST, &mut totals.requests);
-                series.add_size(Series::RESPONSE, &mut totals.responses);
-            }
+            route.add_to(|outcome, add| add(routes.entry((Arc::clone(&labels), outcome)).or_default()));
         }
         let sum = |of: fn(&WorkerMetrics) -> u64| sum(metrics, of);
         let control = metrics.control();
@@ -350,16 +332,16 @@ fn open(worker: &WorkerMetrics) -> u64 {
     open.iter().map(|gauge| gauge.get()).fold(0, u64::wrapping_add)
 }
 
-fn request_labels<'l>(labels: &'l RouteLabels, outcome: Outcome, status: &'l str) -> [(&'static str, &'l str); 8] {
+fn request_labels<'l>(labels: &'l RouteLabels, outcome: Outcome, status: &'l str) -> [(&'static str, Cow<'l, str>); 8] {
     [
-        ("status", status),
-        ("method", outcome.method()),
-        ("path", &labels.path),
-        ("namespace", &labels.namespace),
-        ("ingress", &labels.ingress),
-        ("service", &labels.service),
-        ("canary", &labels.canary),
-        ("host", &labels.host),
+        ("status", status.into()),
+        ("method", outcome.method().into()),
+        ("path", (&*labels.path).into()),
+        ("namespace", labels.namespace().into()),
+        ("ingress", labels.ingress().into()),
+        ("service", labels.service().into()),
+        ("canary", (&*labels.canary).into()),
+        ("host", labels.host()),
     ]
 }
 

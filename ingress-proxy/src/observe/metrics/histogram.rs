@@ -109,7 +109,7 @@ impl<const SLOTS: usize> Histogram<SLOTS> {
 }
 
 /// The same as plain numbers, summed over workers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Total<const SLOTS: usize> {
     slots: [u64; SLOTS],
     /// The sum of what was observed.

@@ -1,5 +1,8 @@
 //! Labels, none of which a client chooses.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use ingress_core::decision::{Decision, Matched, Via};
 use ingress_core::host::HostPattern;
 use ingress_core::object::ObjectRef;
@@ -11,22 +14,26 @@ const UNMATCHED: &str = "_unmatched";
 const OTHER: &str = "_other";
 
 /// The labels of a route: what the configuration says, never what a request says.
+///
+/// There may be ten thousand of them on each worker: they have no text of their own where the configuration has it already.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteLabels {
-    /// The namespace of the Ingress.
-    pub(super) namespace: Box<str>,
     /// The Ingress.
-    pub(super) ingress: Box<str>,
-    /// The host of the rule.
-    pub(super) host: Box<str>,
+    object: Option<Arc<ObjectRef>>,
+    host: Host,
     /// The path of the rule.
     pub(super) path: Box<str>,
     /// The Service that the rule names.
-    pub(super) service: Box<str>,
+    service: Option<Arc<str>>,
     /// The backend of the canary that took the request, else empty.
     pub(super) canary: Box<str>,
-    /// The host to look the route up by; none for what is in no table.
-    pattern: Option<HostPattern>,
+}
+
+/// The host of a rule, or what stands for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Host {
+    Named(&'static str),
+    Of(HostPattern),
 }
 
 impl RouteLabels {
@@ -45,17 +52,13 @@ impl RouteLabels {
             return Self { canary, ..Self::of_route(host, route) };
         }
         match matched {
-            None | Some(Matched::Route { .. }) => Self::named(UNMATCHED),
+            None | Some(Matched::Route { .. }) => Self::unmatched(),
             Some(Matched::Host { host, origin }) => Self::of(&origin.object, host.pattern()),
-            Some(Matched::Default(default)) => {
-                let ingress = default.origin.as_ref().map(|origin| &*origin.object);
-                Self {
-                    namespace: ingress.map(|ingress| (*ingress.namespace).into()).unwrap_or_default(),
-                    ingress: ingress.map(|ingress| (*ingress.name).into()).unwrap_or_default(),
-                    service: service(&default.target),
-                    ..Self::named(UNMATCHED)
-                }
-            }
+            Some(Matched::Default(default)) => Self {
+                object: default.origin.as_ref().map(|origin| Arc::clone(&origin.object)),
+                service: service(&default.target).cloned(),
+                ..Self::unmatched()
+            },
         }
     }
 
@@ -63,7 +66,7 @@ impl RouteLabels {
     fn of_route(host: &HostPattern, route: &Route) -> Self {
         Self {
             path: route.path.as_str().into(),
-            service: service(&route.target),
+            service: service(&route.target).cloned(),
             ..Self::of(&route.origin.object, host)
         }
     }
@@ -71,44 +74,55 @@ impl RouteLabels {
     /// The labels of requests that no route took.
     #[must_use]
     pub fn unmatched() -> Self {
-        Self::named(UNMATCHED)
+        Self::of_host(Host::Named(UNMATCHED))
     }
 
     /// The labels of routes that are more than may be told apart.
     pub(super) fn other() -> Self {
-        Self::named(OTHER)
+        Self::of_host(Host::Named(OTHER))
     }
 
-    fn named(host: &str) -> Self {
-        Self {
-            namespace: Box::default(),
-            ingress: Box::default(),
-            host: host.into(),
-            path: Box::default(),
-            service: Box::default(),
-            canary: Box::default(),
-            pattern: None,
-        }
+    fn of_host(host: Host) -> Self {
+        Self { object: None, host, path: Box::default(), service: None, canary: Box::default() }
     }
 
-    fn of(ingress: &ObjectRef, pattern: &HostPattern) -> Self {
-        Self {
-            namespace: (*ingress.namespace).into(),
-            ingress: (*ingress.name).into(),
-            pattern: Some(pattern.clone()),
-            ..Self::named(&pattern.to_string())
+    fn of(ingress: &Arc<ObjectRef>, pattern: &HostPattern) -> Self {
+        Self { object: Some(Arc::clone(ingress)), ..Self::of_host(Host::Of(pattern.clone())) }
+    }
+
+    /// The namespace of the Ingress.
+    pub(super) fn namespace(&self) -> &str {
+        self.object.as_ref().map(|object| &*object.namespace).unwrap_or_default()
+    }
+
+    /// The name of the Ingress.
+    pub(super) fn ingress(&self) -> &str {
+        self.object.as_ref().map(|object| &*object.name).unwrap_or_default()
+    }
+
+    /// The Service that the rule names.
+    pub(super) fn service(&self) -> &str {
+        self.service.as_deref().unwrap_or_default()
+    }
+
+    /// The host of the rule.
+    pub(super) fn host(&self) -> Cow<'_, str> {
+        match &self.host {
+            Host::Named(name) => (*name).into(),
+            Host::Of(HostPattern::Exact(name)) => name.as_str().into(),
+            Host::Of(pattern) => pattern.to_string().into(),
         }
     }
 
     /// Whether a table has what the labels name.
     pub(super) fn is_in(&self, table: &RouteTable) -> bool {
-        let Some(pattern) = &self.pattern else { return true };
+        // What no host has is in no table.
+        let Host::Of(pattern) = &self.host else { return true };
         let Some(host) = table.hosts.get(pattern) else { return false };
         let is_same = |route: &Route| {
             *route.path.as_str() == *self.path
-                && *route.origin.object.name == *self.ingress
-                && *route.origin.object.namespace == *self.namespace
-                && service(&route.target) == self.service
+                && self.object.as_ref() == Some(&route.origin.object)
+                && service(&route.target) == self.service.as_ref()
                 && (self.canary.is_empty() || self.canary == canary(route, table))
         };
         // A setting of the host has no path.
@@ -116,10 +130,10 @@ impl RouteLabels {
     }
 }
 
-fn service(target: &Target) -> Box<str> {
+fn service(target: &Target) -> Option<&Arc<str>> {
     match target {
-        Target::Backend(backend) => (*backend.service).into(),
-        Target::Redirect(_) | Target::Respond(_) | Target::Invalid(_) => Box::default(),
+        Target::Backend(backend) => Some(&backend.service),
+        Target::Redirect(_) | Target::Respond(_) | Target::Invalid(_) => None,
     }
 }
 
@@ -198,6 +212,17 @@ impl Outcome {
         let is_known = STATUSES.get(usize::from(status)).copied().unwrap_or_default();
         let status = if is_known { status } else { (status / 100).min(9) };
         Self((method as u16) << 10 | status)
+    }
+
+    /// The number.
+    #[inline]
+    pub(super) fn number(self) -> u16 {
+        self.0
+    }
+
+    /// What had this number.
+    pub(super) fn of_number(number: u16) -> Self {
+        Self(number)
     }
 
     pub(super) fn method(self) -> &'static str {

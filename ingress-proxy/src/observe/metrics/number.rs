@@ -72,12 +72,6 @@ impl<K, V> Default for Chain<K, V> {
 }
 
 impl<K: Copy + PartialEq, V: Default> Chain<K, V> {
-    /// The value of the key that came first, if it is this one.
-    #[inline]
-    pub(super) fn first(&self, key: K) -> Option<&V> {
-        self.0.get().filter(|link| link.key == key).map(|link| &link.value)
-    }
-
     /// The value of a key.
     pub(super) fn get(&self, key: K) -> &V {
         let new = || Link { key, value: V::default(), next: OnceLock::new() };
