@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut running = ingress_proxy::start(Settings {
         config,
         reader: publisher.reader(),
-        certs: Arc::new(CertStore::new(CertificateId::Default)?),
+        certs: Arc::new(CertStore::new(CertificateId::Default)),
         tls: ingress_proxy::server::tls::Options::default(),
         http: vec!["127.0.0.1:0".parse()?],
         https: Vec::new(),

@@ -120,7 +120,7 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
     let https = bind_all(&https, true, &mut sockets)?;
     let own =
         Arc::new(Own { listeners: http.iter().chain(&https).chain(&own).copied().collect(), addresses: own_addresses });
-    let tickets = tls::Tickets::new().map_err(io::Error::other)?;
+    let tickets = tls::Tickets::default();
     let acceptor = TlsAcceptor::new(&tls, &tickets, reader.clone(), Arc::clone(&certs)).map_err(io::Error::other)?;
     let (phase, receiver) = watch::channel(Phase::Serving);
     let config = Arc::new(config);

@@ -90,7 +90,7 @@ fn tickets_are_good_at_every_worker() {
     let proxy = ingress_proxy::start(ingress_proxy::Settings {
         config: config(),
         reader: Publisher::default().reader(),
-        certs: Arc::new(CertStore::new(CertificateId::Default).expect("a store")),
+        certs: Arc::new(CertStore::new(CertificateId::Default)),
         tls: Default::default(),
         http: Vec::new(),
         https: vec!["127.0.0.1:0".parse().expect("an address")],

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -17,8 +17,8 @@ use super::{BadPem, pem, provider};
 /// The name of the certificate that is shown where there is no other, as ingress-nginx names it.
 const SELF_SIGNED: &str = "Kubernetes Ingress Controller Fake Certificate";
 
-/// For how many days it is good.
-const SELF_SIGNED_DAYS: u64 = 365;
+/// For how long it is good: a year.
+pub(super) const SELF_SIGNED_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A certificate chain with the key that belongs to it.
 #[derive(Clone)]
@@ -81,16 +81,14 @@ impl Pair {
         Self::from_der(chain, pem::key(key).map_err(BadPair::Key)?)
     }
 
-    /// Makes a certificate for no name that anybody asks for.
-    pub(super) fn self_signed() -> Result<Self, rcgen::Error> {
+    /// Makes a certificate for no name that anybody asks for, good for a year from then.
+    pub(super) fn self_signed(since: SystemTime) -> Result<Self, rcgen::Error> {
         let mut params = CertificateParams::new(["ingress.local".to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, SELF_SIGNED);
         params.distinguished_name.push(DnType::OrganizationName, "Acme Co");
-        let now = SystemTime::now();
-        let day = std::time::Duration::from_secs(24 * 60 * 60);
         // A clock that is slow must not make it one of the future.
-        params.not_before = (now - day).into();
-        params.not_after = (now + day * u32::try_from(SELF_SIGNED_DAYS).unwrap_or(1)).into();
+        params.not_before = (since - Duration::from_secs(24 * 60 * 60)).into();
+        params.not_after = (since + SELF_SIGNED_LIFE).into();
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?;
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
@@ -230,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_self_signed_one() {
-        let pair = Pair::self_signed().unwrap();
+        let pair = Pair::self_signed(SystemTime::now()).unwrap();
         assert_eq!(pair.dns_names(), ["ingress.local".into()]);
         let days = pair.not_after().duration_since(SystemTime::now()).unwrap().as_secs() / (24 * 60 * 60);
         assert!((364..=365).contains(&days), "{days}");

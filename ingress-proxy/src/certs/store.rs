@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use ahash::RandomState;
@@ -15,6 +15,7 @@ use ingress_core::policy::CertificateId;
 use rustls::RootCertStore;
 use rustls::sign::CertifiedKey;
 
+use super::pair::SELF_SIGNED_LIFE;
 use super::{BadPair, Pair, pem};
 
 /// Into how many maps the ids are divided, so that a new one does not mean a copy of all.
@@ -31,8 +32,11 @@ pub struct CertStore {
     writer: Mutex<()>,
     /// Which entry is the default certificate.
     default: CertificateId,
-    /// The default certificate while that entry has none.
-    self_signed: Pair,
+    /// The default certificate while that entry has none, made for the first handshake that needs it: a tenth of what an idle proxy has in memory
+    /// would be the code that makes one. None if none can be made.
+    self_signed: OnceLock<Option<Pair>>,
+    /// Since when that is good.
+    since: SystemTime,
 }
 
 type Shard = HashMap<CertificateId, Arc<Material>, RandomState>;
@@ -118,15 +122,13 @@ pub struct Refused {
 }
 
 impl CertStore {
-    /// A store whose default certificate is that of `default`, and one that is made now while that has none.
-    ///
-    /// # Errors
-    ///
-    /// When no certificate can be made.
-    pub fn new(default: CertificateId) -> Result<Self, rcgen::Error> {
+    /// A store whose default certificate is that of `default`, and one of its own while that has none.
+    #[must_use]
+    pub fn new(default: CertificateId) -> Self {
         let hasher = RandomState::new();
         let shards = std::array::from_fn(|_| ArcSwap::from_pointee(Shard::with_hasher(hasher.clone())));
-        Ok(Self { shards, hasher, writer: Mutex::default(), default, self_signed: Pair::self_signed()? })
+        let (writer, self_signed) = (Mutex::default(), OnceLock::new());
+        Self { shards, hasher, writer, default, self_signed, since: SystemTime::now() }
     }
 
     /// Takes over what an id stands for. Returned is whether that is anything new.
@@ -188,22 +190,22 @@ impl CertStore {
         self.shard(id)?.load().get(id).map(Arc::clone)
     }
 
-    /// The certificate of an id for a handshake with this server name, or else the default one.
+    /// The certificate of an id for a handshake with this server name, or else the default one. None if there is none and none can be made.
     #[must_use]
-    pub fn certified(&self, id: &CertificateId, name: &str) -> Arc<CertifiedKey> {
-        Arc::clone(self.pair(id, name).certified())
+    pub fn certified(&self, id: &CertificateId, name: &str) -> Option<Arc<CertifiedKey>> {
+        let own = || self.self_signed.get_or_init(|| Pair::self_signed(self.since).ok()).clone();
+        Some(Arc::clone(self.pair(id, name).or_else(own)?.certified()))
     }
 
     /// The last moment at which the certificate is good that [`certified`](Self::certified) gives.
     #[must_use]
     pub fn not_after(&self, id: &CertificateId, name: &str) -> SystemTime {
-        self.pair(id, name).not_after()
+        self.pair(id, name).map_or(self.since + SELF_SIGNED_LIFE, |pair| pair.not_after())
     }
 
-    fn pair(&self, id: &CertificateId, name: &str) -> Pair {
+    fn pair(&self, id: &CertificateId, name: &str) -> Option<Pair> {
         let find = |id| self.material(id)?.pair_for(name).cloned();
-        let default = || find(&CertificateId::Default).unwrap_or_else(|| self.self_signed.clone());
-        find(id).unwrap_or_else(default)
+        find(id).or_else(|| find(&CertificateId::Default))
     }
 
     fn shard(&self, id: &CertificateId) -> Option<&ArcSwap<Shard>> {

@@ -18,9 +18,8 @@ use super::source::{FileSource, Sink, State};
 ///
 /// What cannot be done, for people.
 pub(crate) fn check(settings: Settings) -> Result<ExitCode, String> {
-    let certs = CertStore::new(settings.default_certificate);
-    let certs = certs.map_err(|error| format!("cannot make a certificate: {error}"))?;
-    let certs = Certificates { store: Arc::new(certs), cloud: settings.cloud_certificates };
+    let store = Arc::new(CertStore::new(settings.default_certificate));
+    let certs = Certificates { store, cloud: settings.cloud_certificates };
     let console = Console { certs, has_bad_secrets: false };
     let mut source = FileSource::open(settings.source, console).map_err(|error| error.to_string())?;
     source.read();

@@ -128,9 +128,7 @@ impl Service {
             config.shadow = Some(shadow.map_err(|error| format!("cannot be a shadow: {error}"))?);
         }
         let health = Arc::new(Health::default());
-        let certs =
-            CertStore::new(default_certificate).map_err(|error| format!("cannot make a certificate: {error}"))?;
-        let certs = Arc::new(certs);
+        let certs = Arc::new(CertStore::new(default_certificate));
         let certificates = Certificates { store: Arc::clone(&certs), cloud: cloud_certificates };
         let sink = Plane::new(certificates, Arc::clone(&metrics), Arc::clone(&health), errors.clone());
         #[cfg(feature = "kubernetes")]

@@ -12,23 +12,23 @@
 mod client_auth;
 mod hello;
 mod resolver;
+mod tickets;
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use ingress_core::publish::Reader;
 use ingress_core::request::TlsInfo;
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{Accepted, ClientHello, NoClientAuth, NoServerSessionStorage, ProducesTickets};
+use rustls::server::{Accepted, ClientHello, NoClientAuth, NoServerSessionStorage};
 use tokio::net::TcpStream;
 use tokio_rustls::StartHandshake;
 
 pub use self::client_auth::Checked;
 use self::client_auth::ClientAuth;
 use self::resolver::Resolver;
+pub use self::tickets::Tickets;
 use super::passthrough::{self, Passthrough};
 use crate::certs::{self, CertStore, Suites, Versions};
 use crate::io::{Io, Tcp};
@@ -58,28 +58,6 @@ impl Default for Options {
             tickets: true,
             reject_unknown: false,
         }
-    }
-}
-
-/// The keys of session tickets. A process has one of these, whatever becomes of its options: with other keys every client
-/// starts anew.
-#[derive(Clone)]
-pub struct Tickets(Arc<dyn ProducesTickets>);
-
-impl Tickets {
-    /// Keys that nobody has had before; they replace themselves every six hours.
-    ///
-    /// # Errors
-    ///
-    /// When there is no randomness.
-    pub fn new() -> Result<Self, rustls::Error> {
-        Ticketer::new().map(Self)
-    }
-}
-
-impl fmt::Debug for Tickets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tickets").finish_non_exhaustive()
     }
 }
 
@@ -177,7 +155,7 @@ impl TlsAcceptor {
         let recipe = Recipe { options: options.clone(), resolver: Arc::new(resolver) };
         let mut config = recipe.config(Arc::new(NoClientAuth))?;
         if options.tickets {
-            config.ticketer = Arc::clone(&tickets.0);
+            config.ticketer = tickets.producer();
             config.send_tls13_tickets = 2;
         }
         Ok(Self { config: Arc::new(config), reader, client_auth: ClientAuth::new(recipe, store) })

@@ -22,7 +22,7 @@ fn start(http: SocketAddr, workers: usize, counters: usize) -> Result<Running, S
     ingress_proxy::start(Settings {
         config: config(),
         reader: Publisher::default().reader(),
-        certs: Arc::new(CertStore::new(CertificateId::Default).expect("a store")),
+        certs: Arc::new(CertStore::new(CertificateId::Default)),
         tls: Default::default(),
         http: vec![http],
         https: Vec::new(),

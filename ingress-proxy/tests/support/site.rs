@@ -47,7 +47,7 @@ impl Site {
         let mut compiler = Compiler::new(options);
         let mut publisher = Publisher::default();
         publisher.publish(compiler.compile(&manifests.inputs).snapshot);
-        let certs = Arc::new(CertStore::new(CertificateId::Default).expect("a store"));
+        let certs = Arc::new(CertStore::new(CertificateId::Default));
         let metrics = Metrics::new(1, metrics::Options::default());
         let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
         let running = ingress_proxy::start(Settings {

@@ -1,11 +1,14 @@
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
+
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
 
 use super::super::BadPem;
 use super::super::testing::{Made, id, self_signed as made};
 use super::*;
 
 fn store() -> CertStore {
-    CertStore::new(CertificateId::Default).unwrap()
+    CertStore::new(CertificateId::Default)
 }
 
 fn names(store: &CertStore, id: &CertificateId) -> Vec<Box<str>> {
@@ -16,17 +19,17 @@ fn names(store: &CertStore, id: &CertificateId) -> Vec<Box<str>> {
 fn pairs_come_change_and_go() {
     let store = store();
     let (first, second) = (made("a.example", 9), made("a.example", 9));
-    let default = store.certified(&id("x"), "");
+    let default = store.certified(&id("x"), "").unwrap();
     assert_eq!(store.update(&id("x"), first.pem()), Ok(true));
     assert_eq!(store.update(&id("x"), first.pem()), Ok(false));
     assert_eq!(names(&store, &id("x")), ["a.example".into()]);
-    let before = store.certified(&id("x"), "a.example");
+    let before = store.certified(&id("x"), "a.example").unwrap();
     assert_eq!(store.update(&id("x"), second.pem()), Ok(true));
-    assert_ne!(store.certified(&id("x"), "a.example").cert, before.cert);
-    assert!(!Arc::ptr_eq(&store.certified(&id("x"), ""), &default));
-    assert!(Arc::ptr_eq(&store.certified(&id("y"), ""), &default));
+    assert_ne!(store.certified(&id("x"), "a.example").unwrap().cert, before.cert);
+    assert!(!Arc::ptr_eq(&store.certified(&id("x"), "").unwrap(), &default));
+    assert!(Arc::ptr_eq(&store.certified(&id("y"), "").unwrap(), &default));
     assert!(store.remove(&id("x")) && !store.remove(&id("x")));
-    assert!(Arc::ptr_eq(&store.certified(&id("x"), ""), &default));
+    assert!(Arc::ptr_eq(&store.certified(&id("x"), "").unwrap(), &default));
 }
 
 #[test]
@@ -35,7 +38,7 @@ fn a_bad_pair_is_refused_and_the_good_one_stays() {
     let (good, other) = (made("good.example", 9), made("other.example", 9));
     let expired = made("good.example", -1);
     store.update(&id("x"), good.pem()).unwrap();
-    let kept = store.certified(&id("x"), "");
+    let kept = store.certified(&id("x"), "").unwrap();
     let long = Made { chain: good.chain.repeat(1000), key: good.key.clone() };
     let truncated = Made { chain: good.chain.get(..good.chain.len() - 40).unwrap().to_owned(), key: good.key.clone() };
     let table = [
@@ -50,10 +53,10 @@ fn a_bad_pair_is_refused_and_the_good_one_stays() {
     ];
     for (bad, why) in table {
         assert_eq!(store.update(&id("x"), bad), Err(Refused { why, is_served: true }));
-        assert!(Arc::ptr_eq(&store.certified(&id("x"), ""), &kept));
+        assert!(Arc::ptr_eq(&store.certified(&id("x"), "").unwrap(), &kept));
     }
     assert_eq!(store.update(&id("x"), good.pem()), Ok(true), "it is no longer left over");
-    assert!(Arc::ptr_eq(&store.certified(&id("x"), ""), &kept));
+    assert!(Arc::ptr_eq(&store.certified(&id("x"), "").unwrap(), &kept));
     let text = Refused { why: BadPair::Mismatch, is_served: true }.to_string();
     assert_eq!(text, "`tls.key` does not belong to the first certificate of `tls.crt`; the one before stays in use");
 }
@@ -61,7 +64,7 @@ fn a_bad_pair_is_refused_and_the_good_one_stays() {
 #[test]
 fn a_pair_for_other_names_replaces_no_other() {
     let store = store();
-    let shown = |name: &str| store.certified(&id("x"), name).cert[0].clone();
+    let shown = |name: &str| store.certified(&id("x"), name).unwrap().cert[0].clone();
     let put = |made: &Made| store.update(&id("x"), made.pem());
     let leaf = |made: &Made| crate::certs::pem::chain(made.chain.as_bytes()).unwrap()[0].clone();
     let (a, b, again, c) = (made("a.example", 9), made("b.example", 9), made("a.example", 9), made("c.example", 9));
@@ -97,7 +100,10 @@ fn what_is_left_over_is_served_until_it_expires() {
     let refused = store.update(&id("x"), SecretPem { certificate: Some(b"x"), key: Some(b"x"), authorities: None });
     assert_eq!(refused.unwrap_err().to_string(), "`tls.crt` has no certificate");
     assert_eq!(names(&store, &id("x")), Vec::<Box<str>>::new());
-    assert!(Arc::ptr_eq(&store.certified(&id("x"), ""), &store.certified(&CertificateId::Default, "")));
+    assert!(Arc::ptr_eq(
+        &store.certified(&id("x"), "").unwrap(),
+        &store.certified(&CertificateId::Default, "").unwrap()
+    ));
     assert_eq!(store.update(&id("x"), made("new.example", -1).pem()), Ok(true));
     assert_eq!(names(&store, &id("x")), ["new.example".into()]);
 }
@@ -108,7 +114,10 @@ fn a_bad_pair_with_nothing_before_leaves_the_default() {
     let refused = store.update(&id("x"), SecretPem::default());
     assert_eq!(refused, Err(Refused { why: BadPair::NoCertificate, is_served: false }));
     assert!(store.material(&id("x")).is_none_or(|it| it.pair().is_none()));
-    assert!(Arc::ptr_eq(&store.certified(&id("x"), ""), &store.certified(&CertificateId::Default, "")));
+    assert!(Arc::ptr_eq(
+        &store.certified(&id("x"), "").unwrap(),
+        &store.certified(&CertificateId::Default, "").unwrap()
+    ));
 }
 
 #[test]
@@ -137,17 +146,20 @@ fn authorities_come_with_a_pair_or_without() {
 fn the_default_certificate_is_made_set_or_that_of_a_secret() {
     let pair = made("default.example", 9);
     let own = store();
-    assert_eq!(own.certified(&CertificateId::Default, "").cert.len(), 1);
+    assert_eq!(own.certified(&CertificateId::Default, "").unwrap().cert.len(), 1);
     assert_eq!(own.update(&CertificateId::Default, pair.pem()), Ok(true));
     assert_eq!(names(&own, &CertificateId::Default), ["default.example".into()]);
 
-    let of_secret = CertStore::new(id("d")).unwrap();
-    let own = of_secret.certified(&CertificateId::Default, "");
+    let of_secret = CertStore::new(id("d"));
+    let own = of_secret.certified(&CertificateId::Default, "").unwrap();
     of_secret.update(&id("d"), pair.pem()).unwrap();
-    assert!(Arc::ptr_eq(&of_secret.certified(&CertificateId::Default, ""), &of_secret.certified(&id("d"), "")));
-    assert!(Arc::ptr_eq(&of_secret.certified(&id("else"), ""), &of_secret.certified(&id("d"), "")));
+    assert!(Arc::ptr_eq(
+        &of_secret.certified(&CertificateId::Default, "").unwrap(),
+        &of_secret.certified(&id("d"), "").unwrap()
+    ));
+    assert!(Arc::ptr_eq(&of_secret.certified(&id("else"), "").unwrap(), &of_secret.certified(&id("d"), "").unwrap()));
     of_secret.remove(&id("d"));
-    assert!(Arc::ptr_eq(&of_secret.certified(&CertificateId::Default, ""), &own));
+    assert!(Arc::ptr_eq(&of_secret.certified(&CertificateId::Default, "").unwrap(), &own));
 }
 
 #[test]
@@ -157,7 +169,11 @@ fn expiry_is_that_of_what_is_served() {
     let in_ten_days = SystemTime::now() + Duration::from_secs(10 * 86_400);
     assert!(store.not_after(&id("a"), "") < in_ten_days);
     assert!(store.not_after(&id("b"), "") > in_ten_days, "the default one is served");
-    assert_eq!(store.not_after(&id("b"), ""), store.not_after(&CertificateId::Default, ""));
+    let told = store.not_after(&CertificateId::Default, "");
+    assert_eq!(store.not_after(&id("b"), ""), told);
+    let own = Certificate::from_der(&store.certified(&CertificateId::Default, "").unwrap().cert[0]).unwrap();
+    let shown = own.tbs_certificate().validity().not_after.to_unix_duration();
+    assert_eq!(told.duration_since(UNIX_EPOCH).unwrap().as_secs(), shown.as_secs(), "told before it was made");
 }
 
 #[test]
@@ -168,7 +184,7 @@ fn readers_see_a_whole_pair_while_it_changes() {
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             for _ in 0..20_000 {
-                assert!(store.certified(&id("x"), "").keys_match().is_ok());
+                assert!(store.certified(&id("x"), "").unwrap().keys_match().is_ok());
             }
         });
         for round in 0..200 {

@@ -42,7 +42,7 @@ impl World {
 
     fn with(cloud: Option<Arc<DirectorySource>>) -> Self {
         let said = Memory::default();
-        let certs = Arc::new(CertStore::new(CertificateId::Default).unwrap());
+        let certs = Arc::new(CertStore::new(CertificateId::Default));
         let metrics = Metrics::new(1, metrics::Options::default());
         let errors = ErrorLog::new(Box::new(said.clone()));
         let plane = Plane::new(Certificates { store: certs, cloud }, metrics, Arc::default(), errors);

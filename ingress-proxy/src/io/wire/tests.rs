@@ -26,9 +26,9 @@ async fn narrow() -> (Io, TcpStream) {
     let (near, far) = tokio::join!(socket.connect(listener.local_addr().unwrap()), listener.accept());
     let far = far.unwrap().0;
     socket2::SockRef::from(&far).set_send_buffer_size(4 << 10).unwrap();
-    let store = Arc::new(CertStore::new(CertificateId::Default).unwrap());
+    let store = Arc::new(CertStore::new(CertificateId::Default));
     let options = Options { tickets: false, ..Options::default() };
-    let acceptor = TlsAcceptor::new(&options, &Tickets::new().unwrap(), Publisher::default().reader(), store).unwrap();
+    let acceptor = TlsAcceptor::new(&options, &Tickets::default(), Publisher::default().reader(), store).unwrap();
     let connector = TlsConnector::from(Arc::new(trusting_anybody()));
     let name = ServerName::try_from("a.example").unwrap();
     let (client, server) = tokio::join!(connector.connect(name, near.unwrap()), acceptor.accept(far, Vec::new()));

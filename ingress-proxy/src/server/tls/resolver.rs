@@ -29,7 +29,7 @@ impl Resolver {
             // Rules without a host are for names that nobody gave a certificate for, just as with nginx.
             snapshot.host_of_handshake(sni).filter(|host| *host.pattern() != HostPattern::Any)?;
         }
-        Some(self.store.certified(snapshot.certificate(sni), sni.unwrap_or_default()))
+        self.store.certified(snapshot.certificate(sni), sni.unwrap_or_default())
     }
 }
 

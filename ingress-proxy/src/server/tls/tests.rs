@@ -40,8 +40,8 @@ struct World {
 impl World {
     fn new(options: &Options) -> Self {
         let publisher = Publisher::default();
-        let store = Arc::new(CertStore::new(CertificateId::Default).unwrap());
-        let tickets = Tickets::new().unwrap();
+        let store = Arc::new(CertStore::new(CertificateId::Default));
+        let tickets = Tickets::default();
         let acceptor = TlsAcceptor::new(options, &tickets, publisher.reader(), Arc::clone(&store)).unwrap();
         Self { publisher, store, tickets, acceptor }
     }
@@ -101,7 +101,7 @@ impl World {
     /// Which of the certificates is the one that a client saw.
     fn name_of(&self, meeting: &Meeting) -> &'static str {
         let shown = meeting.client.as_ref().unwrap().certificate.as_slice();
-        let is_shown = |id: &CertificateId| self.store.certified(id, "").cert[0].as_ref() == shown;
+        let is_shown = |id: &CertificateId| self.store.certified(id, "").unwrap().cert[0].as_ref() == shown;
         // An id without a certificate has the default one.
         if is_shown(&CertificateId::Default) {
             return "default";

@@ -35,7 +35,7 @@ fn verifying(name: &str) -> UpstreamTls {
 }
 
 fn configs() -> ClientConfigs {
-    ClientConfigs::new(Arc::new(CertStore::new(CertificateId::Default).unwrap()))
+    ClientConfigs::new(Arc::new(CertStore::new(CertificateId::Default)))
 }
 
 fn pair(made: &Made) -> Pair {

@@ -23,7 +23,7 @@ fn the_backend_makes_the_handshake() {
             &Options::default(),
             &world.tickets,
             Publisher::default().reader(),
-            Arc::new(CertStore::new(CertificateId::Default).unwrap()),
+            Arc::new(CertStore::new(CertificateId::Default)),
         );
         let backend = Backend::from(Arc::clone(&backend.unwrap().config));
         for name in ["p.example", "x.p.example"] {
@@ -58,7 +58,7 @@ fn the_backend_makes_the_handshake() {
             let (seen, (), said) = tokio::join!(client, server, origin);
             assert_eq!(said, b"hello");
             assert_eq!(seen.kind, HandshakeKind::Full);
-            let own = world.store.certified(&CertificateId::Default, "");
+            let own = world.store.certified(&CertificateId::Default, "").unwrap();
             assert_ne!(seen.certificate, own.cert[0].as_ref());
         }
         // Beside them TLS ends here.
