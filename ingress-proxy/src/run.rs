@@ -99,7 +99,7 @@ pub enum StartError {
         #[source]
         error: io::Error,
     },
-    /// There can be no key, or no thread.
+    /// TLS cannot be spoken as the options say, there are figures for fewer workers, or there can be no thread.
     #[error(transparent)]
     Other(#[from] io::Error),
 }
@@ -108,7 +108,7 @@ pub enum StartError {
 ///
 /// # Errors
 ///
-/// When an address cannot be bound or a thread cannot be started.
+/// When an address cannot be bound, no version or suite of TLS is left, there are figures for fewer workers, or a thread cannot be started.
 pub fn start(settings: Settings) -> Result<Running, StartError> {
     let Settings { config, reader, certs, tls, http, https, workers, metrics, access_log, errors, own, own_addresses } =
         settings;

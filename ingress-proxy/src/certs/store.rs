@@ -33,8 +33,8 @@ pub struct CertStore {
     /// Which entry is the default certificate.
     default: CertificateId,
     /// The default certificate while that entry has none, made for the first handshake that needs it: a tenth of what an idle proxy has in memory
-    /// would be the code that makes one. None if none can be made.
-    self_signed: OnceLock<Option<Pair>>,
+    /// would be the code that makes one.
+    self_signed: OnceLock<Pair>,
     /// Since when that is good.
     since: SystemTime,
 }
@@ -127,8 +127,14 @@ impl CertStore {
     pub fn new(default: CertificateId) -> Self {
         let hasher = RandomState::new();
         let shards = std::array::from_fn(|_| ArcSwap::from_pointee(Shard::with_hasher(hasher.clone())));
-        let (writer, self_signed) = (Mutex::default(), OnceLock::new());
-        Self { shards, hasher, writer, default, self_signed, since: SystemTime::now() }
+        Self {
+            shards,
+            hasher,
+            writer: Mutex::default(),
+            default,
+            self_signed: OnceLock::new(),
+            since: SystemTime::now(),
+        }
     }
 
     /// Takes over what an id stands for. Returned is whether that is anything new.
@@ -193,8 +199,16 @@ impl CertStore {
     /// The certificate of an id for a handshake with this server name, or else the default one. None if there is none and none can be made.
     #[must_use]
     pub fn certified(&self, id: &CertificateId, name: &str) -> Option<Arc<CertifiedKey>> {
-        let own = || self.self_signed.get_or_init(|| Pair::self_signed(self.since).ok()).clone();
-        Some(Arc::clone(self.pair(id, name).or_else(own)?.certified()))
+        let pair = self.pair(id, name);
+        Some(Arc::clone(pair.as_ref().or_else(|| self.self_signed())?.certified()))
+    }
+
+    /// The certificate for want of any other. If it cannot be made, the next handshake tries again.
+    fn self_signed(&self) -> Option<&Pair> {
+        self.self_signed.get().or_else(|| {
+            let made = Pair::self_signed(self.since).ok()?;
+            Some(self.self_signed.get_or_init(|| made))
+        })
     }
 
     /// The last moment at which the certificate is good that [`certified`](Self::certified) gives.

@@ -171,6 +171,7 @@ fn expiry_is_that_of_what_is_served() {
     assert!(store.not_after(&id("b"), "") > in_ten_days, "the default one is served");
     let told = store.not_after(&CertificateId::Default, "");
     assert_eq!(store.not_after(&id("b"), ""), told);
+    assert!(store.self_signed.get().is_none(), "nobody has asked for it");
     let own = Certificate::from_der(&store.certified(&CertificateId::Default, "").unwrap().cert[0]).unwrap();
     let shown = own.tbs_certificate().validity().not_after.to_unix_duration();
     assert_eq!(told.duration_since(UNIX_EPOCH).unwrap().as_secs(), shown.as_secs(), "told before it was made");

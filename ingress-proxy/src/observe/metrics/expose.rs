@@ -58,7 +58,9 @@ impl Nginx {
     fn new(metrics: &Metrics) -> Self {
         let mut routes: BTreeMap<_, Totals> = BTreeMap::new();
         for (labels, route) in metrics.workers.iter().flat_map(|worker| worker.routes()) {
-            route.add_to(|outcome, add| add(routes.entry((Arc::clone(&labels), outcome)).or_default()));
+            for (outcome, part) in route.parts() {
+                part.add_to(routes.entry((Arc::clone(&labels), outcome)).or_default());
+            }
         }
         let sum = |of: fn(&WorkerMetrics) -> u64| sum(metrics, of);
         let control = metrics.control();
@@ -336,11 +338,11 @@ fn request_labels<'l>(labels: &'l RouteLabels, outcome: Outcome, status: &'l str
     [
         ("status", status.into()),
         ("method", outcome.method().into()),
-        ("path", (&*labels.path).into()),
+        ("path", labels.path().into()),
         ("namespace", labels.namespace().into()),
         ("ingress", labels.ingress().into()),
         ("service", labels.service().into()),
-        ("canary", (&*labels.canary).into()),
+        ("canary", labels.canary().into()),
         ("host", labels.host()),
     ]
 }

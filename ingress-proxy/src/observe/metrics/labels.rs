@@ -15,18 +15,14 @@ const OTHER: &str = "_other";
 
 /// The labels of a route: what the configuration says, never what a request says.
 ///
-/// There may be ten thousand of them on each worker: they have no text of their own where the configuration has it already.
+/// There may be ten thousand of them on each worker: they share names with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteLabels {
-    /// The Ingress.
     object: Option<Arc<ObjectRef>>,
     host: Host,
-    /// The path of the rule.
-    pub(super) path: Box<str>,
-    /// The Service that the rule names.
+    path: Box<str>,
     service: Option<Arc<str>>,
-    /// The backend of the canary that took the request, else empty.
-    pub(super) canary: Box<str>,
+    canary: Box<str>,
 }
 
 /// The host of a rule, or what stands for it.
@@ -100,6 +96,16 @@ impl RouteLabels {
         self.object.as_ref().map(|object| &*object.name).unwrap_or_default()
     }
 
+    /// The path of the rule.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The backend of the canary that took the request, else empty.
+    pub(super) fn canary(&self) -> &str {
+        &self.canary
+    }
+
     /// The Service that the rule names.
     pub(super) fn service(&self) -> &str {
         self.service.as_deref().unwrap_or_default()
@@ -116,7 +122,7 @@ impl RouteLabels {
 
     /// Whether a table has what the labels name.
     pub(super) fn is_in(&self, table: &RouteTable) -> bool {
-        // What no host has is in no table.
+        // What stands for no host is never gone.
         let Host::Of(pattern) = &self.host else { return true };
         let Some(host) = table.hosts.get(pattern) else { return false };
         let is_same = |route: &Route| {

@@ -54,15 +54,15 @@ impl Gauge {
 
 /// Values by key that are made when they are first asked for and then stay: one thread asks, any thread looks through them.
 ///
-/// It is a list, because the keys are few and the first is the usual one, which therefore has no place of its own in memory.
+/// It is a list, because the keys are few and the first is the usual one.
 #[derive(Debug)]
-pub(super) struct Chain<K, V>(OnceLock<Link<K, V>>);
+pub(super) struct Chain<K, V>(OnceLock<Box<Link<K, V>>>);
 
 #[derive(Debug)]
 struct Link<K, V> {
     key: K,
     value: V,
-    next: OnceLock<Box<Self>>,
+    next: Chain<K, V>,
 }
 
 impl<K, V> Default for Chain<K, V> {
@@ -74,20 +74,21 @@ impl<K, V> Default for Chain<K, V> {
 impl<K: Copy + PartialEq, V: Default> Chain<K, V> {
     /// The value of a key.
     pub(super) fn get(&self, key: K) -> &V {
-        let new = || Link { key, value: V::default(), next: OnceLock::new() };
-        let mut link = self.0.get_or_init(new);
-        while link.key != key {
-            link = link.next.get_or_init(|| Box::new(new()));
+        let mut chain = self;
+        loop {
+            let link = chain.0.get_or_init(|| Box::new(Link { key, value: V::default(), next: Self::default() }));
+            if link.key == key {
+                return &link.value;
+            }
+            chain = &link.next;
         }
-        &link.value
     }
 }
 
 impl<K: Copy, V> Chain<K, V> {
     /// All keys with their values.
     pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
-        std::iter::successors(self.0.get(), |link| link.next.get().map(|next| &**next))
-            .map(|link| (link.key, &link.value))
+        std::iter::successors(self.0.get(), |link| link.next.0.get()).map(|link| (link.key, &link.value))
     }
 }
 

@@ -1,11 +1,10 @@
 //! What is counted for each request of a route, on one worker.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::labels::{Method, Outcome};
 use super::number::Chain;
-use super::series::{Histograms, Likeness, Totals, Usual};
+use super::series::{Histograms, Likeness, Part, Usual};
 
 /// One request that is done.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,13 +33,14 @@ pub struct Sample {
 pub struct RouteMetrics {
     usual: Usual,
     /// What is not like the first request.
-    others: OnceLock<Box<Chain<Outcome, Histograms>>>,
+    others: Chain<Outcome, Histograms>,
     /// Whether nobody reads these figures any more, because no table has the route.
     is_gone: AtomicBool,
 }
 
 impl RouteMetrics {
     /// Whether nobody reads these figures any more, because no table has had the route for a while.
+    #[inline]
     pub(crate) fn is_gone(&self) -> bool {
         self.is_gone.load(Ordering::Relaxed)
     }
@@ -66,18 +66,14 @@ impl RouteMetrics {
     fn record_other(&self, likeness: Option<Likeness>, outcome: Outcome, sample: &Sample) {
         match likeness {
             Some(likeness) if self.usual.likeness().is_none() => self.usual.begin(likeness, sample),
-            _ => self.others.get_or_init(Box::default).get(outcome).record(sample),
+            _ => self.others.get(outcome).record(sample),
         }
     }
 
-    /// Adds what was counted to the totals of each method and status; `totals` calls what it is given with those of one.
-    pub(super) fn add_to(&self, mut totals: impl FnMut(Outcome, &dyn Fn(&mut Totals))) {
-        if let Some(likeness) = self.usual.likeness() {
-            totals(likeness.outcome(), &|totals| self.usual.add_to(likeness, totals));
-        }
-        for (outcome, others) in self.others.get().iter().flat_map(|others| others.iter()) {
-            totals(outcome, &|totals| others.add_to(totals));
-        }
+    /// What was counted, by method and status, of which one may have two parts.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Outcome, Part<'_>)> {
+        let usual = self.usual.likeness().map(|likeness| (likeness.outcome(), Part::Usual(likeness, &self.usual)));
+        usual.into_iter().chain(self.others.iter().map(|(outcome, others)| (outcome, Part::Other(others))))
     }
 }
 
@@ -87,6 +83,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::series::Totals;
     use super::*;
 
     /// Requests of which many are alike.
@@ -126,9 +123,10 @@ mod tests {
                 route.record(&sample);
                 let histograms = Histograms::default();
                 histograms.record(&sample);
-                histograms.add_to(wanted.entry(Outcome::new(sample.method, sample.status)).or_default());
+                let totals = wanted.entry(Outcome::new(sample.method, sample.status)).or_default();
+                Part::Other(&histograms).add_to(totals);
             }
-            route.add_to(|outcome, add| add(totals.entry(outcome).or_default()));
+            route.parts().for_each(|(outcome, part)| part.add_to(totals.entry(outcome).or_default()));
             prop_assert_eq!(totals, wanted);
         }
     }
@@ -146,8 +144,8 @@ mod tests {
         for duration_us in [80, 4_000] {
             route.record(&Sample { duration_us, ..usual });
         }
-        assert!(route.others.get().is_none());
+        assert_eq!(route.others.iter().count(), 0);
         route.record(&Sample { duration_us: 6_000, ..usual });
-        assert!(route.others.get().is_some());
+        assert_eq!(route.others.iter().count(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The figures of one route by method and status: those of most requests on one line of memory, all others apart.
+//! The figures of one route by method and status: those of most requests in 64 bytes, all others apart.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,7 +16,7 @@ impl Likeness {
     const IS_FORWARDED: u64 = 1 << 32;
     const IS_SOME: u64 = 1 << 33;
 
-    /// None if a time is not of the lowest slot, or if an endpoint was asked and did not answer.
+    /// None if a time is not of the lowest slot, or if only some of an endpoint's times are known.
     #[inline]
     pub(super) fn new(outcome: Outcome, sample: &Sample) -> Option<Self> {
         let (slowest, forwarded) = match (sample.connect_us, sample.header_us, sample.upstream_us) {
@@ -86,8 +86,7 @@ impl Usual {
         self.response.add(sample.response_bytes);
     }
 
-    /// Adds them to totals of what they have in common.
-    pub(super) fn add_to(&self, likeness: Likeness, totals: &mut Totals) {
+    fn add_to(&self, likeness: Likeness, totals: &mut Totals) {
         let count = self.count.get();
         totals.durations.add_to_slot(0, count, self.duration.get());
         if likeness.is_forwarded() {
@@ -129,13 +128,32 @@ impl Histograms {
         self.responses.observe(slot_of_size(sample.response_bytes), sample.response_bytes);
     }
 
-    pub(super) fn add_to(&self, totals: &mut Totals) {
+    fn add_to(&self, totals: &mut Totals) {
         totals.durations.add(&self.durations);
         totals.connects.add(&self.connects);
         totals.headers.add(&self.headers);
         totals.upstream.add(&self.upstream);
         totals.requests.add(&self.requests);
         totals.responses.add(&self.responses);
+    }
+}
+
+/// A part of what is known of one method and status.
+#[derive(Debug)]
+pub(super) enum Part<'a> {
+    /// Requests that have this in common.
+    Usual(Likeness, &'a Usual),
+    /// Any others.
+    Other(&'a Histograms),
+}
+
+impl Part<'_> {
+    /// Adds it to totals.
+    pub(super) fn add_to(&self, totals: &mut Totals) {
+        match self {
+            Self::Usual(likeness, usual) => usual.add_to(*likeness, totals),
+            Self::Other(histograms) => histograms.add_to(totals),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ impl Resolver {
         Self { reader, store, reject_unknown }
     }
 
-    /// The certificate for a server name in the form of rules; none if the handshake is to be refused.
+    /// The certificate for a server name in the form of rules; none if the handshake is to be refused or there is none.
     pub(super) fn find(&self, sni: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let snapshot = self.reader.load();
         if self.reject_unknown {

@@ -10,7 +10,7 @@ use rustls::server::ProducesTickets;
 /// starts anew.
 ///
 /// Nobody has had the keys before, and they replace themselves every six hours. The first are made for the first handshake: what makes them is
-/// code that an idle proxy would have in memory for nothing. Where there is no randomness there are no tickets.
+/// code that an idle proxy would have in memory for nothing. While they cannot be made, for want of randomness, there are no tickets.
 #[derive(Clone, Debug, Default)]
 pub struct Tickets(Arc<Keys>);
 
@@ -21,11 +21,15 @@ impl Tickets {
 }
 
 #[derive(Default)]
-struct Keys(OnceLock<Option<Arc<dyn ProducesTickets>>>);
+struct Keys(OnceLock<Arc<dyn ProducesTickets>>);
 
 impl Keys {
     fn get(&self) -> Option<&dyn ProducesTickets> {
-        self.0.get_or_init(|| Ticketer::new().ok()).as_deref()
+        let keys = self.0.get().or_else(|| {
+            let made = Ticketer::new().ok()?;
+            Some(self.0.get_or_init(|| made))
+        });
+        keys.map(|keys| &**keys)
     }
 }
 
