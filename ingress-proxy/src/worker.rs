@@ -12,6 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ingress_core::policy::BackendRef;
 use ingress_core::publish::CachedReader;
@@ -33,7 +34,7 @@ use crate::observe::access_log::Logger;
 use crate::observe::error_log::ErrorLog;
 use crate::observe::metrics::{Metrics, WorkerMetrics};
 use crate::server::Crew;
-use crate::upstream::{Endpoint, Group, Own, Pools};
+use crate::upstream::{Endpoint, Group, InFlight, Outcome, Own, Pools};
 
 /// What the connections of one thread share.
 pub struct Worker {
@@ -193,6 +194,13 @@ impl Worker {
         // With the groups go endpoints.
         self.pools.sweep(&self.config.upstream, now);
         self.troubles.sweep(&self.errors);
+    }
+
+    /// Says how a request went, as [`InFlight::report`] does.
+    pub(crate) fn report(&self, in_flight: &InFlight, outcome: Outcome, latency: Option<Duration>) {
+        if in_flight.report(outcome, latency, self.clock.now()) {
+            self.metrics.upstream_ejections.increment();
+        }
     }
 
     /// Says that something is wrong with an endpoint, the first time.

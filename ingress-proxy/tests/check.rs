@@ -32,8 +32,18 @@ fn a_key_has_to_belong_to_its_certificate() {
     let certificate = params.self_signed(&key).expect("a certificate").pem();
     let (status, said) = check("good", &secret(&certificate, &key.serialize_pem()), &[]);
     assert!(status == Some(0) && said.contains("the configuration is valid"), "{said}");
+    let (status, said) =
+        check("default", &secret(&certificate, &key.serialize_pem()), &["--default-ssl-certificate", "default/tls"]);
+    assert!(status == Some(0), "{said}");
     let (status, said) = check("mismatch", &secret(&certificate, &other.serialize_pem()), &[]);
     let expected = "error: Secret default/tls cannot be used: `tls.key` does not belong to the first certificate";
+    assert!(status == Some(1) && said.contains(expected), "{said}");
+}
+
+#[test]
+fn the_default_certificate_has_to_be_there() {
+    let (status, said) = check("missing", "", &["--default-ssl-certificate", "default/none"]);
+    let expected = "error: --default-ssl-certificate: default/none has no certificate";
     assert!(status == Some(1) && said.contains(expected), "{said}");
 }
 

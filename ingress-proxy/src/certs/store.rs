@@ -203,6 +203,13 @@ impl CertStore {
         Some(Arc::clone(pair.as_ref().or_else(|| self.self_signed())?.certified()))
     }
 
+    /// The entry of the default certificate, if it is one that has none.
+    #[must_use]
+    pub fn missing_default(&self) -> Option<&CertificateId> {
+        let has_pair = |id| self.material(id).is_some_and(|material| material.pair().is_some());
+        Some(&self.default).filter(|id| **id != CertificateId::Default && !has_pair(id))
+    }
+
     /// The certificate for want of any other. If it cannot be made, the next handshake tries again.
     fn self_signed(&self) -> Option<&Pair> {
         self.self_signed.get().or_else(|| {

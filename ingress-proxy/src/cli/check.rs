@@ -24,7 +24,12 @@ pub(crate) fn check(settings: Settings) -> Result<ExitCode, String> {
     let mut source = FileSource::open(settings.source, console).map_err(|error| error.to_string())?;
     source.read();
     source.report(usize::MAX);
-    if source.has_errors() || source.sink().has_bad_secrets {
+    let console = source.sink();
+    let missing = console.certs.store.missing_default();
+    if let Some(id) = missing {
+        say(format_args!("error: --default-ssl-certificate: {id} has no certificate"));
+    }
+    if source.has_errors() || console.has_bad_secrets || missing.is_some() {
         return Ok(ExitCode::FAILURE);
     }
     say("the configuration is valid");

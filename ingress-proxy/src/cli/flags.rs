@@ -158,7 +158,7 @@ pub(super) struct ClientArgs {
     /// How long the head of a request, or a TLS handshake, may take [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
     pub(super) client_header_timeout: Option<Duration>,
-    /// How long a client may send nothing of a body, or take nothing of a response [default: 60s]
+    /// How long a client may send nothing of a body, or of a tunnel take nothing [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
     pub(super) client_body_timeout: Option<Duration>,
     /// The greatest head of a request; over HTTP/2 16k at most, or half of this if that is more [default: 32k]

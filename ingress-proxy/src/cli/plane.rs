@@ -154,6 +154,9 @@ impl Sink for Plane {
     fn in_force(&mut self, State { snapshot, is_new, findings, stale_files, newly_stale }: State<'_>) {
         if std::mem::take(&mut self.are_certificates_new) || is_new {
             self.certificates_changed(snapshot);
+            let missing = self.certs.store.missing_default().map(|id| id as &dyn Display);
+            let bad = "has no certificate to give, and one that nobody knows is served";
+            self.errors.state("--default-ssl-certificate", bad, "has a certificate", missing);
         }
         self.metrics.found(findings);
         for _ in 0..newly_stale {

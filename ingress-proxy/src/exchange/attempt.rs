@@ -72,6 +72,11 @@ impl Failure {
         Self { status, reason, condition, reach: Reach::None, blames_endpoint }
     }
 
+    /// What the endpoint answered, or what stands for its silence.
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+
     pub(super) fn head(error: &HeadError, connection: &Connection) -> Self {
         let (status, reason, condition) = match error {
             HeadError::TimedOut => (504, "upstream-timeout", RetryCondition::Timeout),
@@ -207,6 +212,50 @@ mod tests {
     use rustix::io::Errno;
 
     use super::*;
+
+    /// Whether a request that failed is sent once more, after so many attempts and milliseconds.
+    fn is_repeated(retries: Option<&Retries>, method: &str, failure: Failure, count: u32, now: u64) -> bool {
+        let attempts = Attempts { count, ..Attempts::new(retries, method, 0) };
+        attempts.may_repeat(failure, &Flow::default()) && attempts.is_to_be_retried(failure, now)
+    }
+
+    #[test]
+    fn settings_say_what_is_repeated_how_often_and_for_how_long() {
+        let refused = Failure::connect(&ConnectError::Io(Errno::CONNREFUSED.into()));
+        let broken = Failure { reach: Reach::Sent, ..refused };
+        let status = |status| Failure { condition: RetryCondition::Status(status), reach: Reach::Sent, ..refused };
+        let two = Retries { tries: 2, ..Retries::default() };
+        let any_number = Retries { tries: 0, ..Retries::default() };
+        let in_time = Retries { timeout: 2, tries: 0, ..Retries::default() };
+        let never = Retries { conditions: [].into(), ..Retries::default() };
+        let orders = Retries { non_idempotent: true, ..Retries::default() };
+        let unavailable = Retries { conditions: [RetryCondition::Status(503)].into(), ..Retries::default() };
+        for (retries, method, failure, count, now, wanted) in [
+            (None, "GET", refused, 2, 99_000, true),
+            (None, "GET", refused, 3, 0, false),
+            (None, "GET", status(503), 1, 0, false),
+            (None, "POST", refused, 1, 0, true),
+            (None, "POST", broken, 1, 0, false),
+            (None, "PATCH", broken, 1, 0, false),
+            (None, "DELETE", broken, 1, 0, true),
+            (Some(&two), "GET", broken, 1, 0, true),
+            (Some(&two), "GET", broken, 2, 0, false),
+            (Some(&any_number), "GET", broken, 9, 0, true),
+            (Some(&in_time), "GET", broken, 1, 2_000, true),
+            (Some(&in_time), "GET", broken, 1, 2_001, false),
+            (Some(&never), "GET", refused, 1, 0, false),
+            (Some(&orders), "POST", broken, 1, 0, true),
+            (Some(&unavailable), "GET", status(503), 1, 0, true),
+            (Some(&unavailable), "GET", status(502), 1, 0, false),
+            (Some(&unavailable), "GET", refused, 1, 0, false),
+        ] {
+            assert_eq!(
+                is_repeated(retries, method, failure, count, now),
+                wanted,
+                "{retries:?} {method} {failure:?} {count} {now}"
+            );
+        }
+    }
 
     #[test]
     fn an_endpoint_is_not_blamed_for_a_lack_of_descriptors() {

@@ -80,7 +80,7 @@ pub(super) async fn run<D: Downstream>(
             }
             Err(Stop::Failed(failure)) => failure,
             Err(Stop::ClientGone) => {
-                in_flight.report(Health::Abandoned, exchange.latency(record.upstream_time()), worker.clock.now());
+                worker.report(&in_flight, Health::Abandoned, exchange.latency(record.upstream_time()));
                 record.client_gone(worker);
                 return Outcome::Broken;
             }
@@ -90,8 +90,9 @@ pub(super) async fn run<D: Downstream>(
                 return answer::send(worker, exchange.down, head, &answer, &scratch.response_headers, record).await;
             }
         };
+        record.failed(failure.status());
         if failure.blames_endpoint {
-            in_flight.report(Health::Failure, exchange.latency(record.upstream_time()), worker.clock.now());
+            worker.report(&in_flight, Health::Failure, exchange.latency(record.upstream_time()));
             worker.metrics.upstream_failures.count(failure.reason);
             worker.trouble(Trouble::Down, &endpoint, &failure.reason);
         }

@@ -3,12 +3,14 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ingress_core::policy;
 
 use super::Scratch;
 use super::flow::FlowError;
 use super::forward::without_port;
-use crate::message::{EachField, RequestHead};
+use crate::message::{EachField, Known, RequestHead};
 use crate::observe::access_log::{Attempt, Entry, Logger, Tls};
 use crate::observe::metrics::{Method, Sample};
 use crate::server::Client;
@@ -28,6 +30,8 @@ pub(super) struct Record {
     /// Bytes received and sent, heads included.
     pub(super) traffic: (u64, u64),
     endpoint: Option<Rc<Endpoint>>,
+    /// The attempts that came before this one, or to nothing.
+    failed: Vec<Attempt>,
     upstream_started: Option<Instant>,
     connect: Option<Duration>,
     header: Option<Duration>,
@@ -47,6 +51,7 @@ impl Record {
             body_bytes: 0,
             traffic: (0, 0),
             endpoint: None,
+            failed: Vec::new(),
             upstream_started: None,
             connect: None,
             header: None,
@@ -62,6 +67,30 @@ impl Record {
         let is_first = self.upstream_started.is_none();
         self.upstream_started = Some(if is_first { self.started } else { Instant::now() });
         self.connect = None;
+    }
+
+    /// Nothing has come of the attempt but this status, or what stands for one.
+    pub(super) fn failed(&mut self, status: u16) {
+        let time = micros(self.upstream_time());
+        let attempt = self.attempt(status).map(|attempt| Attempt { response_us: Some(time), ..attempt });
+        self.failed.extend(attempt);
+        self.endpoint = None;
+    }
+
+    /// The endpoint that is being asked, as the log has it.
+    fn attempt(&self, status: u16) -> Option<Attempt> {
+        let endpoint = self.endpoint.as_ref()?;
+        Some(Attempt {
+            addr: match &endpoint.target {
+                policy::Endpoint::Address(address) => Some(*address),
+                policy::Endpoint::Name(..) => None,
+            },
+            status,
+            connect_us: self.connect.map(micros),
+            header_us: self.header.map(micros),
+            response_us: self.upstream_end.map(micros),
+            response_bytes: self.body_bytes,
+        })
     }
 
     /// There is a connection now.
@@ -145,17 +174,15 @@ impl Record {
         scratch: &Scratch,
         (number, ended, duration_us): (u64, Instant, u64),
     ) {
-        let attempt = self.endpoint.as_ref().map(|endpoint| Attempt {
-            addr: match &endpoint.target {
-                policy::Endpoint::Address(address) => Some(*address),
-                policy::Endpoint::Name(..) => None,
-            },
-            status: self.upstream_status.unwrap_or(self.status),
-            connect_us: self.connect.map(micros),
-            header_us: self.header.map(micros),
-            response_us: self.upstream_end.map(micros),
-            response_bytes: self.body_bytes,
-        });
+        let last = self.attempt(self.upstream_status.unwrap_or(self.status));
+        let several: Vec<Attempt>;
+        let attempts = if self.failed.is_empty() {
+            last.as_slice()
+        } else {
+            several = self.failed.iter().copied().chain(last).collect();
+            &several
+        };
+        let user = user(head);
         let names = route.names.as_deref();
         let ingress = names.and_then(|names| names.ingress.as_deref());
         log.log(&Entry {
@@ -173,7 +200,8 @@ impl Record {
             rule_path: names.map(|names| &*names.rule_path).unwrap_or_default(),
             backend: names.and_then(|names| names.backend.as_deref()),
             canary: names.and_then(|names| names.canary.as_deref()),
-            attempts: attempt.as_slice(),
+            attempts,
+            remote_user: user.as_deref(),
             connection_requests: number,
             ..entry(client, head)
         });
@@ -239,6 +267,16 @@ fn entry<'a>(client: &'a Client, head: &'a RequestHead) -> Entry<'a> {
         connection: client.number,
         ..Entry::default()
     }
+}
+
+/// Who the client says it is (RFC 7617), whether that is true or not.
+fn user(head: &RequestHead) -> Option<Vec<u8>> {
+    let value = head.fields.first(Known::Authorization)?;
+    let (scheme, encoded) = value.split_at_checked(b"Basic ".len())?;
+    let encoded = scheme.eq_ignore_ascii_case(b"Basic ").then(|| encoded.trim_ascii())?;
+    let mut user = STANDARD.decode(encoded).ok()?;
+    user.truncate(user.iter().position(|byte| *byte == b':')?);
+    (!user.is_empty()).then_some(user)
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -29,12 +29,12 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         if scratch.response.status == 101 && !tunnel::is_agreed(&scratch.websocket_key, &scratch.response) {
             let error = HeadError::Malformed(crate::message::Rejection::StartLine);
             let failure = Failure::head(&error, &connection);
-            in_flight.report(Health::Failure, self.latency(record.header_time()), worker.clock.now());
+            worker.report(&in_flight, Health::Failure, self.latency(record.header_time()));
             worker.metrics.upstream_failures.count(failure.reason);
             worker.trouble(Trouble::Down, in_flight.endpoint(), &failure.reason);
             return self.give_up(failure, scratch, record).await;
         }
-        in_flight.report(Health::Success, self.latency(record.header_time()), worker.clock.now());
+        worker.report(&in_flight, Health::Success, self.latency(record.header_time()));
         worker.up_again(in_flight.endpoint());
         if scratch.response.status == 101 {
             let cookie = key.and_then(|key| self.cookie(&key));

@@ -8,6 +8,7 @@ mod connection;
 mod explain;
 mod gate;
 mod pages;
+mod pieces;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

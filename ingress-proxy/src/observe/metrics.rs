@@ -6,6 +6,7 @@
 
 mod control;
 mod expose;
+mod held;
 mod histogram;
 mod labels;
 mod number;
@@ -13,6 +14,7 @@ mod route;
 mod series;
 mod worker;
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +25,7 @@ use ingress_core::snapshot::Snapshot;
 
 use self::control::Control;
 pub use self::control::Reload;
+pub use self::held::Held;
 pub use self::labels::{Method, RouteLabels};
 pub use self::number::{Counter, Gauge, Reasons};
 pub use self::route::{RouteMetrics, Sample};
@@ -158,7 +161,19 @@ impl Metrics {
     /// All figures in Prometheus' text format.
     #[must_use]
     pub fn expose(&self) -> String {
-        expose::text(self)
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _written = self.write(&mut text);
+        text
+    }
+
+    /// Writes all figures, of which there may be hundreds of megabytes, in Prometheus' text format.
+    ///
+    /// # Errors
+    ///
+    /// Those of `to`.
+    pub fn write(&self, to: &mut impl fmt::Write) -> fmt::Result {
+        expose::write(self, to)
     }
 
     fn control(&self) -> MutexGuard<'_, Control> {

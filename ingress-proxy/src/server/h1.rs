@@ -13,6 +13,7 @@ use crate::io::{Io, Wire};
 use crate::message::{
     BodyError, EachField, Fill, NoFields, OutgoingResponse, Rejection, RequestHead, Sink, Source, Trailers, Version,
 };
+use crate::observe::metrics::Held;
 use crate::worker::{Timer, Worker};
 
 /// How long an idle connection may still bring a request when the worker is on its way out.
@@ -41,6 +42,9 @@ pub struct Connection {
     before: (u64, u64),
     /// When a head began that did not come in one piece.
     begun: Instant,
+    /// What it is counted as: by what is spoken, and by what goes on.
+    open: Held,
+    stage: Held,
 }
 
 /// What came instead of a request.
@@ -71,6 +75,8 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
         idle_timeout: config.idle_timeout,
         before: (0, 0),
         begun: Instant::now(),
+        open: worker.metrics.hold(|it| &it.open_http1),
+        stage: worker.metrics.hold(|it| &it.reading),
     };
     let mut head = RequestHead::default();
     let mut scratch = Scratch::default();
@@ -88,6 +94,7 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
             break;
         }
         served += 1;
+        connection.stage.pass_to(|it| &it.writing);
         if served >= config.keep_alive_requests {
             connection.keep_alive = false;
         }
@@ -100,6 +107,7 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
             return;
         }
         connection.wire.rest();
+        connection.stage.pass_to(|it| &it.waiting);
     }
     connection.linger().await;
 }
@@ -130,6 +138,7 @@ impl Connection {
                     if !has_begun {
                         has_begun = true;
                         self.begun = Instant::now();
+                        self.stage.pass_to(|it| &it.reading);
                         self.timer.set(config.header_timeout);
                     }
                 }
@@ -294,6 +303,7 @@ impl Downstream for Connection {
     fn switch(&mut self, fields: &dyn EachField) -> io::Result<()> {
         encode::interim(self.wire.out(), 101, fields);
         self.wire.tunnel();
+        self.open.pass_to(|it| &it.open_tunnels);
         // A client that has nothing to say keeps its tunnel for as long as the endpoint has something.
         self.wire.set_timeouts(std::time::Duration::MAX, self.idle_timeout);
         self.keep_alive = false;

@@ -1,10 +1,12 @@
 //! The client's side of HTTP/2: one task for each request that is under way.
 
+mod activity;
 mod crew;
 
 use std::rc::Rc;
 use std::time::Instant;
 
+use self::activity::Activity;
 pub(crate) use self::crew::Crew;
 use self::crew::Job;
 use super::Client;
@@ -18,7 +20,13 @@ use crate::worker::Worker;
 /// Serves a connection until it ends.
 pub(crate) async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
     let settings = ServerSettings::from(&worker.config.downstream);
-    let streams = Streams { worker: Rc::clone(&worker), client: Rc::new(client), served: std::cell::Cell::new(0) };
+    let _open = worker.metrics.hold(|it| &it.open_http2);
+    let streams = Streams {
+        worker: Rc::clone(&worker),
+        client: Rc::new(client),
+        served: std::cell::Cell::new(0),
+        activity: Activity::new(&worker.metrics),
+    };
     let ended = server::serve(io, &settings, &worker.clock, &streams, worker.drained()).await;
     match ended {
         Ended::Excess(excess) => worker.metrics.http2_floods.count(excess.as_str()),
@@ -31,6 +39,7 @@ struct Streams {
     worker: Rc<Worker>,
     client: Rc<Client>,
     served: std::cell::Cell<u64>,
+    activity: Rc<Activity>,
 }
 
 impl Service for Streams {
@@ -40,7 +49,8 @@ impl Service for Streams {
 
     fn request(&self, head: RequestHead, stream: ServerStream) {
         self.served.set(self.served.get().wrapping_add(1));
-        let job = Job { client: Rc::clone(&self.client), head, stream, number: self.served.get() };
+        let busy = self.activity.begin();
+        let job = Job { client: Rc::clone(&self.client), head, stream, number: self.served.get(), busy };
         Crew::take(&self.worker, job);
     }
 

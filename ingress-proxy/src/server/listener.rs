@@ -164,6 +164,7 @@ async fn begin(
     number: u64,
     acceptor: Option<Rc<TlsAcceptor>>,
 ) -> io::Result<()> {
+    let beginning = worker.metrics.hold(|it| &it.open_new);
     // What is read to find out who it is and what is spoken belongs to what follows.
     let mut read = Vec::new();
     tcp.set_nodelay(true)?;
@@ -185,6 +186,7 @@ async fn begin(
         let is_http2 = config.http2_cleartext
             && tokio::time::timeout(config.header_timeout, knows_http2(&mut tcp, &mut read)).await??;
         let io = Io::Plain(Tcp::new(tcp, read));
+        drop(beginning);
         if is_http2 {
             h2::serve(worker, io, client).await;
         } else {
@@ -203,6 +205,7 @@ async fn begin(
         worker.metrics.tls_failures.count(if is_waiting { "too-many" } else { "timeout" });
         return Ok(());
     };
+    drop(beginning);
     match handshake {
         Ok(Established::Session(mut session)) => {
             let metrics = &worker.metrics;

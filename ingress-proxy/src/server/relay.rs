@@ -20,12 +20,14 @@ const MOST_TRIES: usize = 3;
 
 /// Hands a connection to its backend, and copies until one side ends.
 pub(crate) async fn run(worker: &Rc<Worker>, passthrough: Passthrough) {
+    let _open = worker.metrics.hold(|it| &it.open_tunnels);
     let group = {
         let current = worker.current();
         let Some(forward) = passthrough.forward(&current.snapshot) else { return };
         current.group(worker, forward.backend)
     };
     let Some((server, in_flight)) = dial(worker, &group).await else { return };
+    let _upstream = worker.metrics.hold(|it| &it.upstream_open);
     let wire = |tcp| {
         let mut wire = Wire::new(Io::Plain(Tcp::from(tcp)), &worker.buffers, &worker.clock, SILENCE, SILENCE);
         wire.tunnel();
@@ -33,9 +35,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, passthrough: Passthrough) {
     };
     let (mut client, mut server) = (wire(passthrough.tcp), wire(server));
     server.out().extend_from_slice(&passthrough.read);
-    worker.metrics.open_tunnels.increment();
     let (answered, _) = splice(&mut client, &mut server).await;
-    worker.metrics.open_tunnels.decrement();
     // That it could be connected to is no service yet: requests may be waiting for it that never get an answer.
     if answered > 0 {
         in_flight.served();
@@ -58,7 +58,7 @@ async fn dial(worker: &Worker, group: &Group) -> Option<(TcpStream, InFlight)> {
         let failure = Failure::connect(&error);
         worker.metrics.upstream_failures.count(failure.reason);
         if failure.blames_endpoint {
-            in_flight.report(Outcome::Failure, None, worker.clock.now());
+            worker.report(&in_flight, Outcome::Failure, None);
             worker.trouble(Trouble::Down, &endpoint, &failure.reason);
         }
         tried.push(endpoint);

@@ -85,7 +85,8 @@ pub(crate) async fn get(worker: &Worker, request: Request<'_>) -> Result<Connect
     let io = dialled.await.unwrap_or(Err(ConnectError::TimedOut))?;
     let limits = Limits { head: worker.config.upstream.max_head, fields: 256, target: 0, underscores: true };
     let wire = Wire::new(io, &worker.buffers, &worker.clock, read, write);
-    Ok(Connection::h1(Box::new(h1::Connection::new(wire, limits, worker.clock.now())), request.key))
+    let open = worker.metrics.hold(|it| &it.upstream_open);
+    Ok(Connection::h1(Box::new(h1::Connection::new(wire, limits, worker.clock.now(), open)), request.key))
 }
 
 async fn multiplexed(
@@ -122,7 +123,8 @@ async fn multiplexed(
 async fn dial_http2(worker: &Worker, request: &Request<'_>) -> Result<client::Connection, ConnectError> {
     let io = dial(worker, request).await?;
     let settings = worker.http2_settings(io.is_tls());
-    Ok(client::connect(io, settings, &worker.clock, |_| ()).await?)
+    let open = worker.metrics.hold(|it| &it.upstream_open);
+    Ok(client::connect(io, settings, &worker.clock, |_| drop(open)).await?)
 }
 
 /// A new connection on which nothing has been said, within so many seconds.

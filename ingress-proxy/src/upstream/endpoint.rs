@@ -148,12 +148,12 @@ impl InFlight {
 
     /// Says how it went, and how long the endpoint took until the head of the response or until the failure, if that is known: the
     /// time that a client took for its body is not the endpoint's. A request of which nothing is said has no influence on later
-    /// choices.
-    pub fn report(&self, outcome: Outcome, latency: impl Into<Option<Duration>>, now: u64) {
+    /// choices. Returned is whether the endpoint is left out for it.
+    pub fn report(&self, outcome: Outcome, latency: impl Into<Option<Duration>>, now: u64) -> bool {
         let latency = latency.into();
         let Endpoint { health, latency: latencies, peers, is_gone, .. } = &*self.endpoint;
         if is_gone.get() {
-            return;
+            return false;
         }
         match outcome {
             Outcome::Success => {
@@ -164,7 +164,7 @@ impl InFlight {
             }
             Outcome::Failure => {
                 latencies.observe_failure(latency.unwrap_or_default(), now);
-                health.failed(peers, self.started, now);
+                return health.failed(peers, self.started, now);
             }
             Outcome::Abandoned => {
                 if let Some(latency) = latency {
@@ -172,6 +172,7 @@ impl InFlight {
                 }
             }
         }
+        false
     }
 
     /// Says that the endpoint did its work, where nobody can tell how long that took.

@@ -10,6 +10,7 @@ use crate::io::Wire;
 use crate::message::{
     BodyError, BodyLength, Fill, Framing, OutgoingRequest, ResponseHead, Sink, Source, Trailers, Version,
 };
+use crate::observe::metrics::Held;
 
 /// A connection to an endpoint.
 #[derive(Debug)]
@@ -28,12 +29,14 @@ pub struct Connection {
     pub(crate) since: u64,
     /// Whether a byte of a response has come.
     has_answered: bool,
+    /// Counts it.
+    _open: Held,
 }
 
 impl Connection {
-    /// A connection that has just been made.
+    /// A connection that has just been made, and is counted as open until it goes.
     #[must_use]
-    pub fn new(wire: Wire, limits: Limits, since: u64) -> Self {
+    pub fn new(wire: Wire, limits: Limits, since: u64, open: Held) -> Self {
         Self {
             wire,
             parser: HeadParser::default(),
@@ -45,6 +48,7 @@ impl Connection {
             served: 0,
             since,
             has_answered: false,
+            _open: open,
         }
     }
 

@@ -111,11 +111,11 @@ impl Health {
         }
     }
 
-    /// A request that began at `started` was not served.
-    pub(super) fn failed(&self, peers: &Peers, started: u64, now: u64) {
+    /// A request that began at `started` was not served. Returned is whether it is left out for that.
+    pub(super) fn failed(&self, peers: &Peers, started: u64, now: u64) -> bool {
         let (max_fails, timeout) = (peers.max_fails.get(), peers.fail_timeout.get());
         if max_fails == 0 || started < self.trial.get() {
-            return;
+            return false;
         }
         if now.saturating_sub(self.window.get()) >= timeout {
             self.window.set(now);
@@ -123,7 +123,8 @@ impl Health {
         }
         self.fails.set(self.fails.get().saturating_add(1));
         let was_suspected = self.is_suspected();
-        if was_suspected || (self.fails.get() >= max_fails && peers.suspect()) {
+        let is_left_out = was_suspected || (self.fails.get() >= max_fails && peers.suspect());
+        if is_left_out {
             let ejections = self.ejections.get();
             let until = now.saturating_add(timeout.saturating_mul(1 << ejections.min(MAX_DOUBLINGS)));
             self.ejections.set(ejections.saturating_add(1));
@@ -131,6 +132,7 @@ impl Health {
             self.trial.set(until);
             self.closed_until.set(until);
         }
+        is_left_out
     }
 
     fn acquit(&self) {

@@ -6,6 +6,7 @@ mod balancing;
 mod bodies;
 mod clients;
 mod connections;
+mod counts;
 mod endpoints;
 mod ends;
 mod pools;

@@ -8,6 +8,7 @@
 mod cafe;
 mod drain;
 mod handover;
+mod log;
 mod process;
 #[path = "../support/mod.rs"]
 mod support;

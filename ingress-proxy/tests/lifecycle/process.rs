@@ -255,7 +255,7 @@ fn what_is_no_request_is_in_the_access_log() {
     wait_for_line(&log, &format!(" \"GET {path} HTTP/2.0\" 414 "));
 }
 
-fn wait_for_line(log: &Path, part: &str) {
+pub(super) fn wait_for_line(log: &Path, part: &str) {
     let deadline = Instant::now() + PATIENCE;
     while !std::fs::read_to_string(log).is_ok_and(|text| text.contains(part)) {
         assert!(Instant::now() < deadline, "no {part} in {:?}", std::fs::read_to_string(log));

@@ -55,7 +55,7 @@ pub enum InvalidFormat {
 }
 
 impl Format {
-    /// One JSON object per line, with the same keys in every line.
+    /// One JSON object per line; keys of which nothing is known are left out.
     #[must_use]
     pub fn json() -> Self {
         Self(Kind::Json)

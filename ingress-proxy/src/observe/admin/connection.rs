@@ -103,7 +103,7 @@ async fn respond(
     let body = match &page.body {
         Body::Whole(body) if is_head => BodyLength::Declared(body.len() as u64),
         Body::Whole(body) => BodyLength::Exact(body.len() as u64),
-        Body::Table(_) => BodyLength::Unknown,
+        Body::Pieces(_) | Body::Table(_) => BodyLength::Unknown,
     };
     let mut out = Vec::new();
     let response = OutgoingResponse { status: page.status, fields: &Fields(&fields), body };
@@ -111,12 +111,17 @@ async fn respond(
     match page.body {
         _ if is_head => {}
         Body::Whole(body) => out.extend_from_slice(&body),
+        Body::Pieces(mut text) => {
+            let mut pieces = Pieces { stream, writing, head: std::mem::take(&mut out) };
+            while let Some(piece) = text.next().await? {
+                pieces.write(&mut piece.into_bytes()).await?;
+            }
+            pieces.end(&mut out);
+        }
         Body::Table(table) => {
             let mut pieces = Pieces { stream, writing, head: std::mem::take(&mut out) };
             write_table(&table, &mut pieces).await?;
-            if writing == Writing::Chunked {
-                encode::last_chunk(&mut out, None);
-            }
+            pieces.end(&mut out);
         }
     }
     stream.write_all(&out).await?;
@@ -149,6 +154,14 @@ impl Pieces<'_> {
         }
         piece.clear();
         self.stream.write_all(&out).await
+    }
+
+    /// Says that this was all.
+    fn end(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        if self.writing == Writing::Chunked {
+            encode::last_chunk(out, None);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use ingress_cli::simulate::Simulation;
 use serde_json::{Value, json};
 
 use super::gate::{is_local, is_own_host};
+use super::pieces::{Pieces, pieces};
 use super::{Options, Sources, explain};
 use crate::message::{Framing, Known, RequestHead};
 
@@ -32,6 +33,8 @@ pub(super) struct Page {
 #[derive(Debug)]
 pub(super) enum Body {
     Whole(Vec<u8>),
+    /// A text that is still being made.
+    Pieces(Pieces),
     /// The table, which may be large and is written piece by piece.
     Table(Box<Simulation>),
 }
@@ -128,12 +131,16 @@ impl Pages {
 
     async fn metrics(&self) -> Page {
         let (metrics, reader) = (Arc::clone(&self.sources.metrics), self.sources.reader.clone());
+        let (mut writer, mut pieces) = pieces();
         let made = tokio::task::spawn_blocking(move || {
             metrics.prune(&reader);
-            metrics.expose().into_bytes()
+            // If it cannot be written, whoever asked has left.
+            let _written = metrics.write(&mut writer).and_then(|()| writer.finish());
         });
-        let body = made.await;
-        body.map_or_else(failed, |body| Page { status: 200, content_type: METRICS, body: Body::Whole(body) })
+        if pieces.begin().await {
+            return Page { status: 200, content_type: METRICS, body: Body::Pieces(pieces) };
+        }
+        made.await.map_or_else(failed, |()| Page::text(500, "nothing was made"))
     }
 }
 

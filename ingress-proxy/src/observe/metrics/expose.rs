@@ -21,8 +21,8 @@ use super::labels::{Outcome, RouteLabels};
 use super::series::Totals;
 use super::worker::WorkerMetrics;
 
-/// All figures in Prometheus' text format.
-pub(super) fn text(metrics: &Metrics) -> String {
+/// Writes all figures in Prometheus' text format.
+pub(super) fn write(metrics: &Metrics, to: &mut impl fmt::Write) -> fmt::Result {
     let options = &metrics.options;
     let constant = [
         ("controller_class", &options.class),
@@ -33,10 +33,7 @@ pub(super) fn text(metrics: &Metrics) -> String {
     registry.register_collector(Box::new(Own::new(metrics)));
     let constant = constant.into_iter().map(|(name, value)| (name.into(), value.clone().into()));
     registry.sub_registry_with_labels(constant).register_collector(Box::new(Nginx::new(metrics)));
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _written = encode_registry(&mut text, &registry);
-    text
+    encode_registry(to, &registry)
 }
 
 /// What ingress-nginx has under the same names.

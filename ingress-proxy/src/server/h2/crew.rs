@@ -9,6 +9,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use super::activity::Busy;
 use crate::exchange::{self, Scratch};
 use crate::h2::server::ServerStream;
 use crate::message::RequestHead;
@@ -27,6 +28,8 @@ pub(super) struct Job {
     pub(super) stream: ServerStream,
     /// Which request of its connection it is.
     pub(super) number: u64,
+    /// Counts it while it is answered.
+    pub(super) busy: Busy,
 }
 
 /// The tasks of a worker that wait for a request.
@@ -115,9 +118,9 @@ async fn work(worker: Rc<Worker>, first: Job) {
     let place = Rc::new(Place::default());
     let mut scratch = Scratch::default();
     let mut next = Some(first);
-    while let Some(Job { client, head, mut stream, number }) = next.take() {
+    while let Some(Job { client, head, mut stream, number, busy }) = next.take() {
         exchange::run(&worker, &client, &mut stream, &head, &mut scratch, number).await;
-        drop((stream, client));
+        drop((stream, client, busy));
         worker.crew.keep(head);
         {
             let mut idle = worker.crew.idle.borrow_mut();

@@ -56,7 +56,7 @@ fn requests_that_began_before_say_nothing_new() {
     let bad = group.at(0);
     let requests: Vec<_> = (0..5).map(|_| begin(&bad, 0)).collect();
     let late = begin(&bad, 0);
-    requests.iter().for_each(|request| request.report(Outcome::Failure, Duration::ZERO, 100));
+    requests.iter().for_each(|request| _ = request.report(Outcome::Failure, Duration::ZERO, 100));
     // Five failures at once are one reason.
     assert!(bad.is_open(10_100));
     late.report(Outcome::Failure, Duration::from_secs(60), 60_000);
