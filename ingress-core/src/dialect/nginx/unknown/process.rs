@@ -1,4 +1,5 @@
-//! Keys of the ConfigMap that are about the process and not about routes: they are checked, and do nothing or not all.
+//! Keys of the ConfigMap that are about the process, or about all that it sends, and not about routes: they are checked, and do nothing or
+//! not all.
 //!
 //! What is said names the flag of `ingress-proxy` that does the same.
 
@@ -15,6 +16,8 @@ pub(super) enum Unread {
     So(&'static str),
     /// The same, unless the value is that of a switch that is off.
     SoIfOn(&'static str),
+    /// The same, if it is.
+    SoIfOff(&'static str),
 }
 
 /// What is to be said of a key, and whether it is a warning; none if it is not one of these or asks for nothing.
@@ -23,10 +26,10 @@ pub(super) fn verdict(key: &str, is_off: bool) -> Option<(String, bool)> {
     Some(match *unread {
         Unread::Flag(flag) => (format!("the proxy does not read `{key}`; its flag `{flag}` does the same"), false),
         Unread::Guard(_) | Unread::Mind(_) | Unread::SoIfOn(_) if is_off => return None,
+        Unread::SoIfOff(_) if !is_off => return None,
         Unread::Mind(what) => (what.to_owned(), true),
         Unread::Guard(flag) => (format!("the proxy does not read `{key}`; its flag `{flag}` does the same"), true),
-        Unread::So(what) => (what.to_owned(), false),
-        Unread::SoIfOn(what) => (what.to_owned(), false),
+        Unread::So(what) | Unread::SoIfOn(what) | Unread::SoIfOff(what) => (what.to_owned(), false),
     })
 }
 
@@ -42,7 +45,8 @@ const NO_SPANS: &str = "no spans are sent; trace headers of requests are passed 
 const NO_STREAMS: &str = "TCP and UDP services are not proxied";
 const SESSIONS: &str = "sessions are resumed by tickets, whose key the process draws anew from time to time";
 const PROXY_PROTOCOL: &str = "no header says who the client is; the flag `--use-proxy-protocol` is what lets listeners expect the PROXY protocol";
-const ESCAPES: &str = "lines of the log are escaped as their format needs it";
+const ESCAPES: &str = "values are escaped as `\\xXX`; lines of JSON are written with the flag `--log-format json`";
+const MALFORMED: &str = "a request with a malformed header is refused, and none is passed on without it";
 
 const KEYS: &[(&str, Unread)] = &[
     ("keep-alive", Unread::Flag("--keep-alive")),
@@ -84,4 +88,9 @@ const KEYS: &[(&str, Unread)] = &[
     ("ssl-session-cache", Unread::So(SESSIONS)),
     ("ssl-session-tickets", Unread::So(SESSIONS)),
     ("ssl-reject-handshake", Unread::Guard("--ssl-reject-handshake")),
+    ("default-type", Unread::So("a response whose endpoint names no type is passed on without one")),
+    ("generate-request-id", Unread::SoIfOff("a request without an identifier gets one")),
+    ("ignore-invalid-headers", Unread::So(MALFORMED)),
+    ("proxy-add-original-uri-header", Unread::SoIfOn("backends do not get `X-Original-Uri`")),
+    ("server-tokens", Unread::SoIfOn("responses do not say which proxy they come from")),
 ];
