@@ -19,6 +19,7 @@ use ingress_core::snapshot::Snapshot;
 pub(crate) use self::h2::Crew;
 pub(crate) use self::listener::accept;
 pub use self::listener::{Listener, bind};
+use crate::config::Forwarding;
 use crate::h1::encode;
 use crate::worker::Worker;
 
@@ -62,6 +63,12 @@ pub(crate) struct Identity<'a> {
 }
 
 impl Client {
+    /// Whether it may say who its own client is.
+    #[must_use]
+    pub fn is_believed(&self, forwarding: &Forwarding) -> bool {
+        forwarding.use_forwarded_headers && self.is_trusted
+    }
+
     /// The other end of a plain connection.
     #[must_use]
     pub fn new(worker: &Worker, peer: SocketAddr, local: SocketAddr, number: u64) -> Self {

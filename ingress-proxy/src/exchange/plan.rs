@@ -70,7 +70,7 @@ pub(super) fn make(
     record: &mut Record,
 ) -> Plan {
     scratch.response_headers.clear();
-    request_id(worker, head, scratch);
+    let is_claimed = request_id(worker, head, scratch) && !client.is_believed(&worker.config.forwarding);
     if client.is_outdated(&current.snapshot) {
         // What the handshake has shown counts for nothing any more; a new one will show something else.
         record.route = Some(current.route(worker, &Decision::bad_request(BadRequest::HostInvalid)));
@@ -81,7 +81,14 @@ pub(super) fn make(
         scratch.websocket_key = own.map_or_else(|| tunnel::new_key(&worker.random), <[u8]>::to_vec);
     }
     view::with(head, &client.conn, worker.random.next(), |request| match request {
-        Ok(request) => decided(worker, current, request, head.websocket, scratch, record),
+        Ok(request) => {
+            let plan = decided(worker, current, request, head.websocket, scratch, record);
+            if is_claimed && record.route.as_ref().is_some_and(|route| route.filters.is_none()) {
+                // Only ingress-nginx believes anybody about that.
+                new_request_id(worker, scratch);
+            }
+            plan
+        }
         Err(bad) => bad_request(worker, current, bad, record),
     })
 }
@@ -180,15 +187,22 @@ fn add_to(fields: &mut Fields, is_settable: impl Fn(Known) -> bool) -> impl FnMu
     }
 }
 
-/// The request's identifier: the client's own, if it has one that can be logged, or a new one.
-fn request_id(worker: &Worker, head: &RequestHead, scratch: &mut Scratch) {
-    scratch.request_id.clear();
+/// The request's identifier: the client's own, if it has one that can be logged, or a new one. Returned is whether it is the client's.
+fn request_id(worker: &Worker, head: &RequestHead, scratch: &mut Scratch) -> bool {
     let own = head.fields.first(Known::XRequestId);
     let is_good = |id: &&[u8]| (1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
-    match own.filter(is_good) {
-        Some(id) => scratch.request_id.extend_from_slice(id),
-        None => worker.random.append_id(&mut scratch.request_id),
-    }
+    let Some(id) = own.filter(is_good) else {
+        new_request_id(worker, scratch);
+        return false;
+    };
+    scratch.request_id.clear();
+    scratch.request_id.extend_from_slice(id);
+    true
+}
+
+fn new_request_id(worker: &Worker, scratch: &mut Scratch) {
+    scratch.request_id.clear();
+    worker.random.append_id(&mut scratch.request_id);
 }
 
 fn forwarding(

@@ -125,8 +125,7 @@ impl RequestFields<'_> {
 
     /// Whether the peer may say who the client is.
     fn is_believed(&self) -> bool {
-        let forwarding = &self.worker.config.forwarding;
-        forwarding.use_forwarded_headers && self.client.is_trusted
+        self.client.is_believed(&self.worker.config.forwarding)
     }
 
     /// `Forwarded` (RFC 7239): the last hop only, since nobody vouches for others.
