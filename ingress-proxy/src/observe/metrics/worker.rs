@@ -22,11 +22,11 @@ pub struct WorkerMetrics {
     pub open_http1: Gauge,
     /// Open connections that speak HTTP/2.
     pub open_http2: Gauge,
-    /// Tunnels: upgraded connections and those that are passed on as they are.
+    /// Tunnels: upgraded connections of HTTP/1 and those that are passed on as they are.
     pub open_tunnels: Gauge,
-    /// Connections or streams whose request is being read.
+    /// Connections of HTTP/1 whose request is being read.
     pub reading: Gauge,
-    /// Connections or streams whose request is being answered.
+    /// Requests that are being answered.
     pub writing: Gauge,
     /// Connections that wait for their next request.
     pub waiting: Gauge,
