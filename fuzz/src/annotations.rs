@@ -200,7 +200,7 @@ fn plain_text() -> ConnInfo {
 }
 
 fn tls(sni: &str) -> ConnInfo {
-    let certificate = PeerCertificate { subject: "CN=a".into(), is_verified: true };
+    let certificate = PeerCertificate { subject: "CN=a".into(), is_verified: true, ..PeerCertificate::default() };
     ConnInfo {
         remote_addr: None,
         tls: Some(TlsInfo { sni: Some(sni.into()), client_certificate: Some(certificate) }),

@@ -72,6 +72,10 @@ struct Line {
 struct Certificate {
     subject: String,
     #[serde(default)]
+    issuer: String,
+    #[serde(default)]
+    pem: String,
+    #[serde(default)]
     verified: bool,
 }
 
@@ -170,6 +174,8 @@ impl Question {
             let sni = line.sni.unwrap_or_else(|| url.server_name().to_owned());
             let client_certificate = line.client_certificate.map(|certificate| PeerCertificate {
                 subject: certificate.subject.into(),
+                issuer: certificate.issuer.into(),
+                pem: certificate.pem.into(),
                 is_verified: certificate.verified,
             });
             TlsInfo { sni: (!sni.is_empty()).then(|| sni.into()), client_certificate }

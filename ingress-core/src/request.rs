@@ -48,6 +48,10 @@ pub struct TlsInfo {
 pub struct PeerCertificate {
     /// The distinguished name of the subject (RFC 2253).
     pub subject: Box<str>,
+    /// The distinguished name of the issuer (RFC 2253).
+    pub issuer: Box<str>,
+    /// The certificate itself as PEM (RFC 7468), for backends that want to see it.
+    pub pem: Box<str>,
     /// Whether the authorities of the host that was asked for vouch for it.
     pub is_verified: bool,
 }

@@ -15,6 +15,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub use self::pair::{BadPair, Pair};
 pub use self::pem::BadPem;
+pub(crate) use self::pem::of_certificate as pem_of;
 pub use self::store::{CertStore, Material, Refused, SecretPem};
 pub use self::suites::{BadSuites, Suites, Versions};
 pub(crate) use self::suites::{suite_name, version_name};

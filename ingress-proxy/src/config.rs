@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingress_core::policy::{AddressRange, Endpoint};
+use ingress_core::policy::{AddressRange, BackendRef, Endpoint};
 
 use crate::shadow::Shadow;
 
@@ -100,8 +100,30 @@ pub struct Upstream {
     pub balance: Balance,
     /// Addresses that may be dialled although a manifest must not name them.
     pub allowed_endpoints: Vec<AddressRange>,
-    /// Endpoints that may be dialled, exactly these, wherever they lead.
-    pub named_endpoints: Vec<Endpoint>,
+    /// Endpoints that may be dialled for their Service, exactly these, wherever they lead.
+    pub named_endpoints: Vec<NamedEndpoint>,
+}
+
+/// An endpoint that the operator, and not a manifest, has given a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a record without invariants")]
+pub struct NamedEndpoint {
+    /// The namespace of the Service.
+    pub namespace: Arc<str>,
+    /// The name of the Service, for all ports of which it counts.
+    pub service: Arc<str>,
+    /// What is dialled.
+    pub endpoint: Endpoint,
+}
+
+impl Upstream {
+    /// Whether the operator has given a backend this endpoint.
+    pub(crate) fn is_named(&self, backend: &BackendRef, endpoint: &Endpoint) -> bool {
+        let is_it = |named: &NamedEndpoint| {
+            named.endpoint == *endpoint && (&named.namespace, &named.service) == (&backend.namespace, &backend.service)
+        };
+        self.named_endpoints.iter().any(is_it)
+    }
 }
 
 impl Default for Upstream {

@@ -270,7 +270,46 @@ fn the_endpoint_is_told_what_was_shown() {
         let head = world.origin.text();
         assert_eq!(value(&head, "ssl-client-verify"), Some("SUCCESS"), "{head}");
         assert_eq!(value(&head, "ssl-client-subject-dn"), Some("CN=client"), "{head}");
+        assert_eq!(value(&head, "ssl-client-issuer-dn"), Some("CN=A"), "{head}");
+        assert_eq!(value(&head, "ssl-client-cert"), None, "nobody has asked for it");
         assert!(!head.contains("forged"), "{head}");
+    });
+}
+
+/// As `$ssl_client_escaped_cert`: PEM, with everything escaped that is not unreserved (RFC 3986 2.3).
+#[test]
+fn the_endpoint_is_given_the_certificate_where_that_is_asked_for() {
+    run(async {
+        let world = World::new(&[("auth-tls-pass-certificate-to-upstream", "true")]);
+        let client = Client::tls(world.site.https, world.config(Shown::OfA, &[&TLS13]), "a.example").await;
+        assert_eq!(client.get("a.example", "/").await.status, 200);
+        let head = world.origin.text();
+        let given = value(&head, "ssl-client-cert").expect("the certificate");
+        assert!(given.starts_with("-----BEGIN%20CERTIFICATE-----%0A"), "{given}");
+        let unescaped = ["%20", "%0A", "%2B", "%2F", "%3D"].iter().zip([" ", "\n", "+", "/", "="]);
+        let pem = unescaped.fold(given.to_owned(), |pem, (escaped, text)| pem.replace(escaped, text));
+        assert_eq!(pem, world.of_a.certificate.replace('\r', ""));
+
+        let nobody = Client::tls(world.site.https, world.config(Shown::Nothing, &[&TLS13]), "optional.example").await;
+        assert_eq!(nobody.get("optional.example", "/").await.status, 200);
+        let head = world.origin.text();
+        let last = head.rsplit("GET ").next().expect("a request");
+        assert_eq!(value(last, "ssl-client-verify"), Some("NONE"), "{head}");
+        assert_eq!(value(last, "ssl-client-cert"), None, "{head}");
+    });
+}
+
+#[test]
+fn who_has_no_good_certificate_is_sent_to_the_error_page() {
+    run(async {
+        let world = World::new(&[("auth-tls-error-page", "https://login.example/why")]);
+        for shown in [Shown::Nothing, Shown::OfB, Shown::Forged] {
+            let client = Client::tls(world.site.https, world.config(shown, &[&TLS13]), "a.example").await;
+            let answer = client.get("a.example", "/").await;
+            let location = answer.field("location");
+            assert_eq!((answer.status.as_u16(), location), (302, Some("https://login.example/why")), "{shown:?}");
+        }
+        assert_eq!(world.hits(), 0);
     });
 }
 

@@ -2,8 +2,8 @@
 
 use ingress_core::decision::{Forward, Via};
 use ingress_core::policy::{
-    Affinity, BasicAuth, ClientCertificate, CustomErrors, ExternalAuth, Filters, Limits, LoadBalance, Retries,
-    RouteTable, Satisfy, UpstreamTls,
+    Affinity, BasicAuth, ClientCertificate, CustomErrors, ExternalAuth, Filters, Limits, LoadBalance, Location,
+    Retries, RouteTable, Satisfy, UpstreamTls,
 };
 use ingress_core::request::RequestView;
 use serde_json::{Map, Value, json};
@@ -176,7 +176,10 @@ fn client_certificate(certificate: &ClientCertificate) -> Value {
         "secret": format!("{}/{}", certificate.namespace, certificate.secret),
         "verify": certificate.verify.as_str(),
         "depth": certificate.depth,
-        "error_page": certificate.error_page,
+        "error_page": certificate.error_page.as_ref().and_then(|redirect| match &redirect.location {
+            Location::Constant(url) => Some(url),
+            _ => None,
+        }),
         "pass_to_upstream": certificate.pass_to_upstream,
         "match_cn": certificate.match_cn.as_ref().map(|pattern| pattern.as_str()),
     }))

@@ -53,7 +53,12 @@ pub(crate) fn at_host<'s>(
         && let Some((status, reason)) = access::client_certificate(certificate, request)
     {
         let matched = Matched::Host { host, origin: &certificate.origin };
-        return Some(Decision::respond(status, reason, Some(matched)));
+        // nginx has statuses of its own for these, 495 and 496, and pages for them alone.
+        let page = certificate.error_page.as_ref().filter(|_| status == 400);
+        return Some(match page {
+            Some(redirect) => Decision::Redirect(Redirected { redirect, matched }),
+            None => Decision::respond(status, reason, Some(matched)),
+        });
     }
     let app_root = settings.app_root.as_ref().filter(|_| path == b"/")?;
     let matched = Matched::Host { host, origin: &app_root.origin };

@@ -7,8 +7,10 @@ use super::short::Short;
 use super::{Forward, client, template};
 use crate::path::PathPolicy;
 use crate::path::canonical::escape;
-use crate::policy::{Access, ClientAddress, Filters, LoadBalance, PortRef, Protocol, UpstreamSettings};
-use crate::request::RequestView;
+use crate::policy::{
+    Access, ClientAddress, ClientCertificate, Filters, LoadBalance, PortRef, Protocol, UpstreamSettings, VerifyClient,
+};
+use crate::request::{PeerCertificate, RequestView};
 
 impl<'s> Forward<'s> {
     /// The request target that is sent upstream, for the request that was decided on.
@@ -125,11 +127,10 @@ impl<'s> Forward<'s> {
             each(name, value.as_bytes());
         }
         if let Some(certificate) = self.settings().and_then(|settings| settings.client_certificate.as_ref())
-            && certificate.verify != crate::policy::VerifyClient::Off
-            && let Some(client) = request.conn().tls.as_ref().and_then(|tls| tls.client_certificate.as_ref())
+            && certificate.verify != VerifyClient::Off
+            && let Some(tls) = &request.conn().tls
         {
-            each("ssl-client-verify", if client.is_verified { b"SUCCESS" } else { b"FAILED" });
-            each("ssl-client-subject-dn", client.subject.as_bytes());
+            certificate_headers(certificate, tls.client_certificate.as_ref(), each);
         }
     }
 
@@ -263,4 +264,20 @@ fn joined<'r>(mut lines: impl Iterator<Item = &'r [u8]>) -> Option<Cow<'r, [u8]>
         all.extend_from_slice(line);
     }
     Some(all)
+}
+
+/// What a handshake has shown, in nginx's words. Fields that would be empty are left out.
+fn certificate_headers(wanted: &ClientCertificate, shown: Option<&PeerCertificate>, each: &mut dyn FnMut(&str, &[u8])) {
+    let Some(shown) = shown else { return each("ssl-client-verify", b"NONE") };
+    each("ssl-client-verify", if shown.is_verified { b"SUCCESS" } else { b"FAILED" });
+    for (name, value) in [("ssl-client-subject-dn", &shown.subject), ("ssl-client-issuer-dn", &shown.issuer)] {
+        if !value.is_empty() {
+            each(name, value.as_bytes());
+        }
+    }
+    if wanted.pass_to_upstream && !shown.pem.is_empty() {
+        let mut escaped = Vec::with_capacity(shown.pem.len());
+        template::escape(shown.pem.as_bytes(), &mut escaped);
+        each("ssl-client-cert", &escaped);
+    }
 }

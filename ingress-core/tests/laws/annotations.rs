@@ -128,8 +128,11 @@ impl Ask {
             [("Host", self.host.as_bytes())].into_iter().chain(self.headers.iter().copied()).collect();
         let tls = self.tls.map(|certificate| TlsInfo {
             sni: Some(self.sni.unwrap_or(self.host).into()),
-            client_certificate: certificate
-                .map(|(subject, is_verified)| PeerCertificate { subject: subject.into(), is_verified }),
+            client_certificate: certificate.map(|(subject, is_verified)| PeerCertificate {
+                subject: subject.into(),
+                is_verified,
+                ..PeerCertificate::default()
+            }),
         });
         let remote_addr = self.from.map(|text| text.parse::<IpAddr>().unwrap());
         let conn = ConnInfo { remote_addr, tls, tls_ended_in_front: false };

@@ -1,7 +1,9 @@
-//! PEM to DER. This is the only file of the crate that reads PEM.
+//! PEM to DER, and a certificate back to PEM. This is the only file of the crate that reads PEM.
 //!
 //! No error carries a byte of its input: what stands between the lines of a malformed file may be a key.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_pemfile::Item;
@@ -48,6 +50,25 @@ pub(super) fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, BadPem> 
         }
     }
     if chain.is_empty() { Err(BadPem::NoCertificate) } else { Ok(chain) }
+}
+
+/// A certificate as PEM, in lines of 64 (RFC 7468 2).
+pub(crate) fn of_certificate(der: &CertificateDer<'_>) -> Box<str> {
+    let digits = STANDARD.encode(der);
+    let mut pem = String::with_capacity(digits.len() + digits.len() / 64 + 64);
+    pem.push_str("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = digits.as_str();
+    while let Some((line, others)) = rest.split_at_checked(64) {
+        pem.push_str(line);
+        pem.push('\n');
+        rest = others;
+    }
+    if !rest.is_empty() {
+        pem.push_str(rest);
+        pem.push('\n');
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem.into()
 }
 
 /// The first private key.
@@ -104,6 +125,19 @@ mod tests {
         assert!(key(mixed.as_bytes()).is_ok());
         let twice = certificate.repeat(2).replace('\n', "\r\n");
         assert_eq!(chain(twice.as_bytes()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn certificates_are_written_as_others_write_them() {
+        let (certificate, _) = signed(false);
+        let der = &chain(certificate.as_bytes()).unwrap()[0];
+        assert_eq!(*of_certificate(der), certificate.replace('\r', ""));
+        // Whatever the length of the last line.
+        for length in 0..100 {
+            let der = CertificateDer::from(vec![7; length]);
+            let read = items(of_certificate(&der).as_bytes()).unwrap().next();
+            assert!(matches!(read, Some(Ok(Item::X509Certificate(read))) if read == der), "{length}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use ingress_core::model::{
 };
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::{Endpoint, PortRef};
+use ingress_proxy::config::NamedEndpoint;
 
 /// The label by which a slice belongs to a Service.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -20,7 +21,18 @@ pub(crate) struct Pin {
     service: ObjectRef,
     port: PortRef,
     /// Where the port leads.
-    pub(crate) endpoint: Endpoint,
+    endpoint: Endpoint,
+}
+
+impl Pin {
+    /// What may be dialled for it.
+    pub(super) fn named(&self) -> NamedEndpoint {
+        NamedEndpoint {
+            namespace: Arc::clone(&self.service.namespace),
+            service: Arc::clone(&self.service.name),
+            endpoint: self.endpoint.clone(),
+        }
+    }
 }
 
 /// Reads `namespace/service:port=address:port`.

@@ -18,7 +18,7 @@ use ingress_proxy::shadow;
 use super::cluster::ClusterSettings;
 use super::descriptors;
 use super::flags::{ClientArgs, EndpointArgs, Flags, LoadBalance, ReachArgs};
-use super::pin::Pins;
+use super::pin::{Pin, Pins};
 use super::values;
 pub(crate) use super::values::{AccessLog, LogFormat};
 use super::wait_shutdown::LAST_LOOK;
@@ -215,7 +215,7 @@ impl Flags {
         };
         let mut upstream = upstream(&endpoint);
         upstream.allowed_endpoints.clone_from(&reach.allow_endpoint_cidr);
-        upstream.named_endpoints = manifests.pins.iter().map(|pin| pin.endpoint.clone()).collect();
+        upstream.named_endpoints = manifests.pins.iter().map(Pin::named).collect();
         let workers = listen.workers.unwrap_or(machine.cores).max(1);
         let mut downstream = downstream(&client);
         if client.max_worker_connections.is_none() {

@@ -136,6 +136,11 @@ impl<S: Sink> FileSource<S> {
             .enumerate()
             .map(|(number, path)| Root::open(number, &path).map_err(|error| OpenError { path, error }));
         engine.hash_seed = RandomState::new().hash_one(0);
+        let mut inputs = Inputs::default();
+        // What these files do not have, nobody will bring: a Service without an EndpointSlice has no endpoints.
+        for kind in [Kind::Service, Kind::EndpointSlice, Kind::Secret, Kind::ConfigMap] {
+            inputs.set_complete(kind);
+        }
         Ok(Self {
             roots: roots.collect::<Result<_, _>>()?,
             scope: Arc::new(Scope { namespace, watched, config_map: engine.config_map.clone() }),
@@ -146,7 +151,7 @@ impl<S: Sink> FileSource<S> {
             unreadable: BTreeMap::new(),
             labels: 0,
             store: Store::default(),
-            inputs: Inputs::default(),
+            inputs,
             compiler: Compiler::new(engine),
             publisher: Publisher::default(),
             findings: Findings::default(),

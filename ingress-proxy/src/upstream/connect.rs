@@ -134,10 +134,9 @@ pub(crate) async fn plain(worker: &Worker, endpoint: &Endpoint, within: u32) -> 
 
 async fn open(worker: &Worker, endpoint: &Endpoint) -> Result<TcpStream, ConnectError> {
     worker.metrics.upstream_connects.increment();
-    let is_named = worker.config.upstream.named_endpoints.contains(&endpoint.target);
     let tcp = match &endpoint.target {
-        policy::Endpoint::Address(address) => tcp(worker, *address, is_named).await?,
-        policy::Endpoint::Name(name, port) => by_name(worker, name, *port, is_named).await?,
+        policy::Endpoint::Address(address) => tcp(worker, *address, endpoint.is_named).await?,
+        policy::Endpoint::Name(name, port) => by_name(worker, name, *port, endpoint.is_named).await?,
     };
     tcp.set_nodelay(true)?;
     Ok(tcp)

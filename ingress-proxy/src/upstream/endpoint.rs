@@ -16,6 +16,8 @@ use super::pool::Pool;
 pub struct Endpoint {
     /// What is dialled.
     pub target: policy::Endpoint,
+    /// Whether it may be dialled because the operator has given it to this backend, wherever it leads.
+    pub is_named: bool,
     /// Connections to it, which it may share with endpoints of other backends.
     pub pool: Rc<Pool>,
     peers: Rc<Peers>,
@@ -43,9 +45,10 @@ pub enum Outcome {
 }
 
 impl Endpoint {
-    pub(super) fn new(target: policy::Endpoint, peers: Rc<Peers>, pool: Rc<Pool>) -> Self {
+    pub(super) fn new(target: policy::Endpoint, is_named: bool, peers: Rc<Peers>, pool: Rc<Pool>) -> Self {
         Self {
             target,
+            is_named,
             pool,
             peers,
             is_gone: Cell::new(false),

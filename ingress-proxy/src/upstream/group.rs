@@ -5,6 +5,7 @@ mod sticky;
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use ingress_core::policy::{self, BackendRef};
 
@@ -21,8 +22,7 @@ pub use self::sticky::Session;
 /// The endpoints of one backend, as one worker sees them.
 #[derive(Debug)]
 pub struct Group {
-    /// The backend's name, which makes affinity keys differ from those of other backends.
-    name: Box<str>,
+    backend: Arc<BackendRef>,
     key: OnceCell<Key>,
     peers: Rc<Peers>,
     pools: Rc<Pools>,
@@ -49,9 +49,9 @@ pub enum Choice<'a> {
 impl Group {
     /// A group without endpoints, whose connections will be in these pools.
     #[must_use]
-    pub fn new(backend: &BackendRef, pools: &Rc<Pools>) -> Self {
+    pub fn new(backend: &Arc<BackendRef>, pools: &Rc<Pools>) -> Self {
         Self {
-            name: affinity::backend_name(backend),
+            backend: Arc::clone(backend),
             key: OnceCell::new(),
             peers: Rc::default(),
             pools: Rc::clone(pools),
@@ -70,7 +70,7 @@ impl Group {
         if members.list.iter().map(|endpoint| &endpoint.target).eq(targets.iter().copied()) {
             return;
         }
-        let list = merge(&members.list, &targets, (&self.peers, &self.pools), now);
+        let list = self.merge(&members.list, &targets, config, now);
         self.peers.recount(list.iter().map(|endpoint| &endpoint.health), now);
         let new = members.succeeded_by(list);
         let old = std::mem::replace(&mut *members, new);
@@ -103,6 +103,58 @@ impl Group {
         members.list.iter().any(|other| !Rc::ptr_eq(other, endpoint) && is_untried(tried, other))
     }
 
+    /// The old endpoints that stay and the new ones, in the order of their targets.
+    fn merge(
+        &self,
+        old: &[Rc<Endpoint>],
+        targets: &[&policy::Endpoint],
+        config: &config::Upstream,
+        now: u64,
+    ) -> Vec<Rc<Endpoint>> {
+        let mut old = old.iter().peekable();
+        let (mut list, mut new) = (Vec::with_capacity(targets.len()), Vec::new());
+        let (mut stay, mut known, mut latencies) = (0_usize, 0.0, 0.0);
+        for target in targets {
+            while let Some(gone) = old.next_if(|endpoint| endpoint.target < **target) {
+                gone.leave();
+            }
+            let endpoint = old.next_if(|endpoint| endpoint.target == **target);
+            match endpoint {
+                Some(endpoint) => {
+                    stay += 1;
+                    if let Some(average) = endpoint.latency.average(now) {
+                        known += 1.0;
+                        latencies += average;
+                    }
+                    list.push(Rc::clone(endpoint));
+                }
+                None => {
+                    let is_named = config.is_named(&self.backend, target);
+                    let (peers, pool) = (Rc::clone(&self.peers), self.pools.of(target, is_named));
+                    let endpoint = Rc::new(Endpoint::new((*target).clone(), is_named, peers, pool));
+                    list.push(Rc::clone(&endpoint));
+                    new.push(endpoint);
+                }
+            }
+        }
+        old.for_each(|endpoint| endpoint.leave());
+        // Where nobody stays there is nobody to take more than his share meanwhile.
+        if stay > 0 {
+            for endpoint in new {
+                endpoint.start_slowly(now);
+                if known > 0.0 {
+                    endpoint.latency.assume(latencies / known, now);
+                }
+            }
+        }
+        list
+    }
+
+    /// What ingress-nginx calls the backend, which makes affinity keys differ from those of others.
+    fn name(&self) -> Box<str> {
+        affinity::backend_name(&self.backend)
+    }
+
     /// How many endpoints there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -125,50 +177,6 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.members.borrow().list.iter().for_each(|endpoint| endpoint.leave());
     }
-}
-
-/// The old endpoints that stay and the new ones, in the order of their targets.
-fn merge(
-    old: &[Rc<Endpoint>],
-    targets: &[&policy::Endpoint],
-    (peers, pools): (&Rc<Peers>, &Pools),
-    now: u64,
-) -> Vec<Rc<Endpoint>> {
-    let mut old = old.iter().peekable();
-    let (mut list, mut new) = (Vec::with_capacity(targets.len()), Vec::new());
-    let (mut stay, mut known, mut latencies) = (0_usize, 0.0, 0.0);
-    for target in targets {
-        while let Some(gone) = old.next_if(|endpoint| endpoint.target < **target) {
-            gone.leave();
-        }
-        let endpoint = old.next_if(|endpoint| endpoint.target == **target);
-        match endpoint {
-            Some(endpoint) => {
-                stay += 1;
-                if let Some(average) = endpoint.latency.average(now) {
-                    known += 1.0;
-                    latencies += average;
-                }
-                list.push(Rc::clone(endpoint));
-            }
-            None => {
-                let endpoint = Rc::new(Endpoint::new((*target).clone(), Rc::clone(peers), pools.of(target)));
-                list.push(Rc::clone(&endpoint));
-                new.push(endpoint);
-            }
-        }
-    }
-    old.for_each(|endpoint| endpoint.leave());
-    // Where nobody stays there is nobody to take more than his share meanwhile.
-    if stay > 0 {
-        for endpoint in new {
-            endpoint.start_slowly(now);
-            if known > 0.0 {
-                endpoint.latency.assume(latencies / known, now);
-            }
-        }
-    }
-    list
 }
 
 #[cfg(test)]

@@ -30,20 +30,20 @@ impl PartialEq for Key {
 }
 
 /// The pools of one worker, by what is dialled: backends that lead to one endpoint share its connections, as many Services may
-/// select the same pods.
+/// select the same pods. Only those do not share that the operator has given their endpoint to, and others must not dial it.
 #[derive(Debug, Default)]
-pub struct Pools(RefCell<HashMap<policy::Endpoint, Weak<Pool>, ahash::RandomState>>);
+pub struct Pools(RefCell<HashMap<(policy::Endpoint, bool), Weak<Pool>, ahash::RandomState>>);
 
 impl Pools {
     /// The pool of an endpoint, which lives as long as somebody holds it.
-    pub(super) fn of(&self, target: &policy::Endpoint) -> Rc<Pool> {
+    pub(super) fn of(&self, target: &policy::Endpoint, is_named: bool) -> Rc<Pool> {
         let mut pools = self.0.borrow_mut();
-        if let Some(pool) = pools.get(target).and_then(Weak::upgrade) {
-            return pool;
-        }
-        let pool = Rc::default();
-        pools.insert(target.clone(), Rc::downgrade(&pool));
-        pool
+        let place = pools.entry((target.clone(), is_named)).or_default();
+        place.upgrade().unwrap_or_else(|| {
+            let pool = Rc::default();
+            *place = Rc::downgrade(&pool);
+            pool
+        })
     }
 
     /// Forgets those that nobody holds, and closes idle connections of the others that are over.
@@ -128,11 +128,12 @@ mod tests {
     fn a_pool_is_shared_while_somebody_holds_it() {
         let endpoint = |port: u16| policy::Endpoint::Address(([192, 0, 2, 1], port).into());
         let pools = Pools::default();
-        let first = pools.of(&endpoint(80));
-        assert!(Rc::ptr_eq(&first, &pools.of(&endpoint(80))));
-        assert!(!Rc::ptr_eq(&first, &pools.of(&endpoint(81))));
+        let first = pools.of(&endpoint(80), false);
+        assert!(Rc::ptr_eq(&first, &pools.of(&endpoint(80), false)));
+        assert!(!Rc::ptr_eq(&first, &pools.of(&endpoint(81), false)));
+        assert!(!Rc::ptr_eq(&first, &pools.of(&endpoint(80), true)), "not all may dial what only one may");
         pools.sweep(&config::Upstream::default(), 0);
-        assert_eq!(pools.0.borrow().len(), 1, "nobody holds the other");
+        assert_eq!(pools.0.borrow().len(), 1, "nobody holds the others");
         drop(first);
         pools.sweep(&config::Upstream::default(), 0);
         assert!(pools.0.borrow().is_empty());

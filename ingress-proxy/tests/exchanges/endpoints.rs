@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ingress_core::policy::Endpoint;
-use ingress_proxy::config::Config;
+use ingress_proxy::config::{Config, NamedEndpoint};
 
 use super::support::client::Client;
 use super::support::ingress::Ingress;
@@ -167,9 +167,32 @@ fn what_the_operator_names_is_dialled_and_nothing_beside_it() {
         (Endpoint::Name("localhost".into(), named.address.port()), by_name(other.address.port()), false),
     ] {
         let mut config = Config::default();
-        config.upstream.named_endpoints = vec![endpoint.clone()];
+        config.upstream.named_endpoints = vec![for_site(endpoint.clone())];
         let site = Site::start(&manifest, config);
         let status = Client::new(site.http).get("/").status;
         assert_eq!(status, if is_dialled { 200 } else { 503 }, "{endpoint}: {manifest}");
     }
+}
+
+fn for_site(endpoint: Endpoint) -> NamedEndpoint {
+    NamedEndpoint { namespace: "default".into(), service: "site".into(), endpoint }
+}
+
+#[test]
+fn what_the_operator_names_for_one_service_is_not_dialled_for_another() {
+    let origin = Scripted::echo();
+    let endpoints = [origin.address];
+    let of = |name, host| Ingress { name, host, endpoints: &endpoints, ..Ingress::default() };
+    let mut config = Config::default();
+    config.upstream.named_endpoints = vec![for_site(Endpoint::Address(origin.address))];
+    let site = Site::start(&format!("{}{}", of("site", "a.example"), of("other", "b.example")), config);
+    let mut client = Client::new(site.http);
+    // The second time there is an idle connection to that address.
+    for _ in 0..2 {
+        for (host, status) in [("a.example", 200), ("b.example", 503)] {
+            client.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+            assert_eq!(client.answer().expect("an answer").status, status, "{host}");
+        }
+    }
+    assert!(origin.requests().iter().all(|(connection, _)| *connection == 0));
 }

@@ -8,7 +8,7 @@ use super::{grammar, unknown};
 use crate::diagnostic::Code;
 use crate::object::Origin;
 use crate::path::Search;
-use crate::policy::{ClientCertificate, VerifyClient};
+use crate::policy::{ClientCertificate, Location, Redirect, VerifyClient};
 
 const SECRET: &str = "auth-tls-secret";
 const ERROR_PAGE: &str = "auth-tls-error-page";
@@ -62,15 +62,17 @@ fn match_cn(a: &mut Annotations<'_>) -> Option<Search> {
     search.map_err(|error| a.bad(MATCH_CN, Bad::Drop, format_args!("`{}`: {error}", shown(text)))).ok()
 }
 
-fn error_page(a: &mut Annotations<'_>) -> Option<Box<str>> {
+/// A URL. What else nginx takes is a place within the server, which would be open to clients without a certificate, or a
+/// relative reference that leads to where the client comes from.
+fn error_page(a: &mut Annotations<'_>) -> Option<Redirect> {
     let form = "a URL, a host with or without a path, or `@name`";
     let page = a.checked(ERROR_PAGE, is_page, form, Bad::Drop)?;
-    if page.starts_with('@') {
-        let message = format!("there is no `{}` here; clients get the error itself", shown(page));
+    if !page.starts_with("https://") && !page.starts_with("http://") {
+        let message = format!("`{}` is no URL with a scheme; clients get the error itself", shown(page));
         a.report(Code::AnnotationNotImplemented, ERROR_PAGE, message);
         return None;
     }
-    Some(page.into())
+    Some(Redirect { status: 302, location: Location::Constant(page.into()), reason: ERROR_PAGE })
 }
 
 /// Notes that routes are closed to plain text that ingress-nginx would serve there, without a certificate.

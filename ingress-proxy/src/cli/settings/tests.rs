@@ -6,6 +6,7 @@ use ingress_core::lower::ClassSelection;
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::{AddressRange, Endpoint};
 use ingress_proxy::certs::{Suites, Versions};
+use ingress_proxy::config::NamedEndpoint;
 
 use super::*;
 
@@ -119,6 +120,7 @@ fn flags_set_what_they_are_called_after() {
         max_handshakes: 23,
     };
     let ranges = |texts: &[&str]| texts.iter().map(|text| AddressRange::parse(text).unwrap()).collect::<Vec<_>>();
+    let named = |service: &str, endpoint| NamedEndpoint { namespace: "shop".into(), service: service.into(), endpoint };
     let upstream = Upstream {
         keep_alive_connections: 0,
         keep_alive_timeout: seconds(16),
@@ -131,8 +133,8 @@ fn flags_set_what_they_are_called_after() {
         balance: Balance::LeastRequest,
         allowed_endpoints: ranges(&["127.0.0.0/8"]),
         named_endpoints: vec![
-            Endpoint::Address("[::1]:9001".parse().unwrap()),
-            Endpoint::Name("tea.example".into(), 9002),
+            named("tea", Endpoint::Address("[::1]:9001".parse().unwrap())),
+            named("tea", Endpoint::Name("tea.example".into(), 9002)),
         ],
     };
     let forwarding = Forwarding {

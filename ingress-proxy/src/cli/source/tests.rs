@@ -223,6 +223,35 @@ fn files_come_change_and_go() {
 }
 
 #[test]
+fn what_the_files_do_not_have_is_not_there() {
+    let folder = Folder::new();
+    let ingress =
+        ingress("a", "a.example", "one").replace("spec:\n", "spec:\n  tls: [{hosts: [a.example], secretName: none}]\n");
+    folder.write("a.yaml", &ingress);
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    assert_eq!(source.endpoints("one", "80"), "no such Service");
+    assert!(source.ear.told().findings.contains_key(&Code::SecretNotFound), "{:?}", source.ear.told());
+    folder.write("one.yaml", "{apiVersion: v1, kind: Service, metadata: {name: one}, spec: {ports: [{port: 80}]}}");
+    source.wait("the Service", |it| it.endpoints("one", "80") == "no ready endpoints");
+}
+
+#[test]
+fn several_files_and_directories_are_followed_at_one_time() {
+    let (first, second) = (Folder::new(), Folder::new());
+    first.write("a.yaml", &ingress("a", "a.example", "one"));
+    second.write("b.yaml", &ingress("b", "b.example", "one"));
+    second.write("c.yaml", &ingress("c", "c.example", "one"));
+    let source = Followed::new(&[first.0.clone(), second.path("b.yaml")]);
+    assert_eq!(source.routes(), ["a.example one", "b.example one"]);
+    second.write("b.yaml", &ingress("b", "b.example", "two"));
+    source.wait_for(&["a.example one", "b.example two"]);
+    first.write("d.yaml", &ingress("d", "d.example", "one"));
+    source.wait_for(&["a.example one", "b.example two", "d.example one"]);
+    fs::remove_file(second.path("b.yaml")).unwrap();
+    source.wait_for(&["a.example one", "d.example one"]);
+}
+
+#[test]
 fn only_a_new_snapshot_is_a_success_and_what_cannot_be_read_is_a_failure() {
     let folder = Folder::new();
     folder.write("a.yaml", &ingress("a", "a.example", "one"));
@@ -289,7 +318,7 @@ fn the_later_of_two_files_counts_and_the_earlier_comes_back() {
     source.wait_for_line("a.yaml:4: warning[ING0105]: Ingress default/x is given again at");
     fs::remove_file(folder.path("b.yaml")).unwrap();
     source.wait_for(&["x.example one"]);
-    source.wait("no finding", |it| it.ear.told().findings.is_empty());
+    source.wait("one finding less", |it| !it.ear.told().findings.contains_key(&Code::DuplicateObject));
 }
 
 #[test]
@@ -363,7 +392,7 @@ fn findings_are_said_once() {
     source.wait_for_line("c.yaml:1: ");
     assert_eq!(source.ear.lines_with(bad_host), 1, "{:?}", source.ear.told());
     let counts = source.ear.told().findings.clone();
-    assert_eq!(counts, BTreeMap::from([(Code::InvalidHost, 1), (Code::NotAnObject, 1)]));
+    assert_eq!(counts, BTreeMap::from([(Code::InvalidHost, 1), (Code::NotAnObject, 1), (Code::ServiceNotFound, 1)]));
     folder.write("a.yaml", &ingress("a", "a.example", "one"));
     source.wait("one finding less", |it| !it.ear.told().findings.contains_key(&Code::InvalidHost));
 }
@@ -384,7 +413,7 @@ fn errors_come_first_and_what_is_too_much_is_left_out() {
     let name = |line: &str| line.split(": ").next().and_then(|place| place.rsplit('/').next()).unwrap().to_owned();
     let said: Vec<String> = source.sink.told().lines.iter().skip(1).map(|line| name(line)).collect();
     assert_eq!(said[..2], ["b.yaml:7", "b.yaml:20"], "{:?}", source.sink.told());
-    assert_eq!(said[2..], ["1 more findings; `ingress-proxy --check` shows all"]);
+    assert_eq!(said[2..], ["2 more findings; `ingress-proxy --check` shows all"]);
     source.report(2);
     assert_eq!(source.sink.told().lines.len(), 4, "all has been said");
 }

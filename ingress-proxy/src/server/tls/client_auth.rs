@@ -133,9 +133,9 @@ impl Wanted {
     pub(super) fn judge(self, io: &Io) -> (Option<PeerCertificate>, Checked) {
         let Io::Tls(stream) = io else { return (None, self.into_checked()) };
         let shown = stream.get_ref().1.peer_certificates().and_then(|shown| shown.split_first());
-        let judged = |(leaf, chain): (&CertificateDer<'_>, _)| PeerCertificate {
-            subject: subject(leaf),
-            is_verified: self.is_good(leaf, chain),
+        let judged = |(leaf, chain): (&CertificateDer<'_>, _)| {
+            let (subject, issuer) = names(leaf).unwrap_or_default();
+            PeerCertificate { subject, issuer, pem: certs::pem_of(leaf), is_verified: self.is_good(leaf, chain) }
         };
         (shown.map(judged), self.into_checked())
     }
@@ -158,9 +158,11 @@ fn id(setting: &ClientCertificate) -> CertificateId {
     CertificateId::Secret { namespace: Arc::clone(&setting.namespace), name: Arc::from(&*setting.secret) }
 }
 
-/// The subject as it is written in RFC 2253.
-fn subject(leaf: &CertificateDer<'_>) -> Box<str> {
-    Certificate::from_der(leaf).map(|leaf| leaf.tbs_certificate().subject().to_string().into()).unwrap_or_default()
+/// The subject and the issuer as they are written in RFC 2253.
+fn names(leaf: &CertificateDer<'_>) -> Option<(Box<str>, Box<str>)> {
+    let leaf = Certificate::from_der(leaf).ok()?;
+    let leaf = leaf.tbs_certificate();
+    Some((leaf.subject().to_string().into(), leaf.issuer().to_string().into()))
 }
 
 /// Asks for a certificate and takes any whose key the client has.

@@ -66,13 +66,13 @@ impl Group {
             return Some(session);
         }
         let endpoint = members.in_turn(&asked, draw).or_else(|| members.last_resort(tried, draw))?;
-        let key = affinity.persistent.then(|| Key::of_endpoint(&self.name, &endpoint.target));
+        let key = affinity.persistent.then(|| Key::of_endpoint(&self.name(), &endpoint.target));
         Some(Session { endpoint: Rc::clone(endpoint), key })
     }
 
     /// The second half of the value of an affinity cookie, by which the engine knows canaries.
     pub fn backend_key(&self) -> &Key {
-        self.key.get_or_init(|| Key::of_backend(&self.name))
+        self.key.get_or_init(|| Key::of_backend(&self.name()))
     }
 }
 
@@ -80,7 +80,8 @@ impl Members {
     /// The endpoint that has a key of its own.
     fn by_key(&self, group: &Group, key: &[u8]) -> Option<&Rc<Endpoint>> {
         let keys = self.keys.get_or_init(|| {
-            let of = |endpoint: &Rc<Endpoint>| Key::of_endpoint(&group.name, &endpoint.target);
+            let name = group.name();
+            let of = |endpoint: &Rc<Endpoint>| Key::of_endpoint(&name, &endpoint.target);
             let mut keys: Box<[_]> = self.list.iter().map(of).zip(0..).collect();
             keys.sort_unstable();
             keys

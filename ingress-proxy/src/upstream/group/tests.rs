@@ -25,7 +25,7 @@ fn targets(numbers: impl IntoIterator<Item = usize>) -> Vec<policy::Endpoint> {
 }
 
 fn empty() -> Group {
-    Group::new(&BackendRef::new("shop".into(), "web".into(), PortRef::Number(80)), &Rc::default())
+    Group::new(&BackendRef::new("shop".into(), "web".into(), PortRef::Number(80)).into(), &Rc::default())
 }
 
 fn group(count: usize) -> Group {

@@ -29,7 +29,8 @@ fn everything_that_can_be_asked() {
         (MATCH_CN, "CN=(ada|grace)"),
     ]);
     assert_eq!((full.verify, full.depth, full.pass_to_upstream), (VerifyClient::Optional, 3, true));
-    assert_eq!(full.error_page.as_deref(), Some("https://a.example/no"));
+    let page = full.error_page.expect("a page");
+    assert_eq!((page.status, page.location), (302, Location::Constant("https://a.example/no".into())));
     let search = full.match_cn.expect("the subject is looked at");
     assert!(search.is_match(b"O=Engine,CN=grace") && !search.is_match(b"CN=eve"));
 }
