@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 pub(crate) use self::apply::{Place, World, at_host, at_route, pass_through, passed_through};
 pub use self::canary::CanaryBy;
+pub use self::client::client_behind;
 pub(crate) use self::handshake::{Handshake, server_name};
 pub use self::response::Header;
 use crate::host::HostPattern;

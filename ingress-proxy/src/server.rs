@@ -31,6 +31,8 @@ pub struct Client {
     pub conn: ConnInfo,
     /// The peer of the TCP connection, or what a trusted PROXY header says in its place.
     pub peer: SocketAddr,
+    /// The peer of the TCP connection.
+    pub tcp_peer: SocketAddr,
     /// The address as headers and logs write it.
     pub address: Box<str>,
     /// What a PROXY header says, whether it is believed or not; for the log.
@@ -76,6 +78,7 @@ impl Client {
         Self {
             conn: ConnInfo { remote_addr: Some(peer.ip()), ..ConnInfo::default() },
             peer,
+            tcp_peer: peer,
             address: peer.ip().to_string().into(),
             proxied: None,
             local,

@@ -128,6 +128,47 @@ fn trailers_in_both_directions() {
     assert_eq!(origin.text().matches("0\r\nx-check: yes\r\n\r\n").count(), 2, "{}", origin.text());
 }
 
+/// HTTP/1 has no trailers behind a body whose length is declared.
+#[test]
+fn trailers_that_are_announced_go_before_a_length() {
+    let origin = pages();
+    let site = site(origin.address);
+    both_ways(&site, async |client| {
+        let mut request = client.request("POST", HOST, "/");
+        request.headers_mut().insert("content-length", 4.into());
+        request.headers_mut().insert("trailer", HeaderValue::from_static("x-check"));
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-check", HeaderValue::from_static("yes"));
+        assert_eq!(client.send(request, b"body", Some(trailers)).await.body, b"body");
+    });
+    let text = origin.text();
+    assert_eq!(text.matches("4\r\nbody\r\n0\r\nx-check: yes\r\n\r\n").count(), 2, "{text}");
+    assert!(!text.to_ascii_lowercase().contains("content-length"), "{text}");
+}
+
+/// 103 as the endpoint sends it, 100 from the proxy when the body is wanted.
+#[test]
+fn interim_responses_of_both_kinds() {
+    let origin = pages();
+    let site = site(origin.address);
+    both_ways(&site, async |client| {
+        let (mut response, _) = client.begin(client.request("GET", HOST, "/early"), true).await;
+        let early = poll_fn(|cx| response.poll_informational(cx)).await.expect("early hints").unwrap();
+        let link = early.headers().get("link").map(HeaderValue::as_bytes);
+        assert_eq!((early.status().as_u16(), link), (103, Some(&b"</a.css>"[..])));
+        assert_eq!(whole(response.await.unwrap()).await.unwrap().body, b"ok");
+
+        let mut request = client.request("POST", HOST, "/");
+        request.headers_mut().insert("expect", HeaderValue::from_static("100-continue"));
+        let (mut response, mut stream) = client.begin(request, false).await;
+        let interim = poll_fn(|cx| response.poll_informational(cx)).await.expect("100").unwrap();
+        assert_eq!(interim.status().as_u16(), 100);
+        stream.send_data(Bytes::from_static(b"body"), true).unwrap();
+        assert_eq!(whole(response.await.unwrap()).await.unwrap().body, b"body");
+    });
+    assert!(!origin.text().to_ascii_lowercase().contains("expect:"), "{}", origin.text());
+}
+
 #[test]
 fn what_the_endpoint_is_told() {
     let origin = pages();

@@ -255,6 +255,17 @@ fn trusted_peers_are_believed() {
     for (fields, chain) in chains {
         assert_eq!(found(&seen(trusting("127.0.0.0/8"), fields), "X-Forwarded-For"), [chain], "{fields:?}");
     }
+    // Who says nothing of the client's address has said it by the chain.
+    for (chain, client) in [
+        ("203.0.113.9", "203.0.113.9"),
+        ("spoofed, 203.0.113.9, 127.9.9.9", "203.0.113.9"),
+        ("127.1.1.1, 127.2.2.2", "127.1.1.1"),
+        ("203.0.113.9, unknown", "127.0.0.1"),
+        ("2001:db8::1", "2001:db8::1"),
+    ] {
+        let request = seen(trusting("127.0.0.0/8"), &format!("X-Forwarded-For: {chain}\r\n"));
+        assert_eq!(found(&request, "X-Real-IP"), [client], "{chain}");
+    }
     // Nothing else is: these have no meaning that a proxy in front would have given them.
     for name in ["Forwarded", "X-Original-URL", "X-Rewrite-URL", "Proxy"] {
         let request = seen(trusting("127.0.0.0/8"), &format!("{name}: {EVIL}\r\n"));

@@ -185,7 +185,8 @@ impl EngineArgs {
             let flag = "--use-forwarded-headers";
             return Err(format!("`{flag}` would believe anybody; say whom to believe with `--trusted-cidr`"));
         }
-        let source = self.cert_source.as_deref().map(DirectorySource::open).transpose()?.map(Arc::new);
+        let source = self.cert_source.as_deref().map(DirectorySource::open).transpose();
+        let source = source.map_err(|error| format!("`--cert-source`: {error}"))?.map(Arc::new);
         let tke: Arc<dyn dialect::Dialect> = Arc::new(Tke::new(source.clone().map(|source| source as _)));
         let nginx: Arc<dyn dialect::Dialect> = Arc::new(
             Nginx::new(self.enable_ssl_passthrough)

@@ -2,29 +2,50 @@
 
 use std::net::IpAddr;
 
-use crate::policy::{ClientAddress, TrustedHeader};
+use crate::policy::{AddressRange, ClientAddress, TrustedHeader};
 use crate::request::RequestView;
 
 /// The client's address: the peer's, or the last in the trusted header that is no trusted proxy's.
 pub(super) fn address(source: &ClientAddress, request: &RequestView<'_>) -> Option<IpAddr> {
     let peer = request.conn().remote_addr?;
-    let ClientAddress::Header(header) = source else { return Some(peer) };
-    if !is_trusted(header, peer) {
-        return Some(peer);
+    Some(match source {
+        ClientAddress::Header(header) => client_behind(&header.trusted, peer, request.header(&header.name)),
+        ClientAddress::Peer => peer,
+    })
+}
+
+/// The client in a chain of addresses, the values of `X-Forwarded-For` as a rule: the last that is not trusted, or else the
+/// first. A peer that is not trusted is the client itself.
+///
+/// ```
+/// use ingress_core::decision::client_behind;
+/// use ingress_core::policy::AddressRange;
+///
+/// let trusted = [AddressRange::parse("10.0.0.0/8")?];
+/// let chain = [&b"192.0.2.1, 198.51.100.7"[..], b"10.1.1.1"];
+/// assert_eq!(client_behind(&trusted, "10.0.0.1".parse()?, chain).to_string(), "198.51.100.7");
+/// assert_eq!(client_behind(&trusted, "203.0.113.5".parse()?, chain).to_string(), "203.0.113.5");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn client_behind<'v>(trusted: &[AddressRange], peer: IpAddr, chain: impl IntoIterator<Item = &'v [u8]>) -> IpAddr {
+    let is_trusted = |address| trusted.iter().any(|range| range.contains(address));
+    if !is_trusted(peer) {
+        return peer;
     }
     // Seen from the right the chain goes on as long as proxies are trusted. Read from the left, where the header begins, it
     // begins anew at whatever ends it.
     let mut client = None;
-    for text in request.header(&header.name).flat_map(|value| value.split(|byte| *byte == b',')) {
+    for text in chain.into_iter().flat_map(|value| value.split(|byte| *byte == b',')) {
         client = match std::str::from_utf8(text).ok().and_then(|text| read(text.trim())) {
             // Nobody knows what stands in front of what cannot be read, so the chain begins behind it.
             None => None,
             // A trusted proxy vouches for the one in front of it.
-            Some(address) if is_trusted(header, address) => client.or(Some(address)),
+            Some(address) if is_trusted(address) => client.or(Some(address)),
             Some(address) => Some(address),
         };
     }
-    client.or(Some(peer))
+    client.unwrap_or(peer)
 }
 
 /// An address, perhaps with a port.
@@ -63,7 +84,6 @@ mod tests {
     use http::Request;
 
     use super::*;
-    use crate::policy::AddressRange;
     use crate::request::ConnInfo;
 
     /// The chain as it is defined: from the right, as long as those in it are trusted.

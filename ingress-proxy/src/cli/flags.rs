@@ -15,7 +15,7 @@ use super::cluster::ClusterArgs;
 use super::foreign;
 use super::pin::{self, Pin};
 use super::shadow::ShadowArgs;
-use super::values::{self, AccessLog, LogFormat};
+use super::values::{self, AccessLog};
 
 /// Where to begin.
 const EXAMPLE: &str = "\
@@ -161,6 +161,9 @@ pub(super) struct ClientArgs {
     /// How long a client may send nothing of a body, or of a tunnel take nothing [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
     pub(super) client_body_timeout: Option<Duration>,
+    /// How long a client may take next to nothing of a response [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = values::some_time)]
+    pub(super) send_timeout: Option<Duration>,
     /// The greatest head of a request; over HTTP/2 16k at most, or half of this if that is more [default: 32k]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(super) max_header_size: Option<usize>,
@@ -249,8 +252,11 @@ pub(super) struct ObserveArgs {
     #[arg(long, value_name = "WHERE", default_value = "stdout", value_parser = values::access_log)]
     pub(super) access_log: AccessLog,
     /// How its lines are written: json, nginx or a format of your own, such as '$remote_addr $status'
-    #[arg(long, value_name = "FORMAT", default_value = "nginx", value_parser = values::log_format)]
-    pub(super) log_format: LogFormat,
+    #[arg(long, value_name = "FORMAT", default_value = "nginx")]
+    pub(super) log_format: String,
+    /// Escape values in a format of your own as JSON does
+    #[arg(long)]
+    pub(super) log_format_escape_json: bool,
 }
 
 /// How the proxy ends.

@@ -182,8 +182,10 @@ impl Service {
             own_addresses: own_addresses(),
         });
         let running = running.map_err(|error| match error {
-            StartError::Listen { is_tls: false, .. } => format!("`--http-port`: {error}"),
-            StartError::Listen { is_tls: true, .. } => format!("`--https-port`: {error}"),
+            StartError::Listen { is_tls, error: ref why, .. } => {
+                let flag = if is_tls { "--https-port" } else { "--http-port" };
+                format!("`{}`: {error}", at_fault(why, "--bind-address", flag))
+            }
             error => error.to_string(),
         })?;
         if matches!(follower, Follower::Files(_)) {
@@ -266,9 +268,17 @@ impl Signals {
     }
 }
 
+/// The flag that nothing can be bound for.
+fn at_fault(error: &std::io::Error, address: &'static str, port: &'static str) -> &'static str {
+    if error.kind() == std::io::ErrorKind::AddrNotAvailable { address } else { port }
+}
+
 fn bind_pages(addresses: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, String> {
     let bind = |address: &SocketAddr| {
-        server::bind(*address).map_err(|error| format!("`--healthz-port`: cannot listen on `{address}`: {error}"))
+        server::bind(*address).map_err(|error| {
+            let flag = at_fault(&error, "--healthz-host", "--healthz-port");
+            format!("`{flag}`: cannot listen on `{address}`: {error}")
+        })
     };
     addresses.iter().map(bind).collect()
 }

@@ -257,7 +257,8 @@ impl Flags {
             },
             labels,
             access_log: observe.access_log,
-            log_format: observe.log_format,
+            log_format: values::log_format(&observe.log_format, observe.log_format_escape_json)
+                .map_err(|error| format!("`--log-format`: {error}"))?,
             shutdown: Shutdown {
                 grace: shutdown.shutdown_grace_period,
                 drain: shutdown.worker_shutdown_timeout,
@@ -299,6 +300,7 @@ fn downstream(args: &ClientArgs) -> Downstream {
     set(&mut downstream.keep_alive_requests, args.keep_alive_requests.map(|n| n as u64));
     set(&mut downstream.header_timeout, args.client_header_timeout);
     set(&mut downstream.idle_timeout, args.client_body_timeout);
+    set(&mut downstream.stall_timeout, args.send_timeout);
     set(&mut downstream.max_head, args.max_header_size);
     set(&mut downstream.max_fields, args.max_header_fields);
     set(&mut downstream.max_target, args.max_target_size);

@@ -168,8 +168,9 @@ pub(super) fn access_log(text: &str) -> Result<AccessLog, String> {
 }
 
 /// How a line of the access log is written.
-pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
-    let parse = |format: &str| Format::parse(format, Escape::Default).map_err(|error| error.to_string());
+pub(super) fn log_format(text: &str, escapes_json: bool) -> Result<LogFormat, String> {
+    let escape = if escapes_json { Escape::Json } else { Escape::Default };
+    let parse = |format: &str| Format::parse(format, escape).map_err(|error| error.to_string());
     let format = match text {
         "json" => Format::json(),
         "nginx" => parse(UPSTREAM)?,
@@ -235,11 +236,13 @@ mod tests {
 
     #[test]
     fn log_formats() {
-        let format = |text: &str| log_format(text).map(|format| format.format);
+        let format = |text: &str| log_format(text, false).map(|format| format.format);
         assert_eq!(format("json"), Ok(Format::json()));
         assert_eq!(format("nginx"), Ok(Format::parse(UPSTREAM, Escape::Default).unwrap()));
         assert_eq!(format("$status x"), Ok(Format::parse("$status x", Escape::Default).unwrap()));
         assert_eq!(format("$nosuch"), Err("unknown variable `$nosuch` at column 1".to_owned()));
-        assert!(log_format("jsno").is_err());
+        assert!(log_format("jsno", false).is_err());
+        let escaped = log_format("$host", true).map(|format| format.format);
+        assert_eq!(escaped, Ok(Format::parse("$host", Escape::Json).unwrap()));
     }
 }

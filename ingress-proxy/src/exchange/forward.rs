@@ -214,7 +214,7 @@ impl<D: Downstream> Exchange<'_, D> {
             Poll::Pending => self.down.poll_gone(cx).map(|()| Err(Stop::ClientGone)),
         });
         let mut connection = connected.await?;
-        record.connected(connection.is_reused());
+        record.connected(self.worker, endpoint, &connection);
         self.start(&mut connection, scratch).map_err(|error| match error {
             HeadError::Unsayable => Stop::Refused(400, "request-not-for-http2"),
             error => Stop::Failed(Failure::head(&error, &connection)),
@@ -244,6 +244,8 @@ impl<D: Downstream> Exchange<'_, D> {
                     let has_meaning = matches!(self.head.method(), "POST" | "PUT" | "PATCH");
                     if has_meaning { BodyLength::Exact(0) } else { BodyLength::None }
                 }
+                // HTTP/1 has no trailers where it has a length.
+                Framing::Stream(Some(_)) if self.head.fields.first(Known::Trailer).is_some() => BodyLength::Unknown,
                 Framing::Length(length) | Framing::Stream(Some(length)) => BodyLength::Exact(length),
                 Framing::Chunked | Framing::UntilClose | Framing::Stream(None) => BodyLength::Unknown,
             },

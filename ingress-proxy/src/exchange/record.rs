@@ -1,20 +1,23 @@
 //! What is known of an exchange when it is over: for counters and the log.
 
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ingress_core::policy;
+use ingress_core::decision::client_behind;
+use ingress_core::policy::{self, ClientAddress, Filters};
 
 use super::Scratch;
 use super::flow::FlowError;
 use super::forward::without_port;
-use crate::message::{EachField, Known, RequestHead};
+use super::response::ResponseFields;
+use crate::message::{Known, RequestHead, Version};
 use crate::observe::access_log::{Attempt, Entry, Logger, Tls};
 use crate::observe::metrics::{Method, Sample};
 use crate::server::Client;
-use crate::upstream::Endpoint;
+use crate::upstream::{Connection, Endpoint};
 use crate::worker::{RouteState, Worker};
 
 /// An exchange as it is recorded.
@@ -30,6 +33,8 @@ pub(super) struct Record {
     /// Bytes received and sent, heads included.
     pub(super) traffic: (u64, u64),
     endpoint: Option<Rc<Endpoint>>,
+    /// What was dialled for it, where that has to be asked for.
+    dialled: Option<SocketAddr>,
     /// The attempts that came before this one, or to nothing.
     failed: Vec<Attempt>,
     upstream_started: Option<Instant>,
@@ -51,6 +56,7 @@ impl Record {
             body_bytes: 0,
             traffic: (0, 0),
             endpoint: None,
+            dialled: None,
             failed: Vec::new(),
             upstream_started: None,
             connect: None,
@@ -64,6 +70,7 @@ impl Record {
     /// The request goes to this endpoint now.
     pub(super) fn upstream(&mut self, endpoint: &Rc<Endpoint>) {
         self.endpoint = Some(Rc::clone(endpoint));
+        self.dialled = None;
         let is_first = self.upstream_started.is_none();
         self.upstream_started = Some(if is_first { self.started } else { Instant::now() });
         self.connect = None;
@@ -83,7 +90,7 @@ impl Record {
         Some(Attempt {
             addr: match &endpoint.target {
                 policy::Endpoint::Address(address) => Some(*address),
-                policy::Endpoint::Name(..) => None,
+                policy::Endpoint::Name(..) => self.dialled,
             },
             status,
             connect_us: self.connect.map(micros),
@@ -94,8 +101,11 @@ impl Record {
     }
 
     /// There is a connection now.
-    pub(super) fn connected(&mut self, is_reused: bool) {
-        self.connect = Some(if is_reused { Duration::ZERO } else { self.upstream_time() });
+    pub(super) fn connected(&mut self, worker: &Worker, endpoint: &Endpoint, connection: &Connection) {
+        self.connect = Some(if connection.is_reused() { Duration::ZERO } else { self.upstream_time() });
+        if worker.log.is_some() && matches!(endpoint.target, policy::Endpoint::Name(..)) {
+            self.dialled = connection.peer_addr();
+        }
     }
 
     /// The head of the response has come.
@@ -161,7 +171,8 @@ impl Record {
         });
         let is_logged = route.filters.as_deref().is_none_or(|filters| filters.observe.access_log);
         if let Some(log) = worker.log.as_ref().filter(|_| is_logged) {
-            self.log(&mut log.borrow_mut(), route, client, head, scratch, (number, ended, duration));
+            let remote = remote(worker, client, head, route.filters.as_deref());
+            self.log(&mut log.borrow_mut(), route, (client, remote), head, scratch, (number, ended, duration));
         }
     }
 
@@ -169,7 +180,7 @@ impl Record {
         &self,
         log: &mut Logger,
         route: &RouteState,
-        client: &Client,
+        (client, remote): (&Client, Option<IpAddr>),
         head: &RequestHead,
         scratch: &Scratch,
         (number, ended, duration_us): (u64, Instant, u64),
@@ -184,10 +195,21 @@ impl Record {
         };
         let user = user(head);
         let names = route.names.as_deref();
+        let sent = ResponseFields {
+            head: &scratch.response,
+            set: &scratch.response_headers,
+            filters: route.filters.as_deref(),
+            cookie: None,
+            date: None,
+            client_origin: (if client.conn.tls.is_some() { "https" } else { "http" }, &scratch.asked),
+            upstream_authority: &scratch.authority,
+            is_http2: head.version == Version::Http2,
+        };
         let ingress = names.and_then(|names| names.ingress.as_deref());
         log.log(&Entry {
             unix_millis: log.unix_millis(ended),
-            response_fields: self.upstream_status.map(|_| &scratch.response.fields as &dyn EachField),
+            // What the proxy answers itself has fields that nobody asks for, and those that a rule sets.
+            response_fields: Some(if self.reason.is_none() { &sent } else { &scratch.response_headers }),
             status: self.status,
             reason: self.reason,
             request_length: self.traffic.0,
@@ -203,9 +225,23 @@ impl Record {
             attempts,
             remote_user: user.as_deref(),
             connection_requests: number,
+            remote_addr: remote,
+            remote_port: (remote == client.conn.remote_addr).then(|| client.peer.port()),
             ..entry(client, head)
         });
     }
+}
+
+/// The client as the address lists of a route know it, which may be somebody whom the peer speaks for.
+fn remote(worker: &Worker, client: &Client, head: &RequestHead, filters: Option<&Filters>) -> Option<IpAddr> {
+    let (peer, forwarding) = (client.conn.remote_addr?, &worker.config.forwarding);
+    Some(match filters.map(|filters| &*filters.access.client) {
+        Some(ClientAddress::Header(header)) => client_behind(&header.trusted, peer, head.fields.named(&header.name)),
+        None if client.is_believed(forwarding) => {
+            client_behind(&forwarding.trusted, peer, head.fields.all(Known::XForwardedFor))
+        }
+        _ => peer,
+    })
 }
 
 /// What came in place of a request.
@@ -250,7 +286,8 @@ fn entry<'a>(client: &'a Client, head: &'a RequestHead) -> Entry<'a> {
     let authority = head.host();
     Entry {
         remote_addr: client.conn.remote_addr,
-        remote_port: client.peer.port(),
+        remote_port: Some(client.peer.port()),
+        peer: Some(client.tcp_peer),
         proxy_protocol_addr: client.proxied,
         is_https: client.is_https(),
         method: &head.method,

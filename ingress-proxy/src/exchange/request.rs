@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use ingress_core::decision::client_behind;
+
 use super::Scratch;
 use super::plan::Forwarding;
 use crate::h1::encode;
@@ -102,9 +104,12 @@ impl RequestFields<'_> {
         }
         let chain = if is_believed { self.chain_before() } else { Cow::default() };
         let chain = Some(&*chain).filter(|chain| !chain.is_empty());
+        let behind = chain
+            .filter(|_| believed(Known::XRealIp).is_none())
+            .map(|chain| client_behind(&self.worker.config.forwarding.trusted, client.peer.ip(), [chain]).to_string());
         let said = Identity {
             chain,
-            address: chain.and_then(|_| believed(Known::XRealIp)),
+            address: behind.as_deref().map(str::as_bytes).or_else(|| chain.and_then(|_| believed(Known::XRealIp))),
             port: believed(Known::XForwardedPort),
             scheme: believed(Known::XForwardedProto),
         };

@@ -154,6 +154,8 @@ pub(super) fn body_length(head: &ResponseHead, is_head_request: bool) -> BodyLen
     match head.framing {
         _ if head.status == 304 || head.status == 204 => BodyLength::None,
         Framing::Empty => BodyLength::Exact(0),
+        // HTTP/1 has no trailers where it has a length.
+        Framing::Stream(Some(_)) if head.fields.first(Known::Trailer).is_some() => BodyLength::Unknown,
         Framing::Length(length) | Framing::Stream(Some(length)) => BodyLength::Exact(length),
         _ => BodyLength::Unknown,
     }

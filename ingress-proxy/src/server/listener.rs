@@ -176,7 +176,8 @@ async fn begin(
         if let proxy_protocol::Header::Handed { client: source, server } = header {
             if client.is_trusted {
                 // The balancer is believed about the client, not the client about itself: it is trusted if it is one that is.
-                client = Client::new(&worker, source, server, number);
+                let tcp_peer = client.tcp_peer;
+                client = Client { tcp_peer, ..Client::new(&worker, source, server, number) };
                 client.conn.tls_ended_in_front = acceptor.is_none() && server.port() == HTTPS;
             }
             client.proxied = Some(source.ip());

@@ -1,6 +1,7 @@
 //! A connection to an endpoint, whatever version of HTTP it speaks.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -28,6 +29,14 @@ impl Connection {
     /// Whether it has served another request before, so that the endpoint may close it at any time.
     pub(crate) fn is_reused(&self) -> bool {
         matches!(self, Self::H1 { is_reused: true, .. })
+    }
+
+    /// The address of the other end; none where requests share a connection.
+    pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::H1 { connection, .. } => connection.peer_addr(),
+            Self::H2(_) => None,
+        }
     }
 
     /// Whether a byte of the response has come.

@@ -1,6 +1,7 @@
 //! The endpoint's side of HTTP/1: one connection that serves one request at a time.
 
 use std::io;
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use crate::exchange::{HeadError, Upstream};
@@ -50,6 +51,11 @@ impl Connection {
             has_answered: false,
             _open: open,
         }
+    }
+
+    /// The address of the other end.
+    pub(super) fn peer_addr(&self) -> Option<SocketAddr> {
+        self.wire.io().tcp().peer_addr().ok()
     }
 
     /// The connection below.

@@ -34,3 +34,50 @@ fn each_attempt_and_the_user_are_in_the_access_log() {
     wait_for_line(&log, "127.0.0.1 - walter [");
     assert!(!std::fs::read_to_string(&log).expect("a log").contains("secret"));
 }
+
+const PLAIN: &str = "
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: plain}
+spec: {rules: [{host: plain.example, http: {paths: [
+  {path: /, pathType: Prefix, backend: {service: {name: named, port: {number: 80}}}}]}}]}
+";
+
+/// Clients behind proxies that are believed, what was sent, and where a name has led.
+#[test]
+fn variables_that_others_have_a_say_in() {
+    let files = Folder::new("variables");
+    let ports = Ports::new();
+    let alive = Origin::constant("HTTP/1.1 200 OK\r\nServer: origin\r\nX-Kept: 1\r\nContent-Length: 2\r\n\r\nok");
+    let ingress =
+        Ingress { name: "named", host: "named.example", annotations: &[("enable-cors", "true")], ..Ingress::default() };
+    files.write("named.yaml", &ingress.to_string());
+    files.write("plain.yaml", PLAIN);
+    let log = files.join("log.txt");
+    let format = "$host|$remote_addr|$remote_port|$realip_remote_addr|$upstream_addr|$sent_http_x_kept|$sent_http_access_control_allow_origin";
+    let endpoint = format!("default/named:80=localhost:{}", alive.address.port());
+    let args = [
+        "--access-log",
+        &log.to_string_lossy(),
+        "--log-format",
+        format,
+        "--endpoint",
+        &endpoint,
+        "--use-forwarded-headers",
+        "--trusted-cidr",
+        "127.0.0.0/8",
+    ];
+    let _program = Program::start(&files, &ports, &args);
+    for host in ["named.example", "plain.example"] {
+        let mut client = TcpStream::connect(ports.http.address).expect("a connection");
+        let chain = "X-Forwarded-For: 192.0.2.66, 203.0.113.9, 127.1.1.1";
+        let asked = write!(client, "GET / HTTP/1.1\r\nHost: {host}\r\n{chain}\r\nConnection: close\r\n\r\n");
+        asked.expect("to be heard");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    let seen = format!("|203.0.113.9|-|127.0.0.1|{}|1|", alive.address);
+    wait_for_line(&log, &format!("named.example{seen}*"));
+    wait_for_line(&log, &format!("plain.example{seen}-"));
+}

@@ -48,7 +48,10 @@ fn the_defaults_are_those_of_the_library() {
         metrics: true,
     };
     assert_eq!(settings.admin, admin);
-    assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stdout, values::log_format("nginx").unwrap()));
+    assert_eq!(
+        (settings.access_log, settings.log_format),
+        (AccessLog::Stdout, values::log_format("nginx", false).unwrap())
+    );
     let seconds = Duration::from_secs;
     assert_eq!(settings.shutdown, Shutdown { grace: seconds(0), drain: seconds(240), after: seconds(0) });
     assert!(!settings.check);
@@ -93,7 +96,7 @@ fn flags_set_what_they_are_called_after() {
                 --workers 3 --trusted-cidr 10.0.0.0/8,192.0.2.1 --use-forwarded-headers --send-forwarded \
                 --allow-endpoint-cidr 127.0.0.0/8 --keep-alive 5s --keep-alive-requests 6 --client-header-timeout 7 \
                 --client-body-timeout 8s --max-header-size 9k --max-header-fields 10 --max-target-size 11k \
-                --http2-max-concurrent-streams 12 --max-worker-connections 13 --max-worker-handshakes 23 --enable-underscores-in-headers \
+                --http2-max-concurrent-streams 12 --max-worker-connections 13 --max-worker-handshakes 23 --send-timeout 24s --enable-underscores-in-headers \
                 --load-balance least_request --slow-start 14s --max-fails 0 --fail-timeout 15s \
                 --upstream-keepalive-connections 0 --upstream-keepalive-timeout 16s --upstream-keepalive-requests 17 \
                 --upstream-keepalive-time 18s --max-response-header-size 19k --healthz-port 20 --healthz-host ::1 \
@@ -109,7 +112,7 @@ fn flags_set_what_they_are_called_after() {
         max_target: 11 << 10,
         header_timeout: seconds(7),
         idle_timeout: seconds(8),
-        stall_timeout: Downstream::default().stall_timeout,
+        stall_timeout: seconds(24),
         keep_alive: seconds(5),
         keep_alive_requests: 6,
         http2_max_streams: 12,
@@ -157,7 +160,10 @@ fn flags_set_what_they_are_called_after() {
         metrics: true,
     };
     assert_eq!(settings.admin, admin);
-    assert_eq!((settings.access_log, settings.log_format), (AccessLog::Stderr, values::log_format("json").unwrap()));
+    assert_eq!(
+        (settings.access_log, settings.log_format),
+        (AccessLog::Stderr, values::log_format("json", false).unwrap())
+    );
     let shutdown = Shutdown { grace: seconds(21), drain: seconds(22), after: Duration::from_millis(500) };
     assert_eq!(settings.shutdown, shutdown);
     assert!(settings.check && settings.source.no_external_names);

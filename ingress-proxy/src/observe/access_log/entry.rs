@@ -13,10 +13,12 @@ use crate::message::{EachField, Fields, Version};
 pub struct Entry<'a> {
     /// When it was done, in milliseconds since 1970.
     pub unix_millis: u64,
-    /// The client, as far as it is believed.
+    /// The client: the other end of the connection, or whom that may speak for.
     pub remote_addr: Option<IpAddr>,
-    /// The port of the connection's other end.
-    pub remote_port: u16,
+    /// Its port; none if only its address is known.
+    pub remote_port: Option<u16>,
+    /// The other end of the connection itself.
+    pub peer: Option<SocketAddr>,
     /// The client, as the PROXY protocol says.
     pub proxy_protocol_addr: Option<IpAddr>,
     /// Who the client says it is (Basic authentication).
@@ -82,7 +84,7 @@ impl fmt::Debug for Entry<'_> {
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "a record without invariants; build it with `..Default::default()`")]
 pub struct Attempt {
-    /// Where it is; none if its name could not be resolved.
+    /// Where it is; none if its name could not be resolved, or is that of a connection that is shared.
     pub addr: Option<SocketAddr>,
     /// What it answered, or what stands for its failure.
     pub status: u16,

@@ -34,9 +34,12 @@ fn client<'a>(room: Room<'a>, entry: &Entry<'_>) -> Room<'a> {
             _ => {}
         }
     }
-    room.quoted(r#","remote_addr":""#, entry.remote_addr, Room::ip)
-        .number(r#","remote_port":"#, entry.remote_port.into())
-        .value(r#","remote_user":""#, entry.remote_user.unwrap_or_default())
+    let room = room.quoted(r#","remote_addr":""#, entry.remote_addr, Room::ip);
+    let room = match entry.remote_port {
+        Some(port) => room.number(r#","remote_port":"#, port.into()),
+        None => room,
+    };
+    room.value(r#","remote_user":""#, entry.remote_user.unwrap_or_default())
         .value(r#","method":""#, entry.method)
         .text(if entry.is_https { r#","scheme":"https""# } else { r#","scheme":"http""# })
         .value(r#","host":""#, entry.host)

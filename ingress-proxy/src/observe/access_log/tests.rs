@@ -30,7 +30,8 @@ fn entry<'a>(fields: &'a Fields, backend: &'a BackendRef, attempts: &'a [Attempt
     Entry {
         unix_millis: 1_795_863_946_123,
         remote_addr: Some("192.0.2.7".parse().unwrap()),
-        remote_port: 5000,
+        remote_port: Some(5000),
+        peer: Some("198.51.100.9:6000".parse().unwrap()),
         method: b"GET",
         target: b"/tea?x=1",
         host: b"cafe.example",
@@ -103,6 +104,7 @@ fn variables() {
         ("$namespace/$ingress_name/$service_name/$service_port$location_path", "shop/cafe/tea/80/tea"),
         ("[$proxy_alternative_upstream_name]", "[shop-green-http]"),
         ("$remote_port $connection $connection_requests $bytes_sent", "5000 9 2 345"),
+        ("$remote_addr $realip_remote_addr $realip_remote_port", "192.0.2.7 198.51.100.9 6000"),
         ("a\n\tb \n$status c\n", "a b  200 c"),
     ] {
         let format = Format::parse(format, Escape::Default).unwrap();
@@ -143,10 +145,10 @@ fn every_line_is_one_json_object_with_the_keys_of_what_is_known() {
         object.into_iter().map(|(key, _)| key).collect::<BTreeSet<_>>()
     };
     let named = |keys: &str| keys.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
-    let always = "time remote_port scheme protocol status request_length bytes_sent body_bytes_sent request_time \
+    let always = "time scheme protocol status request_length bytes_sent body_bytes_sent request_time \
                   upstream_attempts connection connection_requests";
     assert_eq!(keys(&line(&Format::json(), &Entry::default())), named(always));
-    let known = "remote_addr remote_user method host uri reason referer user_agent forwarded_for request_id namespace ingress \
+    let known = "remote_addr remote_port remote_user method host uri reason referer user_agent forwarded_for request_id namespace ingress \
                  path service service_port canary upstream_addr upstream_status upstream_time upstream_bytes tls_protocol \
                  tls_cipher sni";
     let expected = named(&format!("{always} {known}"));

@@ -14,6 +14,8 @@ use crate::observe::escape::Escape;
 pub(super) enum Variable {
     RemoteAddr,
     RemotePort,
+    PeerAddr,
+    PeerPort,
     RemoteUser,
     ProxyProtocolAddr,
     TimeLocal,
@@ -80,8 +82,10 @@ impl Variable {
             if SECRET.contains(&name.as_str()) { Err(NoVariable::Secret) } else { Ok(name) }
         };
         Ok(match name {
-            "remote_addr" | "the_real_ip" | "realip_remote_addr" => Self::RemoteAddr,
-            "remote_port" | "realip_remote_port" => Self::RemotePort,
+            "remote_addr" | "the_real_ip" => Self::RemoteAddr,
+            "remote_port" => Self::RemotePort,
+            "realip_remote_addr" => Self::PeerAddr,
+            "realip_remote_port" => Self::PeerPort,
             "remote_user" => Self::RemoteUser,
             "proxy_protocol_addr" => Self::ProxyProtocolAddr,
             "time_local" => Self::TimeLocal,
@@ -139,7 +143,9 @@ impl Variable {
     pub(super) fn write(&self, line: &mut Line<'_>, entry: &Entry<'_>, dates: &Dates) -> bool {
         match self {
             Self::RemoteAddr => line.any(entry.remote_addr, Room::ip),
-            Self::RemotePort => line.number(entry.remote_port.into()),
+            Self::RemotePort => entry.remote_port.is_some_and(|port| line.number(port.into())),
+            Self::PeerAddr => line.any(entry.peer.map(|peer| peer.ip()), Room::ip),
+            Self::PeerPort => entry.peer.is_some_and(|peer| line.number(peer.port().into())),
             Self::RemoteUser => line.text(entry.remote_user.unwrap_or_default()),
             Self::ProxyProtocolAddr => line.any(entry.proxy_protocol_addr, Room::ip),
             Self::TimeLocal => line.raw(dates.local()),

@@ -72,7 +72,7 @@ const KEYS: &[(&str, Unread)] = &[
     ("use-proxy-protocol", Unread::Mind(PROXY_PROTOCOL)),
     ("log-format-upstream", Unread::Flag("--log-format")),
     ("log-format-stream", Unread::So(NO_STREAMS)),
-    ("log-format-escape-json", Unread::SoIfOn(ESCAPES)),
+    ("log-format-escape-json", Unread::Flag("--log-format-escape-json")),
     ("log-format-escape-none", Unread::SoIfOn(ESCAPES)),
     ("access-log-path", Unread::Flag("--access-log")),
     ("skip-access-log-urls", Unread::So("only the annotation `enable-access-log` keeps requests out of the log")),
