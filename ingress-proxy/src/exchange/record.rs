@@ -263,6 +263,7 @@ impl Refused<'_> {
     /// Counts it, and writes its line; `traffic` are bytes received and sent, and the last of these those of a body.
     pub(crate) fn finish(&self, worker: &Worker, client: &Client, traffic: (u64, u64), body_bytes: u64) {
         worker.metrics.refused.count(self.reason);
+        worker.metrics.unread.increment();
         let Some(log) = &worker.log else { return };
         let mut log = log.borrow_mut();
         let now = Instant::now();

@@ -26,8 +26,12 @@ use super::metrics::Metrics;
 
 /// Connections at one time.
 const MAX_CONNECTIONS: usize = 64;
+/// How many must be free for one to be kept for the next request: who only keeps them must not keep others out.
+const SPARE_CONNECTIONS: usize = MAX_CONNECTIONS / 2;
 /// Threads for pages that take long.
-const BUSY_THREADS: usize = 4;
+const BUSY_THREADS: usize = 8;
+/// How many of them may be busy with figures, which a slow client holds up.
+const SCRAPES: usize = 4;
 
 /// How the pages are served.
 #[derive(Clone, Debug)]
@@ -130,8 +134,7 @@ async fn accept(listener: TcpListener, pages: Arc<Pages>, errors: ErrorLog) {
         if let Ok(permit) = Arc::clone(&free).try_acquire_owned() {
             let pages = Arc::clone(&pages);
             tokio::task::spawn_local(async move {
-                connection::serve(stream, peer, &pages).await;
-                drop(permit);
+                connection::serve(stream, peer, &pages, permit).await;
             });
         }
     }

@@ -1,10 +1,12 @@
 //! What connections and endpoints are counted as, from connections that are there.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustls::{ClientConnection, StreamOwned};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::support::client::Client;
@@ -12,7 +14,8 @@ use super::support::http2;
 use super::support::ingress::Ingress;
 use super::support::scripted::{Scripted, eventually};
 use super::support::site::{Site, config, manifest};
-use super::{annotated, request};
+use super::support::tls::trusting_anybody;
+use super::{annotated, request, site};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
@@ -104,6 +107,56 @@ fn connections_are_counted_as_what_they_are() {
     drop((client, socket, other, runtime));
     // The endpoint's connection is kept, that of the tunnel is not.
     wait_for(&site, "nobody again", [0, 0, 0, 0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn what_is_no_request_is_counted_as_one() {
+    let origin = Scripted::echo();
+    let site = site(origin.address);
+    let all = "nginx_ingress_controller_nginx_process_requests_total";
+    assert_eq!(figure(&site, all), "0");
+    for request in ["GET / HTTP/1.1\nHost: a.example\n\n", "GET / HTTP/1.1\r\n\r\n"] {
+        assert_eq!(Client::new(site.http).send(request).answer().expect("an answer").status, 400, "{request:?}");
+    }
+    assert_eq!(Client::new(site.http).get("/").status, 200);
+    // Counted when the answer is on its way.
+    eventually("all three", || figure(&site, all) == "3");
+}
+
+#[test]
+fn handshakes_are_counted() {
+    let origin = Scripted::echo();
+    let site = site(origin.address);
+    let config = Arc::new(trusting_anybody());
+    for _ in 0..2 {
+        let name = "a.example".try_into().expect("a name");
+        let session = ClientConnection::new(Arc::clone(&config), name).expect("a session");
+        let mut stream = StreamOwned::new(session, TcpStream::connect(site.https).expect("a connection"));
+        write!(stream, "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n").expect("to be heard");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    assert_eq!(figure(&site, "ingress_proxy_tls_handshakes_total{version=\"TLSv1.3\"}"), "2");
+    assert_eq!(figure(&site, "ingress_proxy_tls_resumptions_total"), "1");
+    assert!(Client::new(site.https).send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").rest().len() < 16);
+    let failures = "ingress_proxy_tls_handshake_failures_total{reason=";
+    eventually("the failure", || site.metrics.expose().lines().any(|line| line.starts_with(failures)));
+    assert_eq!(figure(&site, failures), "1");
+}
+
+#[test]
+fn floods_are_counted() {
+    let mut config = config();
+    config.downstream.http2_cleartext = true;
+    let site = Site::start(&manifest("a.example", Scripted::echo().address), config);
+    let mut client = Client::new(site.http);
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").send([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    let ping: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    client.send(ping.repeat(3_000));
+    let flood = "ingress_proxy_http2_floods_total{reason=";
+    eventually("the flood", || site.metrics.expose().lines().any(|line| line.starts_with(flood)));
+    assert_eq!(figure(&site, flood), "1");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod cafe;
 mod drain;
 mod handover;
 mod log;
+mod own;
 mod process;
 #[path = "../support/mod.rs"]
 mod support;

@@ -67,7 +67,8 @@ impl Ports {
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
-    admin: Port,
+    /// Where its own pages are.
+    pub(crate) admin: Port,
     lines: Arc<Mutex<Vec<String>>>,
 }
 

@@ -8,8 +8,10 @@ use ingress_cli::simulate::Simulation;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::SPARE_CONNECTIONS;
 use super::pages::{Body, Page, Pages};
 use crate::h1::{HeadParser, Limits, Writing, encode};
 use crate::message::{BodyLength, OutgoingResponse, Rejection, RequestHead, Version};
@@ -20,38 +22,42 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// For a response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+/// For a piece of a response.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(5);
 /// For the client to see the last response before the connection goes.
 const LINGER: Duration = Duration::from_secs(1);
 const LIMITS: Limits = Limits { head: 8 << 10, fields: 64, target: 8 << 10, underscores: false };
 /// A piece of a large body.
 const PIECE: usize = 64 << 10;
 
-/// Serves a connection until it ends.
-pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, pages: &Pages) {
+/// Serves a connection until it ends; it is one of those that there may be.
+pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, pages: &Pages, place: OwnedSemaphorePermit) {
     let mut input = Vec::new();
     let mut head = RequestHead::default();
     let mut is_first = true;
     loop {
         let read = read_head(&mut stream, &mut input, &mut head, is_first).await;
-        let (page, keep_alive) = match read {
+        let (page, keep_alive, is_whole) = match read {
             Ok(Some(length)) => {
                 input.drain(..length);
                 let page = pages.page(&head, peer).await;
                 // What may follow a refused request is its body.
-                let keep_alive = head.keep_alive && !matches!(page.status, 400 | 405);
-                (page, keep_alive)
+                let has_room = place.semaphore().available_permits() >= SPARE_CONNECTIONS;
+                let is_whole = !matches!(page.status, 400 | 405);
+                (page, head.keep_alive && has_room && is_whole, is_whole && input.is_empty())
             }
             Ok(None) => return,
             Err(rejection) => {
                 head.clear();
-                (Page::refused(rejection.status(), rejection.as_str()), false)
+                (Page::refused(rejection.status(), rejection.as_str()), false, false)
             }
         };
         let is_head = head.method() == "HEAD";
         let written = timeout(RESPONSE_TIMEOUT, respond(&mut stream, page, is_head, head.version, keep_alive)).await;
         match written {
             Ok(Ok(true)) => is_first = false,
-            Ok(Ok(false)) => return linger(stream).await,
+            Ok(Ok(false)) if !is_whole => return linger(stream).await,
+            Ok(Ok(false)) => return,
             Ok(Err(_)) | Err(_) => return,
         }
     }
@@ -153,7 +159,7 @@ impl Pieces<'_> {
             Writing::Identity | Writing::None => out.extend_from_slice(piece),
         }
         piece.clear();
-        self.stream.write_all(&out).await
+        timeout(PIECE_TIMEOUT, self.stream.write_all(&out)).await?
     }
 
     /// Says that this was all.

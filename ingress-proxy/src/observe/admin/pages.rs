@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use ingress_cli::simulate::Simulation;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::gate::{is_local, is_own_host};
 use super::pieces::{Pieces, pieces};
-use super::{Options, Sources, explain};
+use super::{Options, SCRAPES, Sources, explain};
 use crate::message::{Framing, Known, RequestHead};
 
 /// Everything that a page is made of.
@@ -19,6 +20,8 @@ pub(super) struct Pages {
     options: Options,
     is_loopback: bool,
     started: Instant,
+    /// Turns to make the page of figures.
+    scrapes: Arc<Semaphore>,
 }
 
 /// An answer.
@@ -61,7 +64,7 @@ impl Page {
 
 impl Pages {
     pub(super) fn new(sources: Sources, options: Options, is_loopback: bool) -> Self {
-        Self { sources, options, is_loopback, started: Instant::now() }
+        Self { sources, options, is_loopback, started: Instant::now(), scrapes: Arc::new(Semaphore::new(SCRAPES)) }
     }
 
     /// The page that a request asks for.
@@ -131,11 +134,14 @@ impl Pages {
 
     async fn metrics(&self) -> Page {
         let (metrics, reader) = (Arc::clone(&self.sources.metrics), self.sources.reader.clone());
+        // It is never closed.
+        let turn = Arc::clone(&self.scrapes).acquire_owned().await;
         let (mut writer, mut pieces) = pieces();
         let made = tokio::task::spawn_blocking(move || {
             metrics.prune(&reader);
             // If it cannot be written, whoever asked has left.
             let _written = metrics.write(&mut writer).and_then(|()| writer.finish());
+            drop(turn);
         });
         if pieces.begin().await {
             return Page { status: 200, content_type: METRICS, body: Body::Pieces(pieces) };

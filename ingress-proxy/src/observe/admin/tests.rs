@@ -223,12 +223,8 @@ fn half_a_head_is_not_waited_for_and_the_others_are_served_meanwhile() {
 #[test]
 fn more_connections_than_allowed_are_closed() {
     let it = fixture();
-    let mut open: Vec<_> = (0..MAX_CONNECTIONS).map(|_| it.connect()).collect();
-    for stream in &mut open {
-        // Each is known to be served before the next one comes.
-        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-        assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
-    }
+    // They are accepted in turn, and none of them has asked for anything yet.
+    let open: Vec<_> = (0..MAX_CONNECTIONS).map(|_| it.connect()).collect();
     assert_eq!(it.connect().read(&mut [0; 16]).unwrap_or(0), 0);
     drop(open);
     // Places become free again.
@@ -239,6 +235,24 @@ fn more_connections_than_allowed_are_closed() {
             break;
         }
     }
+}
+
+#[test]
+fn idle_connections_keep_nobody_out() {
+    let it = fixture();
+    let mut open = Vec::new();
+    let mut kept = 0;
+    for _ in 0..2 * MAX_CONNECTIONS {
+        let mut stream = it.connect();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = [0; 1024];
+        let read = stream.read(&mut answer).unwrap();
+        let head = String::from_utf8_lossy(&answer[..read]).into_owned();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        kept += usize::from(!head.contains("Connection: close"));
+        open.push(stream);
+    }
+    assert!((SPARE_CONNECTIONS..=SPARE_CONNECTIONS + 1).contains(&kept), "{kept}");
 }
 
 #[test]

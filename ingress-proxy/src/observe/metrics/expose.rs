@@ -43,6 +43,7 @@ struct Nginx {
     connections: [(&'static str, u64); 4],
     accepted: u64,
     handled: u64,
+    unread: u64,
     hash: u64,
     is_complete: bool,
     last_good: u64,
@@ -71,6 +72,7 @@ impl Nginx {
             ],
             accepted: sum(|worker| worker.accepted.get()),
             handled: sum(|worker| worker.accepted.get().wrapping_sub(worker.rejected.get())),
+            unread: sum(|worker| worker.unread.get()),
             hash: control.hash,
             is_complete: control.is_complete,
             last_good: control.last_good,
@@ -108,7 +110,7 @@ impl Collector for Nginx {
         let name = "nginx_ingress_controller_requests";
         let mut requests =
             to.encode_descriptor(name, "The total number of client requests", None, MetricType::Counter)?;
-        let mut all = 0_u64;
+        let mut all = self.unread;
         for ((labels, outcome), totals) in &self.routes {
             let status = outcome.status();
             let count = totals.durations.count();

@@ -30,6 +30,8 @@ pub struct WorkerMetrics {
     pub writing: Gauge,
     /// Connections that wait for their next request.
     pub waiting: Gauge,
+    /// What came in place of requests and could not be read, so that no route has it.
+    pub unread: Counter,
     /// Connections to endpoints that were made.
     pub upstream_connects: Counter,
     /// Requests that went over a connection that was there.
@@ -75,6 +77,7 @@ impl WorkerMetrics {
             reading: Gauge::default(),
             writing: Gauge::default(),
             waiting: Gauge::default(),
+            unread: Counter::default(),
             upstream_connects: Counter::default(),
             upstream_reuses: Counter::default(),
             upstream_open: Gauge::default(),
