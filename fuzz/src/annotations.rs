@@ -203,7 +203,7 @@ fn tls(sni: &str) -> ConnInfo {
     let certificate = PeerCertificate { subject: "CN=a".into(), is_verified: true, ..PeerCertificate::default() };
     ConnInfo {
         remote_addr: None,
-        tls: Some(TlsInfo { sni: Some(sni.into()), client_certificate: Some(certificate) }),
+        tls: Some(TlsInfo { sni: Some(sni.into()), client_certificate: Some(certificate.into()) }),
         tls_ended_in_front: false,
     }
 }

@@ -172,11 +172,9 @@ impl Question {
             line.target.unwrap_or_else(|| if line.absolute { line.url.clone() } else { url.target.to_owned() });
         let tls = url.is_https.then(|| {
             let sni = line.sni.unwrap_or_else(|| url.server_name().to_owned());
-            let client_certificate = line.client_certificate.map(|certificate| PeerCertificate {
-                subject: certificate.subject.into(),
-                issuer: certificate.issuer.into(),
-                pem: certificate.pem.into(),
-                is_verified: certificate.verified,
+            let client_certificate = line.client_certificate.map(|certificate| {
+                let Certificate { subject, issuer, pem, verified: is_verified } = certificate;
+                PeerCertificate { subject: subject.into(), issuer: issuer.into(), pem: pem.into(), is_verified }.into()
             });
             TlsInfo { sni: (!sni.is_empty()).then(|| sni.into()), client_certificate }
         });

@@ -39,7 +39,7 @@ pub struct TlsInfo {
     /// The server name that the client asked for.
     pub sni: Option<Box<str>>,
     /// The certificate that the client has shown.
-    pub client_certificate: Option<PeerCertificate>,
+    pub client_certificate: Option<Box<PeerCertificate>>,
 }
 
 /// A client's certificate, as the handshake left it.

@@ -130,7 +130,7 @@ impl<'s> Forward<'s> {
             && certificate.verify != VerifyClient::Off
             && let Some(tls) = &request.conn().tls
         {
-            certificate_headers(certificate, tls.client_certificate.as_ref(), each);
+            certificate_headers(certificate, tls.client_certificate.as_deref(), each);
         }
     }
 

@@ -59,7 +59,7 @@ pub struct ClientCertificate {
     /// How many certificates the chain may have between the client's and the authority's.
     pub depth: u32,
     /// Where a client without a good certificate is sent, instead of an error.
-    pub error_page: Option<Redirect>,
+    pub error_page: Option<Box<Redirect>>,
     /// Whether the certificate is sent to the backend.
     pub pass_to_upstream: bool,
     /// What the subject must match.

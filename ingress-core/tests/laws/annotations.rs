@@ -128,10 +128,8 @@ impl Ask {
             [("Host", self.host.as_bytes())].into_iter().chain(self.headers.iter().copied()).collect();
         let tls = self.tls.map(|certificate| TlsInfo {
             sni: Some(self.sni.unwrap_or(self.host).into()),
-            client_certificate: certificate.map(|(subject, is_verified)| PeerCertificate {
-                subject: subject.into(),
-                is_verified,
-                ..PeerCertificate::default()
+            client_certificate: certificate.map(|(subject, is_verified)| {
+                PeerCertificate { subject: subject.into(), is_verified, ..PeerCertificate::default() }.into()
             }),
         });
         let remote_addr = self.from.map(|text| text.parse::<IpAddr>().unwrap());

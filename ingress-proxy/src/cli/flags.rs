@@ -191,7 +191,7 @@ pub(super) struct ClientArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Endpoints")]
 pub(super) struct EndpointArgs {
-    /// How an endpoint is chosen where no Ingress says so
+    /// How an endpoint is chosen where neither Ingress nor ConfigMap asks for ewma
     #[arg(long, value_enum, default_value_t = LoadBalance::RoundRobin)]
     pub(super) load_balance: LoadBalance,
     /// For how long a new endpoint gets less than its share [default: 0]

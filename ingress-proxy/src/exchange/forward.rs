@@ -214,7 +214,10 @@ impl<D: Downstream> Exchange<'_, D> {
             Poll::Pending => self.down.poll_gone(cx).map(|()| Err(Stop::ClientGone)),
         });
         let mut connection = connected.await?;
-        record.connected(self.worker, endpoint, &connection);
+        record.connected(connection.is_reused());
+        if self.worker.log.is_some() {
+            record.dialled(endpoint, &connection);
+        }
         self.start(&mut connection, scratch).map_err(|error| match error {
             HeadError::Unsayable => Stop::Refused(400, "request-not-for-http2"),
             error => Stop::Failed(Failure::head(&error, &connection)),

@@ -101,9 +101,14 @@ impl Record {
     }
 
     /// There is a connection now.
-    pub(super) fn connected(&mut self, worker: &Worker, endpoint: &Endpoint, connection: &Connection) {
-        self.connect = Some(if connection.is_reused() { Duration::ZERO } else { self.upstream_time() });
-        if worker.log.is_some() && matches!(endpoint.target, policy::Endpoint::Name(..)) {
+    pub(super) fn connected(&mut self, is_reused: bool) {
+        self.connect = Some(if is_reused { Duration::ZERO } else { self.upstream_time() });
+    }
+
+    /// Where the connection leads, for the log.
+    #[cold]
+    pub(super) fn dialled(&mut self, endpoint: &Endpoint, connection: &Connection) {
+        if let policy::Endpoint::Name(..) = endpoint.target {
             self.dialled = connection.peer_addr();
         }
     }
@@ -171,16 +176,18 @@ impl Record {
         });
         let is_logged = route.filters.as_deref().is_none_or(|filters| filters.observe.access_log);
         if let Some(log) = worker.log.as_ref().filter(|_| is_logged) {
-            let remote = remote(worker, client, head, route.filters.as_deref());
-            self.log(&mut log.borrow_mut(), route, (client, remote), head, scratch, (number, ended, duration));
+            self.log(&mut log.borrow_mut(), worker, route, client, head, scratch, (number, ended, duration));
         }
     }
 
+    #[inline(never)]
+    #[expect(clippy::too_many_arguments, reason = "it is `finish` with what that has found")]
     fn log(
         &self,
         log: &mut Logger,
+        worker: &Worker,
         route: &RouteState,
-        (client, remote): (&Client, Option<IpAddr>),
+        client: &Client,
         head: &RequestHead,
         scratch: &Scratch,
         (number, ended, duration_us): (u64, Instant, u64),
@@ -193,6 +200,7 @@ impl Record {
             several = self.failed.iter().copied().chain(last).collect();
             &several
         };
+        let remote = remote(worker, client, head, route.filters.as_deref());
         let user = user(head);
         let names = route.names.as_deref();
         let sent = ResponseFields {

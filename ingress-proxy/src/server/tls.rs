@@ -184,7 +184,7 @@ impl TlsAcceptor {
         let mut session = finish(accepted, tcp, Arc::clone(config), info).await?;
         if let Some(wanted) = wanted {
             let (certificate, checked) = wanted.judge(&session.io);
-            session.info.client_certificate = certificate;
+            session.info.client_certificate = certificate.map(Box::new);
             session.checked = Some(checked);
         }
         Ok(Established::Session(session))

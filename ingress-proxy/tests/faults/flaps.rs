@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,7 @@ struct Tally {
     gets: AtomicUsize,
     posts: AtomicUsize,
     /// POST that were answered with something else than 200, or not at all.
-    refused: AtomicUsize,
+    refused: Mutex<Vec<String>>,
 }
 
 /// Asks for pages and gives orders in turn; what came of a page that did not come.
@@ -56,7 +57,7 @@ fn client(address: SocketAddr, number: usize, tally: &Tally) -> Vec<String> {
             (true, true) => _ = tally.gets.fetch_add(1, Ordering::Relaxed),
             (true, false) => failures.push(format!("{answer:?}")),
             (false, true) => _ = tally.posts.fetch_add(1, Ordering::Relaxed),
-            (false, false) => _ = tally.refused.fetch_add(1, Ordering::Relaxed),
+            (false, false) => tally.refused.lock().expect("the list").push(format!("{number}-{round}")),
         }
         if answer.is_ok_and(|answer| !answer.contains("Connection: close")) {
             connection = Some(stream);
@@ -114,8 +115,8 @@ fn pages_are_served_while_one_endpoint_is_well_and_no_order_is_given_twice() {
         (failures, flaps)
     });
     let Tally { gets, posts, refused, .. } = &tally;
-    let (gets, posts, refused) =
-        (gets.load(Ordering::Relaxed), posts.load(Ordering::Relaxed), refused.load(Ordering::Relaxed));
+    let (gets, posts) = (gets.load(Ordering::Relaxed), posts.load(Ordering::Relaxed));
+    let refused = refused.lock().expect("the list");
     let mut ids = BTreeMap::new();
     for backend in &backends {
         for (id, count) in backend.ids() {
@@ -123,9 +124,11 @@ fn pages_are_served_while_one_endpoint_is_well_and_no_order_is_given_twice() {
         }
     }
     let twice: Vec<_> = ids.iter().filter(|(_, count)| **count > 1).collect();
+    let lost = refused.iter().filter(|id| !ids.contains_key(*id)).count();
     println!(
-        "{flaps} flaps: {gets} GET, {} failed; {posts} POST, {refused} refused, {} delivered, {} twice",
+        "{flaps} flaps: {gets} GET, {} failed; {posts} POST, {} refused, {lost} of them sent to nobody, {} delivered, {} twice",
         failures.len(),
+        refused.len(),
         ids.len(),
         twice.len()
     );

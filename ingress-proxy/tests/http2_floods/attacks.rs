@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::site::opening;
-use super::size::sized;
+use super::support::size::sized;
 use super::wire::*;
 
 /// What has to come of an attack.
@@ -70,7 +70,7 @@ pub fn attacks() -> Vec<Attack> {
         Attack {
             // One at a time, so that every stream has been taken up when it is reset.
             pieces: std::iter::once(opening(&[]))
-                .chain((0..count.min(5_000)).map(|n| [get(id(n), "/wait"), reset(id(n), CANCEL)].concat()))
+                .chain((0..count).map(|n| [get(id(n), "/wait"), reset(id(n), CANCEL)].concat()))
                 .collect(),
             pause: Duration::from_micros(50),
             ..attack("rapid reset, paced", calm, std::iter::empty())
@@ -164,7 +164,8 @@ pub fn attacks() -> Vec<Attack> {
                 streams().flat_map(|id| data(id, 0, &[0; 10_000])).collect(),
             ],
             ..attack("uploads nobody reads", End::Held, std::iter::empty())
-        },
+        }
+        .may_answer(100),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Floods of frames and other ways to make a server work for nothing, from one connection at a time while another is served.
 //!
 //! `SIZE=full cargo test -p ingress-proxy --test http2_floods -- --nocapture` is the full size: 50,000 frames, and
-//! 100 connections where memory is at stake. What each attack cost is printed. It is a process of its own because it looks at the
+//! 80 connections with 100 streams each where memory is at stake. What each attack cost is printed. It is a process of its own because it looks at the
 //! memory of all of it.
 
 #![expect(
@@ -18,8 +18,8 @@ mod server;
 #[path = "../http2/site.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
 mod site;
-#[path = "../support/size.rs"]
-mod size;
+#[path = "../support/mod.rs"]
+mod support;
 #[path = "../http2/wire.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
 mod wire;
@@ -33,17 +33,12 @@ use std::time::{Duration, Instant};
 
 use self::attacks::{Attack, End, attacks};
 use self::server::{Server, resident};
-use self::size::sized;
+use self::support::size::sized;
 use self::wire::{DATA, END_STREAM, Frame, GOAWAY, HEADERS, get};
 
 /// What each connection may cost.
 const CPU_LIMIT: Duration = Duration::from_millis(500);
 const MEMORY_LIMIT: usize = 4 << 20;
-
-/// What so many connections may hold. There is something that they share, and one alone may take more than each of many.
-fn memory_limit(connections: usize) -> usize {
-    (MEMORY_LIMIT * connections).min((16 << 20).max((3 << 19) * connections))
-}
 
 fn read_frame(io: &mut TcpStream) -> Option<Frame> {
     let mut head = [0; 9];
@@ -146,7 +141,7 @@ fn watch_memory<T>(act: impl FnOnce() -> T) -> (T, usize) {
 #[test]
 fn floods_end_and_others_do_not_notice() {
     let server = Server::start();
-    let connections = sized(10, 100);
+    let connections = sized(10, 80);
     // What the first of everything costs is no attack, nor what the client costs that behaves.
     behave(server.address, &AtomicBool::new(true));
     let cpu = server.cpu();
@@ -186,19 +181,14 @@ fn floods_end_and_others_do_not_notice() {
         if cpu > CPU_LIMIT * u32::try_from(count).unwrap() {
             fail(format!("{cpu:?} of CPU"));
         }
-        if memory > memory_limit(count) {
+        if memory > MEMORY_LIMIT * count {
             fail(format!("{} KiB of memory", memory >> 10));
         }
     }
     // Nothing is left of them.
     let began = Instant::now();
-    while server.streams() > 0 || server.connections() > 0 {
-        assert!(
-            began.elapsed() < Duration::from_secs(20),
-            "{} streams, {} connections",
-            server.streams(),
-            server.connections()
-        );
+    while server.busy() != (0.0, 0.0) {
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?} connections and requests", server.busy());
         thread::sleep(Duration::from_millis(20));
     }
     println!("{:?}", server.reasons());

@@ -1,103 +1,108 @@
-//! The server under attack: one thread that serves every connection, as a worker does.
+//! The proxy under attack: one worker, in front of an endpoint that answers as fast as it is read.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::path::PathBuf;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use ingress_proxy::h2::Ended;
-use ingress_proxy::h2::server::serve;
-use ingress_proxy::worker::Clock;
-use tokio::net::TcpListener;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 
-use super::site::{Shared, default_settings};
+use super::support::site::{Site, config, manifest};
 
-/// For how long the server waits for a client that takes nothing; 30 seconds in truth.
+/// For how long a client may take or send nothing; 30 and 60 seconds in truth.
 pub const STALL: Duration = Duration::from_millis(400);
 
-#[derive(Debug, Default)]
-struct Counts {
-    streams: AtomicUsize,
-    connections: AtomicUsize,
-    reasons: Mutex<BTreeMap<String, usize>>,
-}
-
-#[derive(Debug)]
 pub struct Server {
     pub address: SocketAddr,
-    thread: String,
-    counts: Arc<Counts>,
+    site: Site,
+    /// Where the system says how long the worker has run.
+    thread: PathBuf,
 }
 
 impl Server {
     pub fn start() -> Self {
-        let (sender, receiver) = mpsc::channel();
-        let counts = Arc::<Counts>::default();
-        let counting = Arc::clone(&counts);
-        // It ends with the process.
-        thread::spawn(move || {
-            let thread = fs::read_link("/proc/thread-self").map(|path| format!("/proc/{}", path.display()));
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            LocalSet::new().block_on(&runtime, async move {
-                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-                sender.send((listener.local_addr().unwrap(), thread.unwrap())).unwrap();
-                listen(listener, counting).await;
-            });
-        });
-        let (address, thread) = receiver.recv().unwrap();
-        Self { address, thread, counts }
+        let mut config = config();
+        config.downstream.http2_cleartext = true;
+        config.downstream.stall_timeout = STALL;
+        config.downstream.idle_timeout = STALL;
+        let site = Site::start(&manifest("a.example", origin()), config);
+        let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+        let is_worker = |task: &PathBuf| fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "worker-0\n");
+        let thread = tasks.into_iter().find(is_worker).expect("a worker");
+        Self { address: site.http, site, thread }
     }
 
-    /// How long the server's thread has run.
+    /// How long the worker has run.
     pub fn cpu(&self) -> Duration {
-        let text = fs::read_to_string(format!("{}/schedstat", self.thread)).unwrap();
+        let text = fs::read_to_string(self.thread.join("schedstat")).unwrap();
         Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
     }
 
-    pub fn streams(&self) -> usize {
-        self.counts.streams.load(Ordering::Relaxed)
+    /// How many connections there are of clients, and how many requests are being answered.
+    pub fn busy(&self) -> (f64, f64) {
+        let connections = "ingress_proxy_open_connections{protocol=\"http2\"}";
+        let writing = "nginx_ingress_controller_nginx_process_connections{";
+        (self.figure(|line| line.starts_with(connections)), {
+            self.figure(|line| line.starts_with(writing) && line.contains("state=\"writing\""))
+        })
     }
 
-    pub fn connections(&self) -> usize {
-        self.counts.connections.load(Ordering::Relaxed)
+    /// Why connections were closed.
+    pub fn reasons(&self) -> Vec<String> {
+        let text = self.site.metrics.expose();
+        let lines = text.lines().filter(|line| line.starts_with("ingress_proxy_http2_floods_total{"));
+        lines.map(str::to_owned).collect()
     }
 
-    /// How connections ended.
-    pub fn reasons(&self) -> BTreeMap<String, usize> {
-        self.counts.reasons.lock().unwrap().clone()
+    fn figure(&self, is_it: impl Fn(&str) -> bool) -> f64 {
+        let text = self.site.metrics.expose();
+        let line = text.lines().find(|line| is_it(line)).expect("a figure");
+        line.rsplit(' ').next().and_then(|figure| figure.parse().ok()).expect("a number")
     }
 }
 
-async fn listen(listener: TcpListener, counts: Arc<Counts>) {
-    let clock = Clock::new();
-    spawn_local(clock.clone().run());
-    let mut settings = default_settings();
-    settings.stall_timeout = STALL;
-    settings.idle_timeout = STALL;
-    loop {
-        let (tcp, _) = listener.accept().await.unwrap();
-        tcp.set_nodelay(true).unwrap();
-        let (clock, settings, counts) = (clock.clone(), settings.clone(), Arc::clone(&counts));
-        spawn_local(async move {
-            counts.connections.fetch_add(1, Ordering::Relaxed);
-            let service = Shared::default();
-            let ended = serve(tcp, &settings, &clock, &service, std::future::pending::<()>()).await;
-            let reason = match ended {
-                Ended::Io(_) => "io".to_owned(),
-                other => format!("{other:?}"),
-            };
-            *counts.reasons.lock().unwrap().entry(reason).or_default() += 1;
-            counts.connections.fetch_sub(1, Ordering::Relaxed);
-            counts.streams.fetch_add(1, Ordering::Relaxed);
-            while service.0.active.get() > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+/// An endpoint on a thread of its own, which ends with the process.
+fn origin() -> SocketAddr {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            sender.send(listener.local_addr().unwrap()).unwrap();
+            while let Ok((tcp, _)) = listener.accept().await {
+                // The proxy may go away in the middle.
+                tcp.set_nodelay(true).unwrap();
+                tokio::spawn(async move { drop(answer(tcp).await) });
             }
-            counts.streams.fetch_sub(1, Ordering::Relaxed);
         });
+    });
+    receiver.recv().unwrap()
+}
+
+/// `/bytes/n` is answered with so many bytes, everything else never: whatever it is sent, it reads, as the proxy would
+/// otherwise be waiting for it.
+async fn answer(tcp: TcpStream) -> std::io::Result<()> {
+    // No memory of its own, so that what is used is the proxy's.
+    static PIECE: [u8; 16 << 10] = [b'x'; 16 << 10];
+    let mut tcp = BufReader::with_capacity(1 << 10, tcp);
+    loop {
+        let (mut line, mut length) = (String::new(), None);
+        while tcp.read_line(&mut line).await? > 0 && !line.ends_with("\r\n\r\n") {}
+        if let Some(text) = line.strip_prefix("GET /bytes/").and_then(|rest| rest.split(' ').next()) {
+            length = text.parse::<usize>().ok();
+        }
+        let Some(length) = length else {
+            let mut rest = [0; 1 << 10];
+            while tcp.read(&mut rest).await? > 0 {}
+            return Ok(());
+        };
+        tcp.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").as_bytes()).await?;
+        for at in (0..length).step_by(PIECE.len()) {
+            tcp.write_all(&PIECE[..PIECE.len().min(length - at)]).await?;
+        }
     }
 }
 

@@ -64,7 +64,7 @@ fn match_cn(a: &mut Annotations<'_>) -> Option<Search> {
 
 /// A URL. What else nginx takes is a place within the server, which would be open to clients without a certificate, or a
 /// relative reference that leads to where the client comes from.
-fn error_page(a: &mut Annotations<'_>) -> Option<Redirect> {
+fn error_page(a: &mut Annotations<'_>) -> Option<Box<Redirect>> {
     let form = "a URL, a host with or without a path, or `@name`";
     let page = a.checked(ERROR_PAGE, is_page, form, Bad::Drop)?;
     if !page.starts_with("https://") && !page.starts_with("http://") {
@@ -72,7 +72,7 @@ fn error_page(a: &mut Annotations<'_>) -> Option<Redirect> {
         a.report(Code::AnnotationNotImplemented, ERROR_PAGE, message);
         return None;
     }
-    Some(Redirect { status: 302, location: Location::Constant(page.into()), reason: ERROR_PAGE })
+    Some(Redirect { status: 302, location: Location::Constant(page.into()), reason: ERROR_PAGE }.into())
 }
 
 /// Notes that routes are closed to plain text that ingress-nginx would serve there, without a certificate.
