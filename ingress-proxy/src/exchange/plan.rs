@@ -85,7 +85,7 @@ pub(super) fn make(
             let plan = decided(worker, current, request, head.websocket, scratch, record);
             if is_claimed && record.route.as_ref().is_some_and(|route| route.filters.is_none()) {
                 // Only ingress-nginx believes anybody about that.
-                replace_request_id(worker, scratch);
+                new_request_id(worker, scratch);
             }
             plan
         }
@@ -200,12 +200,6 @@ fn request_id(worker: &Worker, head: &RequestHead, scratch: &mut Scratch) -> boo
     true
 }
 
-#[cold]
-fn replace_request_id(worker: &Worker, scratch: &mut Scratch) {
-    new_request_id(worker, scratch);
-}
-
-#[inline(always)]
 fn new_request_id(worker: &Worker, scratch: &mut Scratch) {
     scratch.request_id.clear();
     worker.random.append_id(&mut scratch.request_id);
