@@ -56,7 +56,7 @@ pub struct Client {
 pub(crate) struct Identity<'a> {
     /// `X-Forwarded-For`.
     pub(crate) chain: Option<&'a [u8]>,
-    /// `X-Real-IP`.
+    /// The client in it.
     pub(crate) address: Option<&'a [u8]>,
     /// `X-Forwarded-Port`.
     pub(crate) port: Option<&'a [u8]>,

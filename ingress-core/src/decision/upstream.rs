@@ -127,7 +127,6 @@ impl<'s> Forward<'s> {
             each(name, value.as_bytes());
         }
         if let Some(certificate) = self.settings().and_then(|settings| settings.client_certificate.as_ref())
-            && certificate.verify != VerifyClient::Off
             && let Some(tls) = &request.conn().tls
         {
             certificate_headers(certificate, tls.client_certificate.as_deref(), each);
@@ -268,8 +267,10 @@ fn joined<'r>(mut lines: impl Iterator<Item = &'r [u8]>) -> Option<Cow<'r, [u8]>
 
 /// What a handshake has shown, in nginx's words. Fields that would be empty are left out.
 fn certificate_headers(wanted: &ClientCertificate, shown: Option<&PeerCertificate>, each: &mut dyn FnMut(&str, &[u8])) {
+    let shown = shown.filter(|_| wanted.verify != VerifyClient::Off);
     let Some(shown) = shown else { return each("ssl-client-verify", b"NONE") };
-    each("ssl-client-verify", if shown.is_verified { b"SUCCESS" } else { b"FAILED" });
+    // Behind the colon stands what OpenSSL would say, which is not known here.
+    each("ssl-client-verify", if shown.is_verified { b"SUCCESS" } else { b"FAILED:certificate rejected" });
     for (name, value) in [("ssl-client-subject-dn", &shown.subject), ("ssl-client-issuer-dn", &shown.issuer)] {
         if !value.is_empty() {
             each(name, value.as_bytes());

@@ -254,7 +254,7 @@ pub(super) struct ObserveArgs {
     /// How its lines are written: json, nginx or a format of your own, such as '$remote_addr $status'
     #[arg(long, value_name = "FORMAT", default_value = "nginx")]
     pub(super) log_format: String,
-    /// Escape values in a format of your own as JSON does
+    /// Escape values as JSON does, also in a format that is not json
     #[arg(long)]
     pub(super) log_format_escape_json: bool,
 }

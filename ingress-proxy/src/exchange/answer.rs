@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 
-use super::record::{Record, Refused};
+use super::record::{Record, Refused, Sent};
 use super::{Downstream, Outcome};
 use crate::h1::encode::reason as phrase;
 use crate::h2::grpc::{self, Status, TrailersOnly};
@@ -26,6 +26,10 @@ impl Answer {
     pub(super) fn new(status: u16, reason: &'static str) -> Self {
         Self { status, reason, location: None, closes: false }
     }
+
+    fn has_body(&self) -> bool {
+        !matches!(self.status, 204 | 304)
+    }
 }
 
 /// Sends an answer to a request that was read.
@@ -47,6 +51,9 @@ pub(super) async fn send<D: Downstream>(
     match write(worker, down, answer, set, (head.method == b"HEAD", is_grpc)).await {
         Ok(sent) => {
             record.body_bytes = sent;
+            if worker.log.is_some() && !is_grpc {
+                record.sent = Sent::Own(answer.location.clone());
+            }
             Outcome::Complete
         }
         Err(_) => {
@@ -81,10 +88,10 @@ async fn write<D: Downstream>(
         poll_fn(|cx| down.poll_finish(cx, None)).await?;
         return Ok(0);
     }
-    let has_body = !matches!(answer.status, 204 | 304);
+    let has_body = answer.has_body();
     let body = if has_body { format!("{} {}\n", answer.status, phrase(answer.status)) } else { String::new() };
     let length = body.len() as u64;
-    let fields = Dated { fields: &AnswerFields { answer, set, has_body }, date: &date };
+    let fields = Dated { fields: &AnswerFields { answer, set }, date: &date };
     let framing = match (has_body, is_head) {
         (false, _) => BodyLength::None,
         (true, true) => BodyLength::Declared(length),
@@ -100,10 +107,11 @@ async fn write<D: Downstream>(
     Ok(if is_head { 0 } else { length })
 }
 
-struct AnswerFields<'a> {
-    answer: &'a Answer,
-    set: &'a Fields,
-    has_body: bool,
+/// The fields of an answer, but for those of its moment.
+pub(super) struct AnswerFields<'a> {
+    pub(super) answer: &'a Answer,
+    /// What the decision sets.
+    pub(super) set: &'a Fields,
 }
 
 /// Fields behind a `Date` (RFC 9110 6.6.1).
@@ -121,7 +129,7 @@ impl EachField for Dated<'_> {
 
 impl EachField for AnswerFields<'_> {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
-        if self.has_body {
+        if self.answer.has_body() {
             call(b"Content-Type", b"text/plain; charset=utf-8");
         }
         if let Some(location) = &self.answer.location {

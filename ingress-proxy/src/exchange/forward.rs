@@ -13,7 +13,7 @@ use ingress_core::policy;
 use super::answer::{self, Answer};
 use super::attempt::{Attempts, Failure};
 use super::flow::{Flow, FlowError, Terms};
-use super::plan::{Forwarding, Share};
+use super::plan::{Forwarding, Share, Speak};
 use super::record::Record;
 use super::request::RequestFields;
 use super::{Downstream, HeadError, Outcome, Scratch, Upstream};
@@ -247,14 +247,19 @@ impl<D: Downstream> Exchange<'_, D> {
                     let has_meaning = matches!(self.head.method(), "POST" | "PUT" | "PATCH");
                     if has_meaning { BodyLength::Exact(0) } else { BodyLength::None }
                 }
-                // HTTP/1 has no trailers where it has a length.
-                Framing::Stream(Some(_)) if self.head.fields.first(Known::Trailer).is_some() => BodyLength::Unknown,
+                Framing::Stream(Some(_)) if self.has_trailers() => BodyLength::Unknown,
                 Framing::Length(length) | Framing::Stream(Some(length)) => BodyLength::Exact(length),
                 Framing::Chunked | Framing::UntilClose | Framing::Stream(None) => BodyLength::Unknown,
             },
             websocket: self.head.websocket,
             connection: scratch.request_headers.first(Known::Connection),
         })
+    }
+
+    /// Whether the client announces trailers that need chunks: HTTP/1.1 has none where it has a length.
+    fn has_trailers(&self) -> bool {
+        let Speak { http2, http10, .. } = self.plan.speak;
+        !http2 && !http10 && self.head.fields.first(Known::Trailer).is_some()
     }
 
     /// Sends the body and reads heads until the final one has come.

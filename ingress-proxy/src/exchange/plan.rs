@@ -141,7 +141,13 @@ fn decided(
                 Plan::Answer(Answer::new(503, reason))
             }
         },
-        Decision::Redirect(redirected) => Plan::Answer(redirect(redirected, request)),
+        Decision::Redirect(redirected) => {
+            let answer = redirect(redirected, request);
+            if answer.reason == "auth-tls-error-page" {
+                worker.metrics.refused.count(answer.reason);
+            }
+            Plan::Answer(answer)
+        }
         Decision::Respond(response) | Decision::Refuse(response) => {
             if response.status >= 400 {
                 worker.metrics.refused.count(response.reason);
@@ -172,7 +178,7 @@ fn unenforced(forward: &Forward<'_>, request: &RequestView<'_>) -> Option<&'stat
 }
 
 fn redirect(redirected: &Redirected<'_>, request: &RequestView<'_>) -> Answer {
-    let mut answer = Answer::new(redirected.redirect.status, "redirect");
+    let mut answer = Answer::new(redirected.redirect.status, redirected.redirect.reason);
     answer.location = Some(redirected.location(request));
     answer
 }

@@ -10,10 +10,11 @@ use ingress_core::decision::client_behind;
 use ingress_core::policy::{self, ClientAddress, Filters};
 
 use super::Scratch;
+use super::answer::{Answer, AnswerFields};
 use super::flow::FlowError;
 use super::forward::without_port;
-use super::response::ResponseFields;
-use crate::message::{Known, RequestHead, Version};
+use super::response::{ResponseFields, body_length};
+use crate::message::{BodyLength, EachField, Known, RequestHead};
 use crate::observe::access_log::{Attempt, Entry, Logger, Tls};
 use crate::observe::metrics::{Method, Sample};
 use crate::server::Client;
@@ -30,6 +31,8 @@ pub(super) struct Record {
     pub(super) reason: Option<&'static str>,
     /// Bytes of the response's body.
     pub(super) body_bytes: u64,
+    /// Whose fields the client has got.
+    pub(super) sent: Sent,
     /// Bytes received and sent, heads included.
     pub(super) traffic: (u64, u64),
     endpoint: Option<Rc<Endpoint>>,
@@ -46,6 +49,32 @@ pub(super) struct Record {
     ended: Option<Instant>,
 }
 
+/// Whose fields the client has got.
+#[derive(Debug, Default)]
+pub(super) enum Sent {
+    #[default]
+    Nobodys,
+    /// Those of the endpoint's response.
+    Response,
+    /// The proxy's own, with this `Location`.
+    Own(Option<Vec<u8>>),
+}
+
+/// The fields of an endpoint's response as the client got them, for the log.
+struct PassedOn<'a> {
+    fields: ResponseFields<'a>,
+    length: BodyLength,
+}
+
+impl EachField for PassedOn<'_> {
+    fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
+        self.fields.each(call);
+        if let BodyLength::Exact(length) | BodyLength::Declared(length) = self.length {
+            call(b"Content-Length", length.to_string().as_bytes());
+        }
+    }
+}
+
 impl Record {
     pub(super) fn new(started: Instant) -> Self {
         Self {
@@ -54,6 +83,7 @@ impl Record {
             status: 0,
             reason: None,
             body_bytes: 0,
+            sent: Sent::default(),
             traffic: (0, 0),
             endpoint: None,
             dialled: None,
@@ -203,21 +233,23 @@ impl Record {
         let remote = remote(worker, client, head, route.filters.as_deref());
         let user = user(head);
         let names = route.names.as_deref();
-        let sent = ResponseFields {
-            head: &scratch.response,
-            set: &scratch.response_headers,
-            filters: route.filters.as_deref(),
-            cookie: None,
-            date: None,
-            client_origin: (if client.conn.tls.is_some() { "https" } else { "http" }, &scratch.asked),
-            upstream_authority: &scratch.authority,
-            is_http2: head.version == Version::Http2,
+        let passed_on = PassedOn {
+            fields: ResponseFields::new(client, head, scratch, route.filters.as_deref()),
+            length: body_length(&scratch.response, head),
         };
+        let mut answer = Answer::new(self.status, self.reason.unwrap_or_default());
+        if let Sent::Own(location) = &self.sent {
+            answer.location.clone_from(location);
+        }
+        let own = AnswerFields { answer: &answer, set: &scratch.response_headers };
         let ingress = names.and_then(|names| names.ingress.as_deref());
         log.log(&Entry {
             unix_millis: log.unix_millis(ended),
-            // What the proxy answers itself has fields that nobody asks for, and those that a rule sets.
-            response_fields: Some(if self.reason.is_none() { &sent } else { &scratch.response_headers }),
+            response_fields: match self.sent {
+                Sent::Nobodys => None,
+                Sent::Response => Some(&passed_on),
+                Sent::Own(_) => Some(&own),
+            },
             status: self.status,
             reason: self.reason,
             request_length: self.traffic.0,

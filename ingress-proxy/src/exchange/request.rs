@@ -104,12 +104,12 @@ impl RequestFields<'_> {
         }
         let chain = if is_believed { self.chain_before() } else { Cow::default() };
         let chain = Some(&*chain).filter(|chain| !chain.is_empty());
+        // Not `X-Real-IP` as it came: who only appends to the chain passes on what its client says there.
         let behind = chain
-            .filter(|_| believed(Known::XRealIp).is_none())
             .map(|chain| client_behind(&self.worker.config.forwarding.trusted, client.peer.ip(), [chain]).to_string());
         let said = Identity {
             chain,
-            address: behind.as_deref().map(str::as_bytes).or_else(|| chain.and_then(|_| believed(Known::XRealIp))),
+            address: behind.as_deref().map(str::as_bytes),
             port: believed(Known::XForwardedPort),
             scheme: believed(Known::XForwardedProto),
         };

@@ -7,7 +7,7 @@ use std::task::Poll;
 use super::attempt::Failure;
 use super::flow::{Flow, FlowError, Terms};
 use super::forward::Exchange;
-use super::record::Record;
+use super::record::{Record, Sent};
 use super::response::{ResponseFields, body_length};
 use super::{Downstream, HeadError, Outcome, Scratch, tunnel};
 use crate::message::{Known, OutgoingResponse, RequestHead, ResponseHead, Source, Version};
@@ -44,6 +44,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
                 return Outcome::Broken;
             }
             record.status = 101;
+            record.sent = Sent::Response;
             return tunnel::run(self.down, connection, record).await;
         }
         if self.head.websocket && self.head.version == Version::Http2 && scratch.response.status < 300 {
@@ -53,7 +54,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         let cookie = key.and_then(|key| self.cookie(&key));
         let date = (!scratch.response.has_date).then(|| worker.today.text());
         let fields = ResponseFields { date: date.as_deref(), ..self.response_fields(scratch, cookie.as_deref()) };
-        let body = body_length(&scratch.response, self.head.method == b"HEAD");
+        let body = body_length(&scratch.response, self.head);
         record.status = scratch.response.status;
         if self.head.websocket || worker.is_draining() {
             // What the client has sent behind its request are bytes of a tunnel that there is not;
@@ -64,6 +65,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             record.client_gone(worker);
             return Outcome::Broken;
         }
+        record.sent = Sent::Response;
         let gone = || Poll::Ready(Err(FlowError::Sink(io::ErrorKind::ConnectionAborted.into())));
         let mut download = Flow::default();
         let mut is_uploading = !self.head.websocket;
@@ -114,17 +116,8 @@ impl<'a, D: Downstream> Exchange<'a, D> {
     where
         'a: 'f,
     {
-        let scheme = if self.client.conn.tls.is_some() { "https" } else { "http" };
-        ResponseFields {
-            head: &scratch.response,
-            set: &scratch.response_headers,
-            filters: self.plan.route.filters.as_deref(),
-            cookie,
-            date: None,
-            client_origin: (scheme, &scratch.asked),
-            upstream_authority: &scratch.authority,
-            is_http2: self.head.version == Version::Http2,
-        }
+        let filters = self.plan.route.filters.as_deref();
+        ResponseFields { cookie, ..ResponseFields::new(self.client, self.head, scratch, filters) }
     }
 
     /// The cookie that brings the client back to its endpoint.

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use ingress_core::policy::{Filters, ProxyRedirect};
 
+use super::Scratch;
 use crate::h1::encode;
-use crate::message::{BodyLength, EachField, Fields, Framing, Known, ResponseHead};
+use crate::message::{BodyLength, EachField, Fields, Framing, Known, RequestHead, ResponseHead, Version};
+use crate::server::Client;
 
 /// The fields that are sent with an endpoint's response.
 pub(super) struct ResponseFields<'a> {
@@ -62,7 +64,21 @@ impl EachField for ResponseFields<'_> {
     }
 }
 
-impl ResponseFields<'_> {
+impl<'a> ResponseFields<'a> {
+    /// The fields of a response that came for a request.
+    pub(super) fn new(client: &Client, head: &RequestHead, scratch: &'a Scratch, filters: Option<&'a Filters>) -> Self {
+        Self {
+            head: &scratch.response,
+            set: &scratch.response_headers,
+            filters,
+            cookie: None,
+            date: None,
+            client_origin: (if client.conn.tls.is_some() { "https" } else { "http" }, &scratch.asked),
+            upstream_authority: &scratch.authority,
+            is_http2: head.version == Version::Http2,
+        }
+    }
+
     fn date(&self) -> Option<&str> {
         self.date.filter(|_| self.set.first(Known::Date).is_none())
     }
@@ -143,19 +159,23 @@ fn replaced(value: &[u8], from: &[u8], to: &[u8], is_domain: bool) -> Option<Vec
 }
 
 /// How the body of an endpoint's response is sent on.
-pub(super) fn body_length(head: &ResponseHead, is_head_request: bool) -> BodyLength {
+pub(super) fn body_length(head: &ResponseHead, request: &RequestHead) -> BodyLength {
     let declared = || {
         let text = head.fields.first(Known::ContentLength)?;
         std::str::from_utf8(text).ok()?.parse().ok()
     };
-    if is_head_request {
+    if request.method == b"HEAD" {
         return declared().map_or(BodyLength::None, BodyLength::Declared);
     }
     match head.framing {
         _ if head.status == 304 || head.status == 204 => BodyLength::None,
         Framing::Empty => BodyLength::Exact(0),
-        // HTTP/1 has no trailers where it has a length.
-        Framing::Stream(Some(_)) if head.fields.first(Known::Trailer).is_some() => BodyLength::Unknown,
+        // HTTP/1.1 has no trailers where it has a length.
+        Framing::Stream(Some(_))
+            if request.version == Version::Http11 && head.fields.first(Known::Trailer).is_some() =>
+        {
+            BodyLength::Unknown
+        }
         Framing::Length(length) | Framing::Stream(Some(length)) => BodyLength::Exact(length),
         _ => BodyLength::Unknown,
     }

@@ -61,13 +61,20 @@ fn behave(address: SocketAddr, stop: &AtomicBool) -> Vec<Duration> {
         }
         let began = Instant::now();
         io.write_all(&get(2 * n + 1, "/bytes/100")).unwrap();
+        let mut bytes = 0;
         loop {
             let frame = read_frame(&mut io).expect("a client that behaves is served");
             assert!(frame.error().is_none(), "{frame:?}");
+            if frame.kind == HEADERS {
+                // `:status: 200` in the static table (RFC 7541 A).
+                assert_eq!(frame.payload.first(), Some(&0x88), "{frame:?}");
+            }
+            bytes += if frame.kind == DATA { frame.payload.len() } else { 0 };
             if frame.stream == 2 * n + 1 && frame.kind == DATA && frame.flags & END_STREAM != 0 {
                 break;
             }
         }
+        assert_eq!(bytes, 100, "a page");
         took.push(began.elapsed());
         thread::sleep(Duration::from_millis(1));
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::support::program::raise_descriptors;
 use super::support::site::{Site, config, manifest};
 
 /// For how long a client may take or send nothing; 30 and 60 seconds in truth.
@@ -24,6 +25,8 @@ pub struct Server {
 
 impl Server {
     pub fn start() -> Self {
+        // Each stream has a connection of its own behind the proxy, and both of its ends are in this process.
+        raise_descriptors();
         let mut config = config();
         config.downstream.http2_cleartext = true;
         config.downstream.stall_timeout = STALL;
@@ -72,7 +75,8 @@ fn origin() -> SocketAddr {
         runtime.block_on(async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             sender.send(listener.local_addr().unwrap()).unwrap();
-            while let Ok((tcp, _)) = listener.accept().await {
+            loop {
+                let Ok((tcp, _)) = listener.accept().await else { continue };
                 // The proxy may go away in the middle.
                 tcp.set_nodelay(true).unwrap();
                 tokio::spawn(async move { drop(answer(tcp).await) });
@@ -82,8 +86,7 @@ fn origin() -> SocketAddr {
     receiver.recv().unwrap()
 }
 
-/// `/bytes/n` is answered with so many bytes, everything else never: whatever it is sent, it reads, as the proxy would
-/// otherwise be waiting for it.
+/// `/bytes/n` is answered with so many bytes, everything else never, and of bodies nothing is read.
 async fn answer(tcp: TcpStream) -> std::io::Result<()> {
     // No memory of its own, so that what is used is the proxy's.
     static PIECE: [u8; 16 << 10] = [b'x'; 16 << 10];
@@ -94,9 +97,13 @@ async fn answer(tcp: TcpStream) -> std::io::Result<()> {
         if let Some(text) = line.strip_prefix("GET /bytes/").and_then(|rest| rest.split(' ').next()) {
             length = text.parse::<usize>().ok();
         }
+        if line.starts_with("POST ") {
+            tokio::time::sleep(STALL * 6).await;
+            return Ok(());
+        }
         let Some(length) = length else {
-            let mut rest = [0; 1 << 10];
-            while tcp.read(&mut rest).await? > 0 {}
+            // Until the proxy has had enough.
+            tcp.read_u8().await?;
             return Ok(());
         };
         tcp.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").as_bytes()).await?;

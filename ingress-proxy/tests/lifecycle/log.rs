@@ -49,35 +49,29 @@ fn variables_that_others_have_a_say_in() {
     let files = Folder::new("variables");
     let ports = Ports::new();
     let alive = Origin::constant("HTTP/1.1 200 OK\r\nServer: origin\r\nX-Kept: 1\r\nContent-Length: 2\r\n\r\nok");
-    let ingress =
-        Ingress { name: "named", host: "named.example", annotations: &[("enable-cors", "true")], ..Ingress::default() };
-    files.write("named.yaml", &ingress.to_string());
+    let ingress = |name, host, annotations| Ingress { name, host, annotations, ..Ingress::default() }.to_string();
+    files.write("named.yaml", &ingress("named", "named.example", &[("enable-cors", "true")]));
+    files.write("moved.yaml", &ingress("moved", "moved.example", &[("permanent-redirect", "https://new.example/")]));
     files.write("plain.yaml", PLAIN);
     let log = files.join("log.txt");
-    let format = "$host|$remote_addr|$remote_port|$realip_remote_addr|$upstream_addr|$sent_http_x_kept|$sent_http_access_control_allow_origin";
+    let format = "$host|$remote_addr|$remote_port|$realip_remote_addr|$upstream_addr|$sent_http_x_kept|\
+                  $sent_http_access_control_allow_origin|$sent_http_content_length|$sent_http_location";
     let endpoint = format!("default/named:80=localhost:{}", alive.address.port());
-    let args = [
-        "--access-log",
-        &log.to_string_lossy(),
-        "--log-format",
-        format,
-        "--endpoint",
-        &endpoint,
-        "--use-forwarded-headers",
-        "--trusted-cidr",
-        "127.0.0.0/8",
-    ];
-    let _program = Program::start(&files, &ports, &args);
-    for host in ["named.example", "plain.example"] {
+    let path = log.to_string_lossy();
+    let told = ["--access-log", &path, "--log-format", format, "--endpoint", &endpoint];
+    let trusting = ["--use-forwarded-headers", "--trusted-cidr", "127.0.0.0/8"];
+    let _program = Program::start(&files, &ports, &[&told[..], &trusting].concat());
+    for (host, status) in [("named.example", 200), ("plain.example", 200), ("moved.example", 301)] {
         let mut client = TcpStream::connect(ports.http.address).expect("a connection");
         let chain = "X-Forwarded-For: 192.0.2.66, 203.0.113.9, 127.1.1.1";
         let asked = write!(client, "GET / HTTP/1.1\r\nHost: {host}\r\n{chain}\r\nConnection: close\r\n\r\n");
         asked.expect("to be heard");
         let mut answer = String::new();
         client.read_to_string(&mut answer).expect("an answer");
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
-    let seen = format!("|203.0.113.9|-|127.0.0.1|{}|1|", alive.address);
-    wait_for_line(&log, &format!("named.example{seen}*"));
-    wait_for_line(&log, &format!("plain.example{seen}-"));
+    let client = "203.0.113.9|-|127.0.0.1";
+    wait_for_line(&log, &format!("named.example|{client}|{}|1|*|2|-", alive.address));
+    wait_for_line(&log, &format!("plain.example|{client}|{}|1|-|2|-", alive.address));
+    wait_for_line(&log, &format!("moved.example|{client}|-|-|-|-|https://new.example/"));
 }

@@ -135,7 +135,11 @@ impl Wanted {
         let shown = stream.get_ref().1.peer_certificates().and_then(|shown| shown.split_first());
         let judged = |(leaf, chain): (&CertificateDer<'_>, _)| {
             let (subject, issuer) = names(leaf).unwrap_or_default();
-            PeerCertificate { subject, issuer, pem: certs::pem_of(leaf), is_verified: self.is_good(leaf, chain) }
+            let is_verified = self.is_good(leaf, chain);
+            // Others get to no backend that could be given it, and shall not take the memory.
+            let may_pass = is_verified || self.setting.verify == VerifyClient::OptionalNoCa;
+            let pem = if may_pass { certs::pem_of(leaf) } else { Box::default() };
+            PeerCertificate { subject, issuer, pem, is_verified }
         };
         (shown.map(judged), self.into_checked())
     }

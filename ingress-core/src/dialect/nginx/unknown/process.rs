@@ -8,6 +8,8 @@
 pub(super) enum Unread {
     /// A flag does it, which has this name.
     Flag(&'static str),
+    /// The same, for a switch that is on.
+    FlagIfOn(&'static str),
     /// The same, and without it clients can do what the key was to keep them from. Not for a switch that is off.
     Guard(&'static str),
     /// What there is to know of a switch that is on, lest somebody relies on it.
@@ -24,8 +26,10 @@ pub(super) enum Unread {
 pub(super) fn verdict(key: &str, is_off: bool) -> Option<(String, bool)> {
     let (_, unread) = KEYS.iter().find(|(name, _)| *name == key)?;
     Some(match *unread {
-        Unread::Flag(flag) => (format!("the proxy does not read `{key}`; its flag `{flag}` does the same"), false),
-        Unread::Guard(_) | Unread::Mind(_) | Unread::SoIfOn(_) if is_off => return None,
+        Unread::FlagIfOn(_) | Unread::Guard(_) | Unread::Mind(_) | Unread::SoIfOn(_) if is_off => return None,
+        Unread::Flag(flag) | Unread::FlagIfOn(flag) => {
+            (format!("the proxy does not read `{key}`; its flag `{flag}` does the same"), false)
+        }
         Unread::SoIfOff(_) if !is_off => return None,
         Unread::Mind(what) => (what.to_owned(), true),
         Unread::Guard(flag) => (format!("the proxy does not read `{key}`; its flag `{flag}` does the same"), true),
@@ -72,7 +76,7 @@ const KEYS: &[(&str, Unread)] = &[
     ("use-proxy-protocol", Unread::Mind(PROXY_PROTOCOL)),
     ("log-format-upstream", Unread::Flag("--log-format")),
     ("log-format-stream", Unread::So(NO_STREAMS)),
-    ("log-format-escape-json", Unread::Flag("--log-format-escape-json")),
+    ("log-format-escape-json", Unread::FlagIfOn("--log-format-escape-json")),
     ("log-format-escape-none", Unread::SoIfOn(ESCAPES)),
     ("access-log-path", Unread::Flag("--access-log")),
     ("skip-access-log-urls", Unread::So("only the annotation `enable-access-log` keeps requests out of the log")),
