@@ -82,9 +82,10 @@ pub async fn run<D: Downstream>(
     current.snapshot.prefetch(|| head.host());
     let mut record = Record::new(Instant::now());
     let shadow = worker.config.shadow.as_deref();
-    let plan = match shadow.and_then(|_| Shadow::refusal(head)) {
+    let refusal = shadow.and_then(|_| Shadow::refusal(head));
+    let plan = match refusal {
         None => plan::make(worker, &current, client, head, scratch, &mut record),
-        Some(reason) => plan::refuse(worker, scratch, reason),
+        Some(reason) => plan::refuse(worker, &current, scratch, reason, &mut record),
     };
     // Nothing of a snapshot is kept for as long as a request may take.
     drop(current);
@@ -94,7 +95,7 @@ pub async fn run<D: Downstream>(
     };
     if let Some(shadow) = shadow
         && outcome == Outcome::Complete
-        && record.route.is_some()
+        && refusal.is_none()
     {
         let location = if let Plan::Answer(answer) = &plan { answer.location.as_deref() } else { None };
         shadow.compare(client, head, Ours { status: record.status, location });

@@ -253,6 +253,7 @@ async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, tls: TlsAcceptor, p
         tokio::time::sleep(DRAIN_TICK).await;
     }
     housekeeping.abort();
+    worker.abandon();
     worker.flush_log();
 }
 

@@ -220,6 +220,13 @@ impl Worker {
         }
     }
 
+    /// Says that what is under way is not waited for: it gets no line any more.
+    pub(crate) fn abandon(&self) {
+        if self.log.is_some() {
+            self.all_metrics.access_log_dropped(self.metrics.writing.get());
+        }
+    }
+
     /// Whether the worker is on its way out.
     #[must_use]
     pub fn is_draining(&self) -> bool {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::Reason;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use ingress_proxy::config::Config;
 use support::authority::Authority;
 use support::http2::{Client, PATIENCE, piece, send, whole};
 use support::ingress::Ingress;
@@ -28,7 +29,10 @@ const HOST: &str = "site.example";
 
 /// A proxy in front of this endpoint.
 fn site(endpoint: SocketAddr) -> Site {
-    let mut config = config();
+    site_with(endpoint, config())
+}
+
+fn site_with(endpoint: SocketAddr, mut config: Config) -> Site {
     config.downstream.http2_cleartext = true;
     let annotations = [("proxy-body-size", "0")];
     let (secret, endpoints) = (Some("site-tls"), &[endpoint][..]);
@@ -144,6 +148,22 @@ fn trailers_that_are_announced_go_before_a_length() {
     let text = origin.text();
     assert_eq!(text.matches("4\r\nbody\r\n0\r\nx-check: yes\r\n\r\n").count(), 2, "{text}");
     assert!(!text.to_ascii_lowercase().contains("content-length"), "{text}");
+}
+
+/// The word of a client does not make a call of it: the endpoint speaks HTTP.
+#[test]
+fn what_calls_itself_grpc_may_not_be_silent_for_longer() {
+    let origin = pages();
+    let mut config = config();
+    config.downstream.idle_timeout = Duration::from_millis(300);
+    let site = site_with(origin.address, config);
+    both_ways(&site, async |client| {
+        let mut request = client.request("POST", HOST, "/");
+        request.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+        let (response, _stream) = client.begin(request, false).await;
+        let answer = whole(response.await.unwrap()).await.unwrap();
+        assert_eq!(answer.field("grpc-status"), Some("4"), "{answer:?}");
+    });
 }
 
 /// 103 as the endpoint sends it, 100 from the proxy when the body is wanted.

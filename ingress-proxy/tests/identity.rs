@@ -315,6 +315,33 @@ fn clients_behind_the_proxy_protocol_are_judged_by_their_own_address() {
     }
 }
 
+/// On routes of a dialect whoever it believes is believed about all of it, and nobody else.
+#[test]
+fn the_configmap_has_a_say_in_who_is_believed() {
+    for (config_map, flags, is_believed) in [
+        ("use-forwarded-headers: \"true\", proxy-real-ip-cidr: 127.0.0.0/8", config(), true),
+        ("use-forwarded-headers: \"true\", proxy-real-ip-cidr: 10.0.0.0/8", trusting("127.0.0.0/8"), false),
+        ("use-forwarded-headers: \"false\"", trusting("127.0.0.0/8"), false),
+    ] {
+        let origin = Scripted::echo();
+        let ingress = Ingress { host: "a.example", endpoints: &[origin.address], ..Ingress::default() };
+        let global =
+            format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: global}}\ndata: {{{config_map}}}\n");
+        let mut options = Options::default();
+        options.config_map = Some(ObjectRef::new(Kind::ConfigMap, "default", "global"));
+        let site = Site::with_options(&format!("{ingress}{global}"), flags, options);
+        let mut client = Client::new(site.http);
+        client.send(
+            "GET / HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-User: admin\r\n\r\n",
+        );
+        assert_eq!(client.answer().expect("an answer").status, 200);
+        let (_, request) = origin.find("/").expect("the request");
+        let address = if is_believed { "203.0.113.9" } else { "127.0.0.1" };
+        assert_eq!(found(&request, "X-Real-IP"), [address], "{config_map}");
+        assert_eq!(found(&request, "X-Forwarded-User").len(), usize::from(is_believed), "{config_map}");
+    }
+}
+
 /// What frames a message or concerns its connection is no matter of a policy; what else is ours may be set by one.
 #[test]
 fn policies_set_other_headers() {

@@ -102,7 +102,7 @@ pub(super) struct ListenArgs {
     #[arg(long)]
     pub(super) http2_cleartext: bool,
     /// Threads that serve requests [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = values::count, alias = "worker-processes")]
+    #[arg(long, value_name = "N", value_parser = values::workers, alias = "worker-processes")]
     pub(super) workers: Option<usize>,
 }
 

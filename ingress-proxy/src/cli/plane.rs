@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ingress_cli::cert_source::{DirectorySource, Pem};
 use ingress_cli::input::SecretData;
+use ingress_core::model::CertificateState;
 use ingress_core::object::ObjectRef;
 use ingress_core::policy::CertificateId;
 use ingress_core::snapshot::Snapshot;
@@ -140,9 +141,12 @@ impl Certificates {
 }
 
 impl Sink for Plane {
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Vec<Box<str>>> {
-        let is_before = self.take_secret(name, data)?.is_err_and(|(_, is_served)| is_served);
-        self.dns_names(name).filter(|_| is_before)
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<CertificateState> {
+        let (why, is_before_served) = self.take_secret(name, data)?.err()?;
+        Some(match self.dns_names(name).filter(|_| is_before_served) {
+            Some(dns_names) => CertificateState::Usable { dns_names },
+            None => CertificateState::Unusable { reason: format!("cannot be used: {why}").into() },
+        })
     }
 
     fn secret_gone(&mut self, name: &ObjectRef) {

@@ -14,6 +14,7 @@ use ingress_proxy::observe::health::Health;
 use ingress_proxy::observe::metrics::Metrics;
 use ingress_proxy::shadow::Shadow;
 use ingress_proxy::{Running, StartError, server};
+use rustix::io::Errno;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[cfg(feature = "kubernetes")]
@@ -270,7 +271,12 @@ impl Signals {
 
 /// The flag that nothing can be bound for.
 fn at_fault(error: &std::io::Error, address: &'static str, port: &'static str) -> &'static str {
-    if error.kind() == std::io::ErrorKind::AddrNotAvailable { address } else { port }
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::ADDRNOTAVAIL) => address,
+        // Each has sockets of its own.
+        Some(Errno::MFILE | Errno::NFILE) => "--workers",
+        _ => port,
+    }
 }
 
 fn bind_pages(addresses: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, String> {

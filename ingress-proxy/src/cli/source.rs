@@ -33,9 +33,9 @@ use super::settings::SourceSettings;
 
 /// Whom the source tells what it finds. The methods are called by one thread, one after the other.
 pub(crate) trait Sink: Send {
-    /// A Secret is there, or has other bytes now. Routes that need it are in force afterwards. Returned are the names of a
-    /// certificate that is served in its place, where these bytes are no good and those before were.
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Vec<Box<str>>>;
+    /// A Secret is there, or has other bytes now. Routes that need it are in force afterwards. Returned is what is served of it
+    /// where these bytes are no good: nothing, or the certificate before.
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<CertificateState>;
 
     /// A Secret is gone. Routes that needed it are out of force already.
     fn secret_gone(&mut self, name: &ObjectRef);
@@ -377,14 +377,14 @@ impl<S: Sink> FileSource<S> {
     }
 
     fn put_in_force(&mut self, round: &Round) {
-        let (mut gone, mut kept) = (Vec::new(), BTreeMap::new());
+        let (mut gone, mut refused) = (Vec::new(), BTreeMap::new());
         for reference in round.changed.iter().filter(|reference| reference.kind == Kind::Secret) {
             match self.store.get(reference).and_then(|given| given.secret.as_ref()) {
-                Some(data) => kept.extend(self.sink.secret(reference, data).map(|names| (reference.clone(), names))),
+                Some(data) => refused.extend(self.sink.secret(reference, data).map(|state| (reference.clone(), state))),
                 None => gone.push(reference),
             }
         }
-        self.apply(&round.changed, &kept);
+        self.apply(&round.changed, &refused);
         let compiled = self.compiler.compile(&self.inputs);
         if compiled.is_new {
             self.publisher.publish(Arc::clone(&compiled.snapshot));
@@ -406,16 +406,16 @@ impl<S: Sink> FileSource<S> {
         }
     }
 
-    /// Hands changed objects to the engine; `kept` are Secrets whose certificate is still an older one.
-    fn apply(&mut self, changed: &BTreeSet<ObjectRef>, kept: &BTreeMap<ObjectRef, Vec<Box<str>>>) {
+    /// Hands changed objects to the engine; `refused` are Secrets whose bytes are no good, with what is served of them.
+    fn apply(&mut self, changed: &BTreeSet<ObjectRef>, refused: &BTreeMap<ObjectRef, CertificateState>) {
         let mut pinned = BTreeSet::new();
         for reference in changed {
             match self.store.get(reference) {
                 Some(given) => {
                     pinned.extend(self.pins.service_of(&given.object).cloned());
                     let mut object = self.as_allowed(given.object.clone());
-                    if let (Object::Secret(secret), Some(names)) = (&mut object, kept.get(reference)) {
-                        Arc::make_mut(secret).certificate = CertificateState::Usable { dns_names: names.clone() };
+                    if let (Object::Secret(secret), Some(state)) = (&mut object, refused.get(reference)) {
+                        Arc::make_mut(secret).certificate = state.clone();
                     }
                     self.inputs.insert(object);
                 }

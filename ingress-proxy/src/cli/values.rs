@@ -112,6 +112,12 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| format!("`{text}` is not a number from 1 to 100000000"))
 }
 
+/// A number of threads.
+pub(super) fn workers(text: &str) -> Result<usize, String> {
+    let workers = text.parse().ok().filter(|workers| (1..=1024).contains(workers));
+    workers.ok_or_else(|| format!("`{text}` is not a number from 1 to 1024"))
+}
+
 /// A CIDR block or an address.
 pub(super) fn range(text: &str) -> Result<AddressRange, String> {
     AddressRange::parse(text).map_err(|error| format!("{error}; write `10.0.0.0/8`, `2001:db8::/32` or one address"))

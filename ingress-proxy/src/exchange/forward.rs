@@ -61,6 +61,10 @@ pub(super) async fn run<D: Downstream>(
     record: &mut Record,
 ) -> Outcome {
     let mut exchange = Exchange { worker, client, down, head, plan, upload: Flow::default(), turn: Turn::default() };
+    if plan.speak.http2 {
+        // Only where gRPC is spoken, whatever a client says that its body is.
+        exchange.down.may_be_silent();
+    }
     let mut attempts = Attempts::new(plan.retries(), head.method(), worker.clock.now());
     loop {
         let Some(Session { endpoint, key }) = exchange.pick(scratch, &attempts) else {

@@ -94,8 +94,15 @@ pub(super) fn make(
 }
 
 /// What a shadow does with what it must not serve.
-pub(super) fn refuse(worker: &Worker, scratch: &mut Scratch, reason: &'static str) -> Plan {
+pub(super) fn refuse(
+    worker: &Worker,
+    current: &Current,
+    scratch: &mut Scratch,
+    reason: &'static str,
+    record: &mut Record,
+) -> Plan {
     scratch.response_headers.clear();
+    record.route = Some(current.route(worker, &Decision::bad_request(BadRequest::HostInvalid)));
     worker.metrics.refused.count(reason);
     Plan::Answer(Answer::new(503, reason))
 }

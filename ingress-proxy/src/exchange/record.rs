@@ -234,7 +234,7 @@ impl Record {
         let user = user(head);
         let names = route.names.as_deref();
         let passed_on = PassedOn {
-            fields: ResponseFields::new(client, head, scratch, route.filters.as_deref()),
+            fields: ResponseFields::new(head, scratch, route.filters.as_deref()),
             length: body_length(&scratch.response, head),
         };
         let mut answer = Answer::new(self.status, self.reason.unwrap_or_default());

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use ingress_core::decision::client_behind;
+use ingress_core::policy::ClientAddress;
 
 use super::Scratch;
 use super::plan::Forwarding;
@@ -68,7 +69,7 @@ impl RequestFields<'_> {
     /// Whether a field of the client is not passed on, or said by us.
     fn is_left_out(&self, known: Known, name: &[u8]) -> bool {
         known.is_hop_by_hop()
-            || known.is_identity() && !(known == Known::XForwarded && self.is_believed())
+            || known.is_identity() && !(known == Known::XForwarded && self.is_family_believed())
             || matches!(known, Known::Host | Known::Expect | Known::XRequestId | Known::Proxy)
             || self.head.websocket && known == Known::SecWebSocketKey
             || self.plan.has_policy
@@ -126,6 +127,18 @@ impl RequestFields<'_> {
             chain.extend_from_slice(line);
         }
         chain
+    }
+
+    /// Whether the peer's fields beside those that are ours count: to a dialect as far as the addresses that it believes.
+    fn is_family_believed(&self) -> bool {
+        match self.plan.route.filters.as_deref().map(|filters| &*filters.access.client) {
+            Some(ClientAddress::Header(header)) => {
+                let peer = self.client.peer.ip();
+                header.forwarded && header.trusted.iter().any(|range| range.contains(peer))
+            }
+            Some(ClientAddress::Peer) => false,
+            None => self.is_believed(),
+        }
     }
 
     /// Whether the peer may say who the client is.

@@ -117,7 +117,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         'a: 'f,
     {
         let filters = self.plan.route.filters.as_deref();
-        ResponseFields { cookie, ..ResponseFields::new(self.client, self.head, scratch, filters) }
+        ResponseFields { cookie, ..ResponseFields::new(self.head, scratch, filters) }
     }
 
     /// The cookie that brings the client back to its endpoint.

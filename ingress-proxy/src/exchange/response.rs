@@ -7,7 +7,6 @@ use ingress_core::policy::{Filters, ProxyRedirect};
 use super::Scratch;
 use crate::h1::encode;
 use crate::message::{BodyLength, EachField, Fields, Framing, Known, RequestHead, ResponseHead, Version};
-use crate::server::Client;
 
 /// The fields that are sent with an endpoint's response.
 pub(super) struct ResponseFields<'a> {
@@ -19,9 +18,6 @@ pub(super) struct ResponseFields<'a> {
     pub(super) cookie: Option<&'a [u8]>,
     /// For a response without one: whoever passes it on and has a clock adds it (RFC 9110 6.6.1).
     pub(super) date: Option<&'a str>,
-    /// Scheme and authority that the client used, and the authority that the endpoint saw.
-    pub(super) client_origin: (&'a str, &'a [u8]),
-    pub(super) upstream_authority: &'a [u8],
     /// Whether the client speaks HTTP/2, which has no key for WebSockets and no answer to one (RFC 8441 5).
     pub(super) is_http2: bool,
 }
@@ -33,7 +29,7 @@ impl EachField for ResponseFields<'_> {
                 continue;
             }
             match (known, self.filters) {
-                (Known::Location, Some(filters)) => call(name, &self.location(&filters.response.location, value)),
+                (Known::Location, Some(filters)) => call(name, &location(&filters.response.location, value)),
                 (Known::SetCookie, Some(filters)) => call(name, &set_cookie(filters, value)),
                 _ => call(name, value),
             }
@@ -66,15 +62,13 @@ impl EachField for ResponseFields<'_> {
 
 impl<'a> ResponseFields<'a> {
     /// The fields of a response that came for a request.
-    pub(super) fn new(client: &Client, head: &RequestHead, scratch: &'a Scratch, filters: Option<&'a Filters>) -> Self {
+    pub(super) fn new(head: &RequestHead, scratch: &'a Scratch, filters: Option<&'a Filters>) -> Self {
         Self {
             head: &scratch.response,
             set: &scratch.response_headers,
             filters,
             cookie: None,
             date: None,
-            client_origin: (if client.conn.tls.is_some() { "https" } else { "http" }, &scratch.asked),
-            upstream_authority: &scratch.authority,
             is_http2: head.version == Version::Http2,
         }
     }
@@ -90,26 +84,16 @@ impl<'a> ResponseFields<'a> {
             || self.set.iter().any(|(its, other, _)| its == known && other.eq_ignore_ascii_case(name))
             || self.filters.is_some_and(|filters| filters.response.hide.iter().any(|other| is(other)))
     }
+}
 
-    fn location<'v>(&self, rule: &ProxyRedirect, value: &'v [u8]) -> Cow<'v, [u8]> {
-        match rule {
-            ProxyRedirect::Off => Cow::Borrowed(value),
-            ProxyRedirect::Default => {
-                let rest = value.strip_prefix(b"http://").or_else(|| value.strip_prefix(b"https://"));
-                let rest = rest.and_then(|rest| rest.strip_prefix(self.upstream_authority));
-                match rest.filter(|rest| rest.is_empty() || rest.starts_with(b"/")) {
-                    Some(rest) => {
-                        let (scheme, authority) = self.client_origin;
-                        Cow::Owned([scheme.as_bytes(), b"://", authority, rest].concat())
-                    }
-                    None => Cow::Borrowed(value),
-                }
-            }
-            ProxyRedirect::Replace(from, to) => match value.strip_prefix(from.as_bytes()) {
-                Some(rest) => Cow::Owned([to.as_bytes(), rest].concat()),
-                None => Cow::Borrowed(value),
-            },
-        }
+/// A `Location` with another beginning, where the policy says so.
+fn location<'v>(rule: &ProxyRedirect, value: &'v [u8]) -> Cow<'v, [u8]> {
+    match rule {
+        ProxyRedirect::Off => Cow::Borrowed(value),
+        ProxyRedirect::Replace(from, to) => match value.strip_prefix(from.as_bytes()) {
+            Some(rest) => Cow::Owned([to.as_bytes(), rest].concat()),
+            None => Cow::Borrowed(value),
+        },
     }
 }
 

@@ -36,6 +36,9 @@ pub trait Downstream: Source + Sink {
     /// Lets no other exchange follow on this connection, if it takes one at a time.
     fn close_after(&mut self) {}
 
+    /// Lets the client fall silent in the middle of its body for as long as it likes, as in calls of gRPC.
+    fn may_be_silent(&mut self) {}
+
     /// Bytes received and sent for this exchange, for the log.
     fn traffic(&self) -> (u64, u64);
 }

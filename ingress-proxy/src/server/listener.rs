@@ -3,6 +3,7 @@
 //! Every worker has a socket of its own for each address (`SO_REUSEPORT`): the system shares connections among them, and
 //! a new process can bind the same addresses while the old one finishes.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -195,15 +196,17 @@ async fn begin(
         }
         return Ok(());
     };
-    let mut is_waiting = true;
-    let handshake = tokio::time::timeout(config.header_timeout, async {
+    let is_waiting = Cell::new(false);
+    let turn = async {
+        is_waiting.set(true);
         // It is never closed.
-        let _turn = worker.handshakes.acquire().await;
-        is_waiting = false;
-        acceptor.accept(tcp, read).await
-    });
+        let turn = worker.handshakes.acquire().await;
+        is_waiting.set(false);
+        turn
+    };
+    let handshake = tokio::time::timeout(config.header_timeout, acceptor.accept(tcp, read, turn));
     let Ok(handshake) = handshake.await else {
-        worker.metrics.tls_failures.count(if is_waiting { "too-many" } else { "timeout" });
+        worker.metrics.tls_failures.count(if is_waiting.get() { "too-many" } else { "timeout" });
         return Ok(());
     };
     drop(beginning);

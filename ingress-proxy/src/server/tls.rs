@@ -14,6 +14,7 @@ mod hello;
 mod resolver;
 mod tickets;
 
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
@@ -161,12 +162,18 @@ impl TlsAcceptor {
         Ok(Self { config: Arc::new(config), reader, client_auth: ClientAuth::new(recipe, store) })
     }
 
-    /// Makes a handshake. `read` is what was read of the connection before, nothing as a rule.
+    /// Makes a handshake. `read` is what was read of the connection before, nothing as a rule; `turn` is waited for when the client
+    /// has said hello, which costs nothing, and held until the handshake is done.
     ///
     /// # Errors
     ///
     /// [`HandshakeError`]; the client has been told by an alert where it could be.
-    pub async fn accept(&self, mut tcp: TcpStream, read: Vec<u8>) -> Result<Established, HandshakeError> {
+    pub async fn accept<T>(
+        &self,
+        mut tcp: TcpStream,
+        read: Vec<u8>,
+        turn: impl Future<Output = T>,
+    ) -> Result<Established, HandshakeError> {
         let (accepted, bytes) = hello::read(&mut tcp, read).await?;
         let sni = server_name(&accepted.client_hello());
         let wanted = {
@@ -178,6 +185,7 @@ impl TlsAcceptor {
             host.and_then(|host| self.client_auth.wanted(host.settings()?))
         };
         drop(bytes);
+        let _turn = turn.await;
         let info = TlsInfo { sni, client_certificate: None };
         let wanted = wanted.transpose()?;
         let config = wanted.as_ref().map_or(&self.config, |wanted| wanted.config());

@@ -129,14 +129,15 @@ async fn dial_http2(worker: &Worker, request: &Request<'_>) -> Result<client::Co
 
 /// A new connection on which nothing has been said, within so many seconds.
 pub(crate) async fn plain(worker: &Worker, endpoint: &Endpoint, within: u32) -> Result<TcpStream, ConnectError> {
-    timeout(seconds(within), open(worker, endpoint)).await.unwrap_or(Err(ConnectError::TimedOut))
+    let within = seconds(within);
+    timeout(within, open(worker, endpoint, within)).await.unwrap_or(Err(ConnectError::TimedOut))
 }
 
-async fn open(worker: &Worker, endpoint: &Endpoint) -> Result<TcpStream, ConnectError> {
+async fn open(worker: &Worker, endpoint: &Endpoint, within: Duration) -> Result<TcpStream, ConnectError> {
     worker.metrics.upstream_connects.increment();
     let tcp = match &endpoint.target {
         policy::Endpoint::Address(address) => tcp(worker, *address, endpoint.is_named).await?,
-        policy::Endpoint::Name(name, port) => by_name(worker, name, *port, endpoint.is_named).await?,
+        policy::Endpoint::Name(name, port) => by_name(worker, name, *port, endpoint.is_named, within).await?,
     };
     tcp.set_nodelay(true)?;
     Ok(tcp)
@@ -144,7 +145,7 @@ async fn open(worker: &Worker, endpoint: &Endpoint) -> Result<TcpStream, Connect
 
 /// Makes a new connection.
 async fn dial(worker: &Worker, request: &Request<'_>) -> Result<Io, ConnectError> {
-    let tcp = open(worker, request.endpoint).await?;
+    let tcp = open(worker, request.endpoint, seconds(request.timeouts.connect)).await?;
     let Some(terms) = &request.key.0 else { return Ok(Io::Plain(tcp.into())) };
     let connector = TlsConnector::from(Arc::clone(&terms.config));
     let stream = connector.connect(terms.name.clone(), Tcp::from(tcp)).await?;
@@ -163,19 +164,29 @@ async fn tcp(worker: &Worker, address: SocketAddr, is_named: bool) -> Result<Tcp
     Ok(TcpStream::connect(address).await?)
 }
 
-/// Each address that a name has is tried; all of them have to be allowed, since the name's owner chooses them.
-async fn by_name(worker: &Worker, name: &str, port: u16, is_named: bool) -> Result<TcpStream, ConnectError> {
+/// The addresses of a name are tried from any of them on, each for its part of the time; one that is not allowed is not dialled.
+async fn by_name(
+    worker: &Worker,
+    name: &str,
+    port: u16,
+    is_named: bool,
+    within: Duration,
+) -> Result<TcpStream, ConnectError> {
     let mut last = ConnectError::NoAddress;
     // An address in the form of a name needs no resolver.
     let literal: Option<IpAddr> = name.parse().ok();
-    let found: Vec<SocketAddr> = match literal {
+    let mut found: Vec<SocketAddr> = match literal {
         Some(address) => vec![SocketAddr::new(address, port)],
         None => tokio::net::lookup_host((name, port)).await?.collect(),
     };
+    let count = found.len().max(1);
+    found.rotate_left(usize::try_from(worker.random.next()).unwrap_or_default() % count);
+    let part = within / u32::try_from(count).unwrap_or(u32::MAX);
     for address in found {
-        match tcp(worker, address, is_named).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
+        match timeout(part, tcp(worker, address, is_named)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = ConnectError::TimedOut,
         }
     }
     Err(last)

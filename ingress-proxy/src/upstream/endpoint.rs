@@ -27,7 +27,7 @@ pub struct Endpoint {
     pub(super) latency: Latency,
     /// When the slow start ends.
     full_at: Cell<u64>,
-    /// What a round robin owes it while it is on its slow start, in parts of [`FULL`].
+    /// What it is owed while it is on its slow start, in parts of [`FULL`].
     credit: Cell<u32>,
     hash: OnceCell<u64>,
 }
@@ -101,7 +101,7 @@ impl Endpoint {
         weight(self.full_at.get(), self.peers.slow_start(), now)
     }
 
-    /// Whether it takes its turn in a round robin: always but on its slow start, when it saves up for it.
+    /// Whether it takes its turn: always but on its slow start, when it saves up for it.
     pub(super) fn takes_turn(&self, now: u64) -> bool {
         let weight = self.weight(now);
         if weight >= FULL {
@@ -113,9 +113,9 @@ impl Endpoint {
         takes
     }
 
-    /// Requests per full share, with one more.
-    pub(super) fn load(&self, now: u64) -> f64 {
-        (f64::from(self.in_flight.get()) + 1.0) * f64::from(FULL) / f64::from(self.weight(now))
+    /// The requests under way, with one more.
+    pub(super) fn load(&self) -> f64 {
+        f64::from(self.in_flight.get()) + 1.0
     }
 
     /// Seconds until all requests under way and one more are likely to be served. Where nothing is known of it, one request shall find out and
@@ -123,7 +123,7 @@ impl Endpoint {
     pub(super) fn cost(&self, now: u64) -> f64 {
         const UNKNOWN: f64 = 1.0;
         match self.latency.average(now) {
-            Some(average) => average * self.load(now),
+            Some(average) => average * self.load(),
             None => UNKNOWN * f64::from(self.in_flight.get()),
         }
     }

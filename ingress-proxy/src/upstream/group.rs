@@ -88,7 +88,7 @@ impl Group {
         let picked = match choice {
             Choice::Balance(Balance::RoundRobin) if tried.is_empty() && self.peers.are_equal(now) => members.next(draw),
             Choice::Balance(Balance::RoundRobin) => members.in_turn(&asked, draw),
-            Choice::Balance(Balance::LeastRequest) => members.cheaper_of_two(&asked, draw, |it| it.load(now)),
+            Choice::Balance(Balance::LeastRequest) => members.cheaper_of_two(&asked, draw, Endpoint::load),
             Choice::Balance(Balance::Ewma) => members.cheaper_of_two(&asked, draw, |it| it.cost(now)),
             Choice::Hash(key) => members.by_hash(&asked, maglev::hash(key)),
             Choice::HashSubset { key, size } => members.in_subset(&asked, maglev::hash(key), *size, draw),

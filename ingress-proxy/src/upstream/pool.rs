@@ -86,10 +86,13 @@ impl Pool {
         }
     }
 
-    /// Keeps a connection, unless there are enough.
+    /// Keeps a connection, in place of the oldest if there are enough.
     pub(crate) fn put(&self, connection: Box<h1::Connection>, key: Key, config: &config::Upstream, now: u64) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < config.keep_alive_connections && connection.served < config.keep_alive_requests {
+        if config.keep_alive_connections > 0 && connection.served < config.keep_alive_requests {
+            if idle.len() >= config.keep_alive_connections {
+                idle.remove(0);
+            }
             idle.push(Idle { connection, key, since: now });
         }
     }

@@ -133,6 +133,9 @@ async fn answer(site: &Site, head: &RequestHead, mut stream: ServerStream) -> io
         relay(site, &mut stream).await?;
         return finish(&mut stream, None).await;
     }
+    if head.fields.named("content-type").any(|value| value.starts_with(b"application/grpc")) {
+        stream.may_be_silent();
+    }
     let path = String::from_utf8_lossy(&head.target).into_owned();
     match path.split(['/', '?']).nth(1).unwrap_or_default() {
         // Streams the body back, trailers too.

@@ -105,6 +105,24 @@ fn the_deadline_ends_what_goes_on() {
     assert!(program.wait().success());
 }
 
+/// Whoever counts lines knows how many there are not.
+#[test]
+fn lines_of_what_is_cut_off_are_counted() {
+    let backend = Backend::one();
+    let files = Folder::with("cut", &manifest(backend.address));
+    let ports = Ports::new();
+    let log = files.join("log.txt");
+    let timeouts = ["--worker-shutdown-timeout", "1s", "--post-shutdown-grace-period", "20s"];
+    let log = log.to_string_lossy();
+    let args = [&["--access-log", &*log][..], &timeouts].concat();
+    let mut program = Program::start(&files, &ports, &args);
+    let (_going_on, _tunnel) = (endless(ports.http.address), tunnel(ports.http.address));
+    program.signal("TERM");
+    program.wait_for("/metrics", "ingress_proxy_access_log_dropped_total 2");
+    program.signal("TERM");
+    assert!(program.wait().success());
+}
+
 #[test]
 fn a_request_under_way_is_finished_and_a_second_signal_does_not_wait_for_it() {
     // Answers only when the gate is open, so that the request stays under way.

@@ -180,8 +180,8 @@ fn location(a: &mut Annotations<'_>, s: &Settings) -> ProxyRedirect {
     let from = a.checked("proxy-redirect-from", is_good, "a URL without an expression", Bad::Default);
     let to = a.checked("proxy-redirect-to", is_good, "a URL", Bad::Default);
     match (from.unwrap_or(&s.upstream.redirect_from), to.unwrap_or(&s.upstream.redirect_to)) {
-        ("off", _) => ProxyRedirect::Off,
-        ("default", _) => ProxyRedirect::Default,
+        // `default` is about the name that nginx has for its upstream, which no backend speaks of.
+        ("off" | "default", _) => ProxyRedirect::Off,
         (_, "off") => ProxyRedirect::Off,
         (from, to) if is_good(from) && is_good(to) => ProxyRedirect::Replace(from.into(), to.into()),
         _ => ProxyRedirect::Off,
@@ -324,7 +324,7 @@ mod tests {
         assert_eq!((reading.filters().response.cookie_path.clone(), reading.finding()), (None, "annotation-invalid"));
         let table: &[(Pairs<'_>, ProxyRedirect)] = &[
             (&[], ProxyRedirect::Off),
-            (&[("proxy-redirect-from", "default")], ProxyRedirect::Default),
+            (&[("proxy-redirect-from", "default")], ProxyRedirect::Off),
             (&[("proxy-redirect-from", "http://a/")], ProxyRedirect::Off),
             (&[("proxy-redirect-to", "http://b/")], ProxyRedirect::Off),
             (

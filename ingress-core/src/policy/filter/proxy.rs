@@ -180,8 +180,6 @@ pub enum ProxyRedirect {
     /// Nothing.
     #[default]
     Off,
-    /// The backend's own address becomes the one that the client used.
-    Default,
     /// One beginning is replaced by another.
     Replace(Box<str>, Box<str>),
 }

@@ -9,7 +9,7 @@ use ingress_cli::input::Reading;
 use ingress_core::compiler::Compiler;
 use ingress_core::diagnostic::Diagnostics;
 use ingress_core::lower::Options;
-use ingress_core::model::{CertificateState, Inputs, Object};
+use ingress_core::model::{Inputs, Object};
 use ingress_core::object::Kind;
 use ingress_proxy::observe::metrics;
 
@@ -49,8 +49,8 @@ impl World {
         Self { plane, said, name: ObjectRef::new(Kind::Secret, "shop", "tls") }
     }
 
-    /// Gives the Secret these values, as they are written. Returned are the names that are served in their place.
-    fn give(&mut self, values: &[(&str, &str)]) -> Option<Vec<Box<str>>> {
+    /// Gives the Secret these values, as they are written. Returned is what is served in their place.
+    fn give(&mut self, values: &[(&str, &str)]) -> Option<CertificateState> {
         let data: Vec<_> = values.iter().map(|(key, value)| format!("{key}: \"{value}\"")).collect();
         let text = format!("{{apiVersion: v1, kind: Secret, metadata: {{name: tls}}, data: {{{}}}}}", data.join(", "));
         let reading = Reading::of(&text, "shop", "");
@@ -88,7 +88,11 @@ fn what_is_not_base64_does_not_take_the_pair_away() {
         &[("tls.crt", ""), ("tls.key", "***")],
     ] {
         for _ in 0..2 {
-            assert_eq!(world.give(bad), Some(vec!["a.example".into()]), "{bad:?}");
+            assert_eq!(
+                world.give(bad),
+                Some(CertificateState::Usable { dns_names: vec!["a.example".into()] }),
+                "{bad:?}"
+            );
             assert!(world.has_pair());
         }
         let said = world.said();

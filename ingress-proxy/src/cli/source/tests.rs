@@ -83,9 +83,11 @@ impl Ear {
 }
 
 impl Sink for Ear {
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Vec<Box<str>>> {
-        self.told().secrets.insert(name.path(), data.get("tls.key").unwrap_or_default().to_vec());
-        None
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<CertificateState> {
+        let key = data.get("tls.key").unwrap_or_default().to_vec();
+        let is_bad = key == b"bad";
+        self.told().secrets.insert(name.path(), key);
+        is_bad.then(|| CertificateState::Unusable { reason: "is bad".into() })
     }
 
     fn secret_gone(&mut self, name: &ObjectRef) {
@@ -433,6 +435,26 @@ fn secrets_are_handed_on() {
     fs::remove_file(folder.path("a.yaml")).unwrap();
     source.wait("no Secret", |it| it.ear.told().secrets.is_empty());
     assert_eq!(source.ear.lines_with("two"), 0);
+}
+
+/// The engine knows of a pair what becomes of it, and so do explanations.
+#[test]
+fn a_secret_that_is_refused_is_served_by_no_host() {
+    let folder = Folder::new();
+    let signed = rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap();
+    let secret = |key: &str| {
+        let data = format!("  tls.crt: {:?}\n  tls.key: {key:?}\n", signed.cert.pem());
+        format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData:\n{data}")
+    };
+    let tls = "spec:\n  tls: [{hosts: [a.example], secretName: s}]\n";
+    folder.write("a.yaml", &ingress("a", "a.example", "one").replace("spec:\n", tls));
+    folder.write("s.yaml", &secret(&signed.signing_key.serialize_pem()));
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    let served = |source: &Followed| source.reader.load_full().certificate(Some("a.example")).to_string();
+    assert_eq!(served(&source), "default/s");
+    folder.write("s.yaml", &secret("bad"));
+    source.wait("the default certificate", |it| served(it) == "default");
+    assert!(source.ear.told().findings.contains_key(&Code::SecretUnusable), "{:?}", source.ear.told());
 }
 
 #[test]

@@ -259,8 +259,7 @@ where
         match read_request(&parts, body.is_end_stream(), self.settings.limits(), &mut head) {
             Ok(()) => {
                 // A client that only listens is silent for as long as it likes.
-                let may_be_silent = head.websocket || grpc::is_grpc(&head.fields);
-                let idle = (!may_be_silent).then_some(self.settings.idle_timeout);
+                let idle = (!head.websocket).then_some(self.settings.idle_timeout);
                 let times = (idle, self.settings.stall_timeout);
                 let live = Live::new(&self.live);
                 let stream = ServerStream::new(body, respond, &self.shared, times, head.expects_continue, live);

@@ -141,6 +141,10 @@ impl Downstream for ServerStream {
         }
     }
 
+    fn may_be_silent(&mut self) {
+        self.incoming.set_idle(None);
+    }
+
     /// Bytes of bodies: what heads take depends on the table that all streams share.
     fn traffic(&self) -> (u64, u64) {
         self.traffic

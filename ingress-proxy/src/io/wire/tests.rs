@@ -31,7 +31,8 @@ async fn narrow() -> (Io, TcpStream) {
     let acceptor = TlsAcceptor::new(&options, &Tickets::default(), Publisher::default().reader(), store).unwrap();
     let connector = TlsConnector::from(Arc::new(trusting_anybody()));
     let name = ServerName::try_from("a.example").unwrap();
-    let (client, server) = tokio::join!(connector.connect(name, near.unwrap()), acceptor.accept(far, Vec::new()));
+    let (client, server) =
+        tokio::join!(connector.connect(name, near.unwrap()), acceptor.accept(far, Vec::new(), async {}));
     let Ok(Established::Session(session)) = server else { panic!("no session") };
     (session.io, client.unwrap().into_inner().0)
 }

@@ -43,7 +43,8 @@ struct Nginx {
     connections: [(&'static str, u64); 4],
     accepted: u64,
     handled: u64,
-    unread: u64,
+    /// Requests that no route has, or that one had which is forgotten.
+    beside: u64,
     hash: u64,
     is_complete: bool,
     last_good: u64,
@@ -72,7 +73,7 @@ impl Nginx {
             ],
             accepted: sum(|worker| worker.accepted.get()),
             handled: sum(|worker| worker.accepted.get().wrapping_sub(worker.rejected.get())),
-            unread: sum(|worker| worker.unread.get()),
+            beside: sum(|worker| worker.unread.get().wrapping_add(worker.forgotten.get())),
             hash: control.hash,
             is_complete: control.is_complete,
             last_good: control.last_good,
@@ -110,7 +111,7 @@ impl Collector for Nginx {
         let name = "nginx_ingress_controller_requests";
         let mut requests =
             to.encode_descriptor(name, "The total number of client requests", None, MetricType::Counter)?;
-        let mut all = self.unread;
+        let mut all = self.beside;
         for ((labels, outcome), totals) in &self.routes {
             let status = outcome.status();
             let count = totals.durations.count();

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::labels::RouteLabels;
 use super::number::{Counter, Gauge, Reasons};
 use super::route::RouteMetrics;
+use super::series::Totals;
 
 /// The figures of one worker. Only the worker itself adds to them.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct WorkerMetrics {
     pub waiting: Gauge,
     /// What came in place of requests and could not be read, so that no route has it.
     pub unread: Counter,
+    /// Requests of routes that are forgotten.
+    pub forgotten: Counter,
     /// Connections to endpoints that were made.
     pub upstream_connects: Counter,
     /// Requests that went over a connection that was there.
@@ -78,6 +81,7 @@ impl WorkerMetrics {
             writing: Gauge::default(),
             waiting: Gauge::default(),
             unread: Counter::default(),
+            forgotten: Counter::default(),
             upstream_connects: Counter::default(),
             upstream_reuses: Counter::default(),
             upstream_open: Gauge::default(),
@@ -125,6 +129,9 @@ impl WorkerMetrics {
     pub(super) fn forget(&self, gone: &[Arc<RouteLabels>]) {
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         for metrics in gone.iter().filter_map(|labels| routes.remove(labels)) {
+            let mut totals = Totals::default();
+            metrics.parts().for_each(|(_, part)| part.add_to(&mut totals));
+            self.forgotten.add(totals.durations.count());
             metrics.retire();
         }
     }

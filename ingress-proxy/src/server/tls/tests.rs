@@ -89,7 +89,7 @@ impl World {
             Ok(Seen::new(&stream))
         };
         let server = async {
-            let mut session = session(self.acceptor.accept(far, Vec::new()).await?);
+            let mut session = session(self.acceptor.accept(far, Vec::new(), async {}).await?);
             session.io.write_all(b"served").await?;
             session.io.shutdown().await?;
             Ok(session)

@@ -74,8 +74,12 @@ impl Members {
     ) -> Option<&Rc<Endpoint>> {
         let mut draws = Draws::new(draw);
         let (at, one) = self.drawn(asked, &mut draws, None)?;
-        match self.drawn(asked, &mut draws, Some(at)) {
-            Some((_, other)) if cost(other) < cost(one) => Some(other),
+        let Some((_, other)) = self.drawn(asked, &mut draws, Some(at)) else { return Some(one) };
+        // On its slow start an endpoint has its turn now and then, however little it has to do, and no other time.
+        match (one.takes_turn(asked.now), other.takes_turn(asked.now)) {
+            (false, true) => Some(other),
+            (true, false) => Some(one),
+            _ if cost(other) < cost(one) => Some(other),
             _ => Some(one),
         }
     }

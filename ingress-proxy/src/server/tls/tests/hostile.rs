@@ -134,7 +134,7 @@ async fn send(bytes: &[u8]) -> (HandshakeError, Vec<u8>) {
         let _ = near.read_to_end(&mut answer).await;
         answer
     };
-    let (answer, result) = tokio::join!(client, world.acceptor.accept(far, Vec::new()));
+    let (answer, result) = tokio::join!(client, world.acceptor.accept(far, Vec::new(), async {}));
     (result.err().unwrap(), answer)
 }
 
@@ -228,7 +228,7 @@ fn early_data_never_arrives() {
         };
         let server = async {
             let mut received = Vec::new();
-            if let Ok(established) = acceptor.accept(far, Vec::new()).await {
+            if let Ok(established) = acceptor.accept(far, Vec::new(), async {}).await {
                 let _ = session(established).io.read_to_end(&mut received).await;
             }
             received

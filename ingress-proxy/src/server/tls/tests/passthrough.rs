@@ -38,7 +38,8 @@ fn the_backend_makes_the_handshake() {
                 Seen::new(&stream)
             };
             let server = async {
-                let Established::Passthrough(mut it) = world.acceptor.accept(far, Vec::new()).await.unwrap() else {
+                let Established::Passthrough(mut it) = world.acceptor.accept(far, Vec::new(), async {}).await.unwrap()
+                else {
                     panic!("it is not handed on")
                 };
                 assert_eq!(it.sni.as_deref(), Some(name));
@@ -91,7 +92,7 @@ fn a_host_that_has_nowhere_to_hand_it_to() {
             connector.connect(ServerName::try_from("p.example").unwrap(), near).await.is_err()
         };
         let server = async {
-            let Established::Passthrough(it) = world.acceptor.accept(far, Vec::new()).await.unwrap() else {
+            let Established::Passthrough(it) = world.acceptor.accept(far, Vec::new(), async {}).await.unwrap() else {
                 panic!("it is not handed on")
             };
             it.forward(&world.publisher.reader().load_full()).is_none()

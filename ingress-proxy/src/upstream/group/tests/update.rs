@@ -32,15 +32,17 @@ fn where_all_start_slowly_they_share_alike() {
     assert!(counts.iter().all(|count| (15..=25).contains(count)), "{counts:?}");
 }
 
+/// However idle it is: the cheaper of two would be the new one always, or never.
 #[test]
-fn on_a_slow_start_fewer_requests_are_enough() {
-    let group = group_with(1, &slow());
-    group.update(&targets(0..2), &slow(), 0);
-    let busy = begin(&group.at(0), 5_000);
-    let pick = |now| group.pick(&LEAST_REQUEST, &[], now, 3).unwrap().target.clone();
-    // One more would make two there, and one here counts for as many as two at half of the time.
-    assert_eq!((pick(4_900), pick(5_100)), (target(0), target(1)));
-    drop(busy);
+fn the_cheaper_of_two_starts_slowly_too() {
+    for choice in [LEAST_REQUEST, EWMA] {
+        let group = group_with(2, &slow());
+        group.update(&targets(0..3), &slow(), 20_000);
+        for (now, expected) in [(20_000, 70), (25_000, 350), (30_000, 700)] {
+            let counts = group.count(&choice, now, 0..2_100);
+            assert!(counts[2].abs_diff(expected) <= 70.min(expected / 2), "{now}: {counts:?}");
+        }
+    }
 }
 
 #[test]
