@@ -219,6 +219,7 @@ impl<D: Downstream> Exchange<'_, D> {
         });
         let mut connection = connected.await?;
         record.connected(connection.is_reused());
+        connection.keep_small(self.head.version == Version::Http2);
         if self.worker.log.is_some() {
             record.dialled(endpoint, &connection);
         }

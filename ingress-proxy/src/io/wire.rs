@@ -39,6 +39,8 @@ pub struct Wire {
     read: Pace,
     /// Whether what is read has to come fast enough; if not, any byte is good for the whole time again.
     is_paced: bool,
+    /// Whether a body gets no large buffer, however long it is.
+    keeps_small: bool,
     write: Stall,
     /// What the connection below had taken when last looked at.
     taken: u64,
@@ -69,6 +71,7 @@ impl Wire {
             is_finished: true,
             read: Pace::new(clock, read),
             is_paced: false,
+            keeps_small: false,
             write: Stall::new(clock, Some(write)),
             taken: 0,
             received: 0,
@@ -300,9 +303,15 @@ impl Wire {
         self.in_time(cx, |io, cx| io.poll_shutdown(cx))
     }
 
+    /// Whether the next bodies get no large buffer: a client of HTTP/2 that takes nothing may have many of them.
+    pub fn keep_small(&mut self, keeps_small: bool) {
+        self.keeps_small = keeps_small;
+    }
+
     /// Takes a large buffer for a body that is long, or that has become so.
     fn prepare_for_more(&mut self) {
-        if let Reading::Body(decoder) = &self.reading
+        if !self.keeps_small
+            && let Reading::Body(decoder) = &self.reading
             && decoder.remaining().unwrap_or(self.body_read) > WORTH_A_LARGE_BUFFER
         {
             self.input.enlarge();

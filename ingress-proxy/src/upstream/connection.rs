@@ -31,6 +31,13 @@ impl Connection {
         matches!(self, Self::H1 { is_reused: true, .. })
     }
 
+    /// Whether what is read is held in small buffers only.
+    pub(crate) fn keep_small(&mut self, keeps_small: bool) {
+        if let Self::H1 { connection, .. } = self {
+            connection.wire().keep_small(keeps_small);
+        }
+    }
+
     /// The address of the other end; none where requests share a connection.
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
         match self {
