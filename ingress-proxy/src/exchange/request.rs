@@ -129,7 +129,10 @@ impl RequestFields<'_> {
         chain
     }
 
-    /// Whether the peer's fields beside those that are ours count: to a dialect as far as the addresses that it believes.
+    /// Whether the peer's fields beside those that are ours count: to a dialect as far as the addresses that it believes. It is
+    /// kept out of what is done for each field.
+    #[cold]
+    #[inline(never)]
     fn is_family_believed(&self) -> bool {
         match self.plan.route.filters.as_deref().map(|filters| &*filters.access.client) {
             Some(ClientAddress::Header(header)) => {
