@@ -1,9 +1,7 @@
 //! What the access log says of requests that take more than one attempt, and of who asks.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
 use super::process::wait_for_line;
+use super::support;
 use super::support::ingress::Ingress;
 use super::support::load::HOST;
 use super::support::origin::Origin;
@@ -20,13 +18,10 @@ fn each_attempt_and_the_user_are_in_the_access_log() {
     let log = files.join("log.txt");
     let _program = Program::start(&files, &ports, &["--access-log", &log.to_string_lossy(), "--workers", "1"]);
     for _ in 0..2 {
-        let mut client = TcpStream::connect(ports.http.address).expect("a connection");
         // walter:secret
         let user = "Authorization: Basic d2FsdGVyOnNlY3JldA==";
-        let asked = write!(client, "GET / HTTP/1.1\r\nHost: {HOST}\r\n{user}\r\nConnection: close\r\n\r\n");
-        asked.expect("to be heard");
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).expect("an answer");
+        let request = format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n{user}\r\nConnection: close\r\n\r\n");
+        let answer = support::ask(ports.http.address, request.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     }
     wait_for_line(&log, &format!(" {dead}, {} 0, ", alive.address));
@@ -62,12 +57,9 @@ fn variables_that_others_have_a_say_in() {
     let trusting = ["--use-forwarded-headers", "--trusted-cidr", "127.0.0.0/8"];
     let _program = Program::start(&files, &ports, &[&told[..], &trusting].concat());
     for (host, status) in [("named.example", 200), ("plain.example", 200), ("moved.example", 301)] {
-        let mut client = TcpStream::connect(ports.http.address).expect("a connection");
         let chain = "X-Forwarded-For: 192.0.2.66, 203.0.113.9, 127.1.1.1";
-        let asked = write!(client, "GET / HTTP/1.1\r\nHost: {host}\r\n{chain}\r\nConnection: close\r\n\r\n");
-        asked.expect("to be heard");
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).expect("an answer");
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n{chain}\r\nConnection: close\r\n\r\n");
+        let answer = support::ask(ports.http.address, request.as_bytes());
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
     let client = "203.0.113.9|-|127.0.0.1";
