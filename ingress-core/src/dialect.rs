@@ -157,8 +157,13 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     }
 
     /// The dialect with the settings of its controller; none if it has no use for any.
-    fn configured(&self, settings: &ConfigMap, out: &mut Vec<Diagnostic>) -> Option<Arc<dyn Dialect>> {
-        let _ = (settings, out);
+    fn configured(
+        &self,
+        config: &ConfigMap,
+        cluster: &Cluster<'_>,
+        out: &mut Vec<Diagnostic>,
+    ) -> Option<Arc<dyn Dialect>> {
+        let _ = (config, cluster, out);
         None
     }
 }

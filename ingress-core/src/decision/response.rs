@@ -5,6 +5,9 @@ use super::{Decision, Via};
 use crate::policy::{Cors, OriginPattern};
 use crate::request::RequestView;
 
+/// The header that keeps browsers on HTTPS (RFC 6797).
+const HSTS: &str = "Strict-Transport-Security";
+
 /// A header and its value.
 pub type Header = (Box<str>, Vec<u8>);
 
@@ -24,8 +27,10 @@ impl Decision<'_> {
             return;
         }
         let Some(filters) = self.matched().and_then(|matched| matched.filters()) else { return };
-        if let Some(hsts) = filters.response.hsts.as_ref().filter(|_| request.is_tls()) {
-            each("Strict-Transport-Security", hsts.as_bytes());
+        let set = &filters.response.set;
+        let is_set = |name: &str| set.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
+        if let Some(hsts) = filters.response.hsts.as_ref().filter(|_| request.is_tls() && !is_set(HSTS)) {
+            each(HSTS, hsts.as_bytes());
         }
         if let Some(cors) = &filters.cors {
             each_cors_header(cors, request, each);
@@ -37,8 +42,15 @@ impl Decision<'_> {
             let scheme = if basic.digest { "Digest" } else { "Basic" };
             each("WWW-Authenticate", format!("{scheme} realm=\"{}\"", basic.realm).as_bytes());
         }
-        for (name, value) in &filters.response.set {
-            each(name, value.as_bytes());
+        for (name, value) in set {
+            // What all may read must not take the place of what is said to this origin.
+            let mut is_said = false;
+            if let Some(cors) = &filters.cors {
+                each_cors_header(cors, request, &mut |it, _| is_said |= it.eq_ignore_ascii_case(name));
+            }
+            if !is_said {
+                each(name, value.as_bytes());
+            }
         }
     }
 }

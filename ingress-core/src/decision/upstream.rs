@@ -12,6 +12,10 @@ use crate::policy::{
 };
 use crate::request::{PeerCertificate, RequestView};
 
+/// What a backend is told of the client's certificate.
+const CERTIFICATE_HEADERS: [&str; 4] =
+    ["ssl-client-verify", "ssl-client-subject-dn", "ssl-client-issuer-dn", "ssl-client-cert"];
+
 impl<'s> Forward<'s> {
     /// The request target that is sent upstream, for the request that was decided on.
     ///
@@ -62,8 +66,8 @@ impl<'s> Forward<'s> {
         }
     }
 
-    /// Headers that are set on the request, whatever the client sent under these names. Where the client sent no
-    /// `X-Request-ID` the adapter makes one.
+    /// Headers that are set on the request, each once, whatever the client sent under these names. What the controller's own
+    /// settings say of one goes before what is worked out. Where the client sent no `X-Request-ID` the adapter makes one.
     #[must_use]
     pub fn upstream_headers(&self, request: &RequestView<'_>) -> Vec<Header> {
         let mut headers: Vec<Header> = Vec::new();
@@ -75,58 +79,68 @@ impl<'s> Forward<'s> {
     /// which is what the rewrite makes of the path, and `X-Original-Forwarded-For`, if the client sent several lines of it.
     pub fn each_upstream_header(&self, request: &RequestView<'_>, each: &mut dyn FnMut(&str, &[u8])) {
         let Some(filters) = self.filters() else { return };
+        let certificate = self.settings().and_then(|settings| settings.client_certificate.as_ref());
+        for (name, value) in &filters.upstream.set_headers {
+            // What a handshake has shown nobody else may say.
+            if certificate.is_none() || !CERTIFICATE_HEADERS.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+                each(name, value.as_bytes());
+            }
+        }
+        let is_set = |name: &str| filters.upstream.set_headers.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
+        let mut or_else = |name: &str, value: &[u8]| {
+            if !is_set(name) {
+                each(name, value);
+            }
+        };
         let source = &*filters.access.client;
         let scheme: &[u8] = if client::is_https(source, request) { b"https" } else { b"http" };
         let port: &[u8] = if request.is_tls() || request.conn().tls_ended_in_front { b"443" } else { b"80" };
         if let Some(address) = client::address(source, request) {
             let address = Short::new(address);
-            each("X-Real-IP", address.as_bytes());
-            each("X-Forwarded-For", address.as_bytes());
+            or_else("X-Real-IP", address.as_bytes());
+            or_else("X-Forwarded-For", address.as_bytes());
         }
-        each(
+        or_else(
             "X-Forwarded-Host",
             client::forwarded(source, request, "x-forwarded-host").unwrap_or_else(|| request.authority()),
         );
-        each("X-Forwarded-Port", client::forwarded(source, request, "x-forwarded-port").unwrap_or(port));
-        each("X-Forwarded-Proto", scheme);
-        each("X-Forwarded-Scheme", scheme);
-        each("X-Scheme", scheme);
+        or_else("X-Forwarded-Port", client::forwarded(source, request, "x-forwarded-port").unwrap_or(port));
+        or_else("X-Forwarded-Proto", scheme);
+        or_else("X-Forwarded-Scheme", scheme);
+        or_else("X-Scheme", scheme);
         if let Some(chain) = joined(request.header("x-forwarded-for")) {
-            each("X-Original-Forwarded-For", &chain);
+            or_else("X-Original-Forwarded-For", &chain);
         }
         if let Some(host) = request.header("x-forwarded-host").next() {
-            each("X-Original-Forwarded-Host", host);
+            or_else("X-Original-Forwarded-Host", host);
         }
         if let (Some(prefix), Some(rewrite)) =
             (&filters.upstream.forwarded_prefix, self.policy.and_then(|it| it.rewrite.as_ref()))
         {
             let path = request.path(self.path_policy).unwrap_or(b"/");
-            each("X-Forwarded-Prefix", &template::escape_controls(&rewrite.apply_to(prefix, path)));
+            or_else("X-Forwarded-Prefix", &template::escape_controls(&rewrite.apply_to(prefix, path)));
         }
         if let Some(id) = request.header("x-request-id").next().filter(|id| !id.is_empty()) {
-            each("X-Request-ID", id);
+            or_else("X-Request-ID", id);
         }
         if self.via == super::Via::Fallback
             && let Some(route) = self.matched.route()
             && let crate::policy::Target::Backend(wanted) = &route.target
         {
-            each("X-Code", b"503");
-            each("X-Format", request.header("accept").next().unwrap_or_default());
-            each("X-Namespace", wanted.namespace.as_bytes());
-            each("X-Ingress-Name", route.origin.object.name.as_bytes());
-            each("X-Service-Name", wanted.service.as_bytes());
+            or_else("X-Code", b"503");
+            or_else("X-Format", request.header("accept").next().unwrap_or_default());
+            or_else("X-Namespace", wanted.namespace.as_bytes());
+            or_else("X-Ingress-Name", route.origin.object.name.as_bytes());
+            or_else("X-Service-Name", wanted.service.as_bytes());
             match &wanted.port {
-                PortRef::Name(name) => each("X-Service-Port", name.as_bytes()),
-                port => each("X-Service-Port", Short::new(port).as_bytes()),
+                PortRef::Name(name) => or_else("X-Service-Port", name.as_bytes()),
+                port => or_else("X-Service-Port", Short::new(port).as_bytes()),
             }
         }
         if let Some(value) = &filters.upstream.connection_header {
-            each("Connection", value.as_bytes());
+            or_else("Connection", value.as_bytes());
         }
-        for (name, value) in &filters.upstream.set_headers {
-            each(name, value.as_bytes());
-        }
-        if let Some(certificate) = self.settings().and_then(|settings| settings.client_certificate.as_ref())
+        if let Some(certificate) = certificate
             && let Some(tls) = &request.conn().tls
         {
             certificate_headers(certificate, tls.client_certificate.as_deref(), each);
@@ -152,10 +166,7 @@ impl<'s> Forward<'s> {
         let parts: [(bool, &'static [&'static str]); 3] = [
             (true, &["Proxy", "X-Original-Forwarded-For", "X-Original-Forwarded-Host"]),
             (filters.is_some_and(|filters| filters.access.basic.is_some()), &["Authorization"]),
-            (
-                certificate.is_some(),
-                &["ssl-client-verify", "ssl-client-subject-dn", "ssl-client-issuer-dn", "ssl-client-cert"],
-            ),
+            (certificate.is_some(), &CERTIFICATE_HEADERS),
         ];
         let is_removed = move |(applies, _): &(bool, _)| *applies && filters.is_some();
         parts.into_iter().filter(is_removed).flat_map(|(_, names)| names.iter().copied())

@@ -9,6 +9,7 @@ mod canary;
 mod client_certificate;
 mod combine;
 mod cors;
+mod global_headers;
 mod grammar;
 mod headers;
 mod keys;
@@ -29,8 +30,8 @@ use self::settings::Settings;
 use self::trust::Trust;
 use super::annotations::Annotations;
 use super::{
-    CertificateScope, ClassField, DefaultScope, Dialect, HostDraft, Intent, ResourceBackend, Role, Semantics, Subject,
-    TieBreak, TrailingSlash, WildcardDepth,
+    CertificateScope, ClassField, Cluster, DefaultScope, Dialect, HostDraft, Intent, ResourceBackend, Role, Semantics,
+    Subject, TieBreak, TrailingSlash, WildcardDepth,
 };
 use crate::diagnostic::Diagnostic;
 use crate::model::ConfigMap;
@@ -136,8 +137,14 @@ impl Dialect for Nginx {
         combine::host(draft, &self.settings, out);
     }
 
-    fn configured(&self, settings: &ConfigMap, out: &mut Vec<Diagnostic>) -> Option<Arc<dyn Dialect>> {
-        let settings = unknown::settings(settings, &self.trust, out);
+    fn configured(
+        &self,
+        config: &ConfigMap,
+        cluster: &Cluster<'_>,
+        out: &mut Vec<Diagnostic>,
+    ) -> Option<Arc<dyn Dialect>> {
+        let mut settings = unknown::settings(config, &self.trust, out);
+        global_headers::read(&mut settings, config, cluster, out);
         Some(Arc::new(Self { settings: Arc::new(settings), ..self.clone() }))
     }
 }

@@ -25,7 +25,7 @@ use super::merge::Merged;
 use super::options::Options;
 use super::read::{self, Contribution};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::dialect::{Dialects, Intent, TieBreak};
+use crate::dialect::{Cluster, Dialects, Intent, TieBreak};
 use crate::host::HostPattern;
 use crate::model::{Inputs, JournalPosition};
 use crate::object::{Kind, ObjectRef, Origin};
@@ -82,6 +82,8 @@ pub(crate) struct State {
     fallback: Option<Arc<BackendRef>>,
     /// The dialects with the settings of the controller's ConfigMap.
     dialects: Dialects,
+    /// The objects that those settings name.
+    named_by_settings: BTreeSet<ObjectRef>,
     position: Option<JournalPosition>,
     classes: Classes,
     /// What an Ingress wants that wants nothing.
@@ -101,7 +103,7 @@ pub(crate) struct State {
     first_object: Arc<ObjectRef>,
     /// Hosts with other names, and those names.
     aliases: BTreeSet<(HostPattern, HostPattern, Arc<ObjectRef>)>,
-    /// Whether Ingresses have been read since somebody asked which are claimed and what they refer to.
+    /// Whether Ingresses or settings have been read since somebody asked which are claimed and what they refer to.
     are_readings_new: bool,
     /// The load balancers that Ingresses name.
     load_balancers: BTreeMap<Arc<ObjectRef>, Box<str>>,
@@ -126,6 +128,7 @@ impl State {
         Self {
             fallback: options.default_backend.clone().map(Arc::new),
             dialects: options.dialects.clone(),
+            named_by_settings: BTreeSet::new(),
             position: None,
             classes: Classes::default(),
             nothing: Intent::default(),
@@ -191,8 +194,9 @@ impl State {
 
     /// Does again what these changed objects had a part in.
     fn update_changed(&mut self, changed: &BTreeSet<&ObjectRef>, inputs: &Inputs, dirty: &mut Dirty) {
-        let config = self.options.config_map.clone();
-        let reconfigured = changed.iter().any(|object| Some(*object) == config.as_ref());
+        let config = self.options.config_map.as_ref();
+        let reconfigured =
+            changed.iter().any(|object| Some(*object) == config || self.named_by_settings.contains(*object));
         if reconfigured {
             self.configure(inputs);
         }
@@ -228,6 +232,7 @@ impl State {
     fn configure(&mut self, inputs: &Inputs) {
         let Some(name) = self.options.config_map.clone() else { return };
         let mut out = Vec::new();
+        let cluster = Cluster::new(inputs);
         match inputs.config_map(&name) {
             Some(settings) => {
                 let mut heard: Vec<(&'static str, Arc<dyn crate::dialect::Dialect>)> = Vec::new();
@@ -236,7 +241,8 @@ impl State {
                     if let Some((_, configured)) = heard.iter().find(|(name, _)| *name == dialect.name()) {
                         return Arc::clone(configured);
                     }
-                    let configured = dialect.configured(settings, &mut out).unwrap_or_else(|| Arc::clone(dialect));
+                    let configured = dialect.configured(settings, &cluster, &mut out);
+                    let configured = configured.unwrap_or_else(|| Arc::clone(dialect));
                     heard.push((dialect.name(), Arc::clone(&configured)));
                     configured
                 });
@@ -252,6 +258,8 @@ impl State {
                 ));
             }
         }
+        self.named_by_settings = cluster.into_asked();
+        self.are_readings_new = true;
         self.report(Source::Config, out);
     }
 

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use super::global_headers::is_of_the_message;
 use super::grammar;
 use super::settings::Settings;
 use crate::diagnostic::Code;
 use crate::dialect::annotations::{Annotations, Bad, shown};
 use crate::dialect::cluster::{Cluster, Lookup};
-use crate::model::ConfigMap;
 use crate::policy::{
     BackendRef, CustomErrors, Mirror, Observe, Piece, PortRef, ProxyRedirect, Reach, ResponseHeaders, Template,
     Variable,
 };
 
 /// A header and its value.
-type Field = (Box<str>, Box<str>);
+pub(super) type Field = (Box<str>, Box<str>);
 
 /// Headers of responses.
 pub(super) fn response(a: &mut Annotations<'_>, s: &Settings, cluster: &Cluster<'_>) -> ResponseHeaders {
@@ -89,9 +89,10 @@ pub(super) fn observe(a: &mut Annotations<'_>, s: &Settings) -> Observe {
     }
 }
 
-/// The headers in a ConfigMap that can be sent. Line breaks at the end of a value come from how YAML writes it.
-pub(super) fn fields(map: &ConfigMap) -> impl Iterator<Item = (&str, &str)> {
-    map.data.iter().map(|(name, value)| (&**name, value.trim())).filter(|(name, value)| is_field(name, value))
+/// Whether a header can be sent.
+pub(super) fn is_field(name: &str, value: &str) -> bool {
+    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    is_name && value.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
 }
 
 fn hsts(s: &Settings) -> Option<Box<str>> {
@@ -104,11 +105,8 @@ fn hsts(s: &Settings) -> Option<Box<str>> {
 /// The controller's headers for all responses and, in their place where the names are the same, those of the Ingress.
 fn set(a: &mut Annotations<'_>, s: &Settings, cluster: &Cluster<'_>) -> Box<[Field]> {
     let custom = custom_headers(a, s, cluster).unwrap_or_default();
-    let all = s.headers.add_headers.as_ref();
-    let all = all.and_then(|map| cluster.config_map(&map.namespace, &map.name).found());
     let is_replaced = |name: &str| custom.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-    let mut set: Vec<Field> =
-        all.into_iter().flat_map(fields).filter(|(name, _)| !is_replaced(name)).map(field).collect();
+    let mut set: Vec<Field> = s.headers.for_clients.iter().filter(|(name, _)| !is_replaced(name)).cloned().collect();
     set.extend(custom);
     set.into()
 }
@@ -135,22 +133,19 @@ fn custom_headers(a: &mut Annotations<'_>, s: &Settings, cluster: &Cluster<'_>) 
     let is_allowed = |name: &str| s.headers.allowed_response_headers.iter().any(|it| it.eq_ignore_ascii_case(name));
     let bad = map.data.iter().find_map(|(name, value)| match is_allowed(name) {
         false => Some((name, "is not among the `global-allowed-response-headers`")),
+        true if is_of_the_message(name) => Some((name, "is the proxy's to write")),
         true => (!is_field(name, value.trim())).then_some((name, "has a value that cannot be sent")),
     });
     if let Some((name, fault)) = bad {
         a.bad(KEY, Bad::Refuse, format_args!("the header `{}` in `{}` {fault}", shown(name), shown(value)));
         return None;
     }
-    Some(fields(map).map(field).collect())
+    // Line breaks at the end of a value come from how YAML writes it.
+    Some(map.data.iter().map(|(name, value)| field((name, value.trim()))).collect())
 }
 
 fn field((name, value): (&str, &str)) -> Field {
     (name.into(), value.into())
-}
-
-fn is_field(name: &str, value: &str) -> bool {
-    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    is_name && value.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
 }
 
 /// Headers that only the backend's own clients are to see.

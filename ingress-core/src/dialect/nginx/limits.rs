@@ -90,16 +90,17 @@ pub(super) mod probe {
 
     pub(in super::super) fn read_in(settings: Pairs<'_>, objects: Vec<Object>, annotations: Pairs<'_>) -> Reading {
         let settings = ConfigMap { metadata: Metadata::default(), data: map(settings, "") };
-        let dialect = Nginx::default().configured(&settings, &mut Vec::new()).expect("settings are read");
         let mut inputs = Inputs::default();
         for object in objects {
             inputs.insert(object);
         }
+        let cluster = Cluster::new(&inputs);
+        let dialect = Nginx::default().configured(&settings, &cluster, &mut Vec::new()).expect("settings are read");
         let mut ingress = Ingress { metadata: metadata("shop", "main"), ..Ingress::default() };
         ingress.metadata.annotations = map(annotations, PREFIX);
         let object = Arc::new(ObjectRef::new(Kind::Ingress, "shop", "main"));
         let mut out = Vec::new();
-        let subject = Subject { object: &object, ingress: &ingress, cluster: &Cluster::new(&inputs) };
+        let subject = Subject { object: &object, ingress: &ingress, cluster: &cluster };
         let intent = dialect.interpret(&subject, &mut out);
         let key = |field: String| field.replace(&format!("metadata.annotations[{PREFIX}"), "").replace(']', "");
         let findings = out.iter().map(|finding| (finding.code.slug(), key(finding.field.to_string()))).collect();

@@ -1,7 +1,7 @@
 //! How a backend is spoken to.
 
 use super::settings::Settings;
-use super::{grammar, headers, upstream_tls};
+use super::{grammar, upstream_tls};
 use crate::dialect::annotations::{Annotations, Bad, shown};
 use crate::dialect::cluster::Cluster;
 use crate::policy::{Buffering, HttpVersion, Protocol, Retries, RetryCondition, Rewrite, Timeouts, Upstream};
@@ -28,7 +28,7 @@ pub(super) fn read(a: &mut Annotations<'_>, s: &Settings, cluster: &Cluster<'_>)
         vhost: vhost(a),
         forwarded_prefix: a.checked("x-forwarded-prefix", is_prefix, "a path", Bad::Drop).map(Box::from),
         connection_header: a.word("connection-proxy-header", &["close", "keep-alive"], Bad::Drop).map(Box::from),
-        set_headers: set_headers(s, cluster),
+        set_headers: s.headers.for_backends.clone(),
         tls: upstream_tls::read(a, s, cluster),
     }
 }
@@ -148,31 +148,9 @@ fn is_prefix(text: &str) -> bool {
     grammar::path(text) && Rewrite::check(text).is_ok()
 }
 
-/// Headers of the controller's own for all backends.
-fn set_headers(s: &Settings, cluster: &Cluster<'_>) -> Box<[(Box<str>, Box<str>)]> {
-    let map = s.headers.proxy_set_headers.as_ref();
-    let map = map.and_then(|map| cluster.config_map(&map.namespace, &map.name).found());
-    let all = map.into_iter().flat_map(headers::fields);
-    let plain = all.filter_map(|(name, value)| match value.contains('$') {
-        false => Some((name.into(), value.into())),
-        // Variables are not filled in here. What is written for every request keeps its own value; any other header is
-        // emptied, or the client could send what the backend takes for the controller's word.
-        true => (!is_written(name)).then(|| (name.into(), Box::default())),
-    });
-    plain.collect()
-}
-
-/// Whether a header is written for every request, whatever the client sends.
-fn is_written(name: &str) -> bool {
-    const EXACT: [&str; 5] = ["host", "connection", "x-real-ip", "x-scheme", "x-request-id"];
-    const FAMILIES: [&str; 2] = ["x-forwarded-", "x-original-forwarded-"];
-    let name = name.to_ascii_lowercase();
-    EXACT.contains(&&*name) || FAMILIES.iter().any(|family| name.starts_with(family))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::limits::probe::{Pairs, Reading, config_map, read, read_in};
+    use super::super::limits::probe::{Reading, read, read_in};
     use super::*;
 
     #[test]
@@ -300,10 +278,5 @@ mod tests {
         }
         let reading = read(&[("upstream-vhost", "$http_x")]);
         assert_eq!((seen(&reading)[0].as_deref(), reading.finding()), (None, "annotation-refuses-route"));
-        let fields: Pairs<'_> = &[("Host", "$host"), ("X-A", "b\n"), ("X-B", "$geoip"), ("X-C", "a\r\nb"), ("X:D", "")];
-        let objects = vec![config_map("system", "all", fields)];
-        let reading = read_in(&[("proxy-set-headers", "system/all")], objects, &[]);
-        let expected = [("X-A", "b"), ("X-B", "")].map(|(name, value)| (name.into(), value.into()));
-        assert_eq!(reading.filters().upstream.set_headers, expected.into());
     }
 }

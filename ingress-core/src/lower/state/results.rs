@@ -93,14 +93,14 @@ impl State {
         contribution.secrets.iter().map(|(secret, _)| secret).chain(asked).cloned().collect()
     }
 
-    /// Whether any other Ingress refers to a Secret or ConfigMap.
+    /// Whether the controller's settings or any other Ingress refer to a Secret or ConfigMap.
     pub(crate) fn is_asked_for(&self, reference: &ObjectRef, but_by: &ObjectRef) -> bool {
         let users = self.secret_users.get(reference).into_iter().flatten().map(|(_, object)| object);
         let askers = self.askers.get(reference).into_iter().flatten();
-        users.chain(askers).any(|object| **object != *but_by)
+        self.named_by_settings.contains(reference) || users.chain(askers).any(|object| **object != *but_by)
     }
 
-    /// Whether Ingresses have been read since the last [`take_claims`](Self::take_claims).
+    /// Whether Ingresses or settings have been read since the last [`take_claims`](Self::take_claims).
     pub(crate) fn are_claims_new(&self) -> bool {
         self.are_readings_new
     }
@@ -117,7 +117,8 @@ impl State {
             return None;
         }
         let claimed = self.readings.iter().filter(|(_, reading)| reading.contribution.dialect.is_some());
-        let asked = self.askers.keys().filter(|object| matches!(object.kind, Kind::Secret | Kind::ConfigMap));
+        let asked = self.askers.keys().chain(&self.named_by_settings);
+        let asked = asked.filter(|object| matches!(object.kind, Kind::Secret | Kind::ConfigMap));
         let referred = self.secret_users.keys().chain(asked).cloned();
         Some((claimed.map(|(object, _)| Arc::clone(object)).collect(), referred.collect()))
     }

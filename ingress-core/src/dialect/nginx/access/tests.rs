@@ -54,12 +54,12 @@ pub(in super::super) fn read_with<const N: usize>(
     let mut inputs = Inputs::default();
     objects.into_iter().for_each(|object| assert!(!inputs.insert(object)));
     let settings = config_map("ingress-nginx/controller", settings);
-    let dialect = Nginx::default().configured(&settings, &mut Vec::new()).expect("it has settings");
+    let cluster = Cluster::new(&inputs);
+    let dialect = Nginx::default().configured(&settings, &cluster, &mut Vec::new()).expect("it has settings");
     let metadata = Metadata { annotations: texts(annotations, super::super::PREFIX), ..named("shop/cafe") };
     let ingress = Ingress { metadata, ..Ingress::default() };
     let object = Arc::new(ObjectRef::new(Kind::Ingress, "shop", "cafe"));
     let mut out = Vec::new();
-    let cluster = Cluster::new(&inputs);
     let intent = dialect.interpret(&Subject { object: &object, ingress: &ingress, cluster: &cluster }, &mut out);
     (intent, out)
 }

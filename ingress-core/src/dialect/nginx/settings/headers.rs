@@ -7,8 +7,12 @@ use super::value::{Key, boolean, header_name, set, set_each, text};
 pub(crate) struct Headers {
     /// The ConfigMap of headers for backends (`proxy-set-headers`).
     pub(crate) proxy_set_headers: Option<ConfigMapName>,
+    /// What that one has.
+    pub(crate) for_backends: Box<[(Box<str>, Box<str>)]>,
     /// The ConfigMap of headers for clients (`add-headers`).
     pub(crate) add_headers: Option<ConfigMapName>,
+    /// What that one has.
+    pub(crate) for_clients: Box<[(Box<str>, Box<str>)]>,
     /// Headers of backends that clients do not see (`hide-headers`).
     pub(crate) hide_headers: Box<[Box<str>]>,
     /// Headers that `custom-headers` may set (`global-allowed-response-headers`).
@@ -42,7 +46,9 @@ impl Default for Headers {
     fn default() -> Self {
         Self {
             proxy_set_headers: None,
+            for_backends: Box::default(),
             add_headers: None,
+            for_clients: Box::default(),
             hide_headers: Box::default(),
             allowed_response_headers: Box::default(),
             server_tokens: false,
