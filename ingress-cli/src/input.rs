@@ -4,6 +4,7 @@
 //! later counts, as it would with `kubectl apply`.
 
 mod deserialize;
+mod key;
 mod locate;
 mod objects;
 mod parse;

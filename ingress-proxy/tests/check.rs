@@ -2,8 +2,12 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
+use ingress_cli::input::Manifests;
+use ingress_core::model::CertificateState;
+use ingress_core::object::{Kind, ObjectRef};
 use rcgen::{CertificateParams, KeyPair};
 
 /// Exit status and standard error for one manifest.
@@ -38,6 +42,28 @@ fn a_key_has_to_belong_to_its_certificate() {
     let (status, said) = check("mismatch", &secret(&certificate, &other.serialize_pem()), &[]);
     let expected = "error: Secret default/tls cannot be used: `tls.key` does not belong to the first certificate";
     assert!(status == Some(1) && said.contains(expected), "{said}");
+}
+
+/// A pair that the simulator takes for good is one that rustls takes, and the other way round.
+#[test]
+fn a_pair_is_to_the_simulator_what_it_is_to_rustls() {
+    let case = include_str!("../../testdata/cases/tls/keys-beside-certificates.yaml");
+    let (_, manifest) = case.split_once("\n---\n").expect("a case before the manifest");
+    let (status, said) = check("kinds", manifest, &[]);
+    let named = |line: &str| {
+        line.strip_prefix("error: Secret default/").and_then(|rest| rest.split(' ').next()).map(str::to_owned)
+    };
+    let refused: BTreeSet<String> = said.lines().filter_map(named).collect();
+    let mut manifests = Manifests::default();
+    manifests.read("case.yaml", manifest.to_owned(), "default");
+    let names = manifest.split("kind: Secret\nmetadata: {name: ").skip(1).filter_map(|rest| rest.split('}').next());
+    let unusable = names.filter(|name| {
+        let secret = manifests.inputs.secret(&ObjectRef::new(Kind::Secret, "default", *name)).expect("the Secret");
+        matches!(secret.certificate, CertificateState::Unusable { .. })
+    });
+    let unusable: BTreeSet<String> = unusable.map(str::to_owned).collect();
+    assert_eq!((status, &refused), (Some(1), &unusable), "{said}");
+    assert!(refused.len() > 5 && refused.len() < manifest.matches("kind: Secret").count() - 5, "{said}");
 }
 
 #[test]

@@ -119,8 +119,10 @@ fn dns_names(certificate: &[u8], key: &[u8]) -> Result<Vec<Box<str>>, &'static s
     }
     let der = rustls_pemfile::certs(&mut &*certificate).next();
     let der = der.and_then(Result::ok).ok_or("has a `tls.crt` that is not a PEM certificate")?;
-    rustls_pemfile::private_key(&mut &*key).ok().flatten().ok_or("has a `tls.key` that is not a PEM private key")?;
+    let key = rustls_pemfile::private_key(&mut &*key).ok().flatten();
+    let key = key.ok_or("has a `tls.key` that is not a PEM private key")?;
     let certificate = Certificate::from_der(&der).map_err(|_| "has a `tls.crt` that is not an X.509 certificate")?;
+    super::key::check(&key, certificate.tbs_certificate().subject_public_key_info())?;
     let names = certificate.tbs_certificate().get_extension::<SubjectAltName>();
     let names = names.map_err(|_| "has a certificate with malformed alternative names")?;
     let names = names.map(|(_, names)| names.0).unwrap_or_default();
