@@ -35,6 +35,8 @@ pub(super) struct Exchange<'a, D> {
     pub(super) head: &'a RequestHead,
     pub(super) plan: &'a Forwarding,
     pub(super) upload: Flow,
+    /// How much of the body had come when the endpoint's time began anew.
+    heard: u64,
     turn: Turn,
 }
 
@@ -60,8 +62,9 @@ pub(super) async fn run<D: Downstream>(
     plan: &Forwarding,
     record: &mut Record,
 ) -> Outcome {
-    let mut exchange = Exchange { worker, client, down, head, plan, upload: Flow::default(), turn: Turn::default() };
-    if plan.speak.http2 {
+    let (upload, heard, turn) = (Flow::default(), 0, Turn::default());
+    let mut exchange = Exchange { worker, client, down, head, plan, upload, heard, turn };
+    if exchange.is_call() {
         // Only where gRPC is spoken, whatever a client says that its body is.
         exchange.down.may_be_silent();
     }
@@ -104,7 +107,7 @@ pub(super) async fn run<D: Downstream>(
             return exchange.give_up(failure, scratch, record).await;
         }
         worker.metrics.upstream_retries.increment();
-        (exchange.upload, exchange.turn) = (Flow::default(), Turn::default());
+        (exchange.upload, exchange.heard, exchange.turn) = (Flow::default(), 0, Turn::default());
     }
 }
 
@@ -281,10 +284,9 @@ impl<D: Downstream> Exchange<'_, D> {
                             self.turn = Turn::Since(Instant::now());
                         }
                     }
-                    // An endpoint need not answer before it has everything, however long the client takes.
                     Poll::Pending => {
                         self.turn = Turn::Client;
-                        connection.wait_anew();
+                        self.wait_for_body(connection);
                     }
                     Poll::Ready(Err(FlowError::Source(error))) => return Poll::Ready(Err(Stop::body(&error))),
                     Poll::Ready(Err(FlowError::TooLong)) => {
@@ -300,7 +302,10 @@ impl<D: Downstream> Exchange<'_, D> {
             while let Poll::Ready(read) = connection.poll_head(cx, &mut scratch.response) {
                 if let Err(error) = read {
                     let error = if is_late { HeadError::TimedOut } else { error };
-                    return Poll::Ready(Err(Stop::Failed(Failure::head(&error, connection))));
+                    let mut failure = Failure::head(&error, connection);
+                    // Where neither side said anything nobody knows whose turn it was.
+                    failure.blames_endpoint &= is_late || !(self.is_call() && matches!(self.turn, Turn::Client));
+                    return Poll::Ready(Err(Stop::Failed(failure)));
                 }
                 match scratch.response.status {
                     101 if self.head.websocket => return Poll::Ready(Ok(())),
@@ -323,6 +328,20 @@ impl<D: Downstream> Exchange<'_, D> {
             self.down.poll_gone(cx).map(|()| Err(Stop::ClientGone))
         })
         .await
+    }
+
+    /// An endpoint need not say anything before it has the whole body, however long the client takes. A call of gRPC may go on
+    /// for days, and its client is held to no pace; there, only what it says counts.
+    pub(super) fn wait_for_body(&mut self, connection: &mut Connection) {
+        if !self.is_call() || self.upload.bytes > self.heard {
+            self.heard = self.upload.bytes;
+            connection.wait_anew();
+        }
+    }
+
+    /// Whether the endpoint speaks gRPC.
+    fn is_call(&self) -> bool {
+        self.plan.speak.http2
     }
 
     fn pass_interim(&mut self, cx: &mut std::task::Context<'_>, scratch: &Scratch) -> std::io::Result<()> {

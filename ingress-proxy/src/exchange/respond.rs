@@ -10,7 +10,7 @@ use super::forward::Exchange;
 use super::record::{Record, Sent};
 use super::response::{ResponseFields, body_length};
 use super::{Downstream, HeadError, Outcome, Scratch, tunnel};
-use crate::message::{Known, OutgoingResponse, RequestHead, ResponseHead, Source, Version};
+use crate::message::{Known, OutgoingResponse, RequestHead, ResponseHead, Version};
 use crate::upstream::{Connection, InFlight, Outcome as Health, affinity};
 use crate::worker::Trouble;
 
@@ -74,8 +74,8 @@ impl<'a, D: Downstream> Exchange<'a, D> {
                 let terms = self.terms(scratch);
                 match self.upload.poll(cx, self.down, &mut connection, &terms) {
                     Poll::Ready(Ok(())) => {}
-                    // An endpoint may begin to answer and still need the rest, however long the client takes.
-                    Poll::Pending => connection.wait_anew(),
+                    // An endpoint may begin to answer and still need the rest.
+                    Poll::Pending => self.wait_for_body(&mut connection),
                     Poll::Ready(Err(FlowError::Sink(_))) => is_uploading = false,
                     // It is the client that has broken off.
                     Poll::Ready(Err(FlowError::Source(_))) => return gone(),

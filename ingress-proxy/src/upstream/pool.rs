@@ -12,8 +12,11 @@ use super::tls::Terms;
 use crate::config;
 use crate::h2::client::Multiplexer;
 
-/// How many HTTP/2 connections one worker has to one endpoint at the most.
+/// How many HTTP/2 connections one worker has to one endpoint at the most, for one key.
 const MULTIPLEXED: usize = 32;
+
+/// For how many keys it has any. There are as many as clients choose where the name in a key is that of their `Host`.
+const KEYS: usize = 32;
 
 /// Which connections may serve for which: those with the same TLS settings and server name, or plain ones.
 #[derive(Clone, Debug, Default)]
@@ -97,11 +100,16 @@ impl Pool {
         }
     }
 
-    /// The HTTP/2 connections for a key.
+    /// The HTTP/2 connections for a key, in place of those for another if there are enough; what is under way on them ends.
     pub(crate) fn multiplexer(&self, key: &Key) -> Rc<Multiplexer> {
         let mut all = self.multiplexers.borrow_mut();
         if let Some((_, multiplexer)) = all.iter().find(|(other, _)| other == key) {
             return Rc::clone(multiplexer);
+        }
+        if all.len() >= KEYS {
+            let is_unused = |it: &Rc<Multiplexer>| Rc::strong_count(it) == 1 && it.connections() == 0;
+            let unused = all.iter().position(|(_, it)| is_unused(it));
+            all.remove(unused.unwrap_or(0));
         }
         let multiplexer = Rc::new(Multiplexer::new(MULTIPLEXED));
         all.push((key.clone(), Rc::clone(&multiplexer)));
@@ -126,6 +134,23 @@ fn is_good(idle: &mut Idle, config: &config::Upstream, now: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::tls;
+
+    #[test]
+    fn names_that_clients_choose_are_bounded() {
+        let config = Arc::new(tls::unverified().unwrap());
+        let key = |name: &str| {
+            let name = rustls::pki_types::ServerName::try_from(name.to_owned()).unwrap();
+            Key(Some(Terms { config: Arc::clone(&config), name }))
+        };
+        let pool = Pool::default();
+        let used = pool.multiplexer(&key("used.example"));
+        for number in 0..1_000 {
+            drop(pool.multiplexer(&key(&format!("{number}.example"))));
+        }
+        assert_eq!(pool.multiplexers.borrow().len(), KEYS);
+        assert!(Rc::ptr_eq(&used, &pool.multiplexer(&key("used.example"))), "what nobody uses goes first");
+    }
 
     #[test]
     fn a_pool_is_shared_while_somebody_holds_it() {

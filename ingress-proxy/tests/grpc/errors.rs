@@ -4,6 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::{Code, Request, Status};
 
@@ -47,6 +49,59 @@ fn the_server_hears_of_deadlines() {
         assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
         assert_eq!((world.server.event().await, world.server.event().await), ("call began", "call ended"));
         assert_eq!(world.server.seen.lock().unwrap()[0].get("grpc-timeout").unwrap(), "1000000u");
+    });
+}
+
+/// Five messages in one and a half seconds, and then the end or nothing.
+fn slowly(stays_open: bool) -> ReceiverStream<Bytes> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let _ = sender.send(Bytes::from_static(b"x")).await;
+        }
+        if stays_open {
+            sender.closed().await;
+        }
+    });
+    receiver.into()
+}
+
+/// A call has time while somebody talks.
+#[test]
+fn calls_end_where_nobody_says_anything() {
+    everywhere(async |world: &mut World| {
+        let host = format!("short.{HOST}");
+        let protocol = if world.shape.server_tls { "GRPCS" } else { "GRPC" };
+        let annotations = [("backend-protocol", protocol), ("proxy-read-timeout", "1")];
+        let endpoints = [world.server.address];
+        let ingress = Ingress {
+            name: "short",
+            host: &host,
+            annotations: &annotations,
+            endpoints: &endpoints,
+            ..Ingress::default()
+        };
+        world.site.apply(&ingress.to_string());
+        let client = world.client_of(&host).await;
+
+        let talking = async {
+            let collected = client.collect("Collect", slowly(false)).await.unwrap();
+            assert_eq!(collected.into_inner(), "xxxxx", "the endpoint is silent and the client is not");
+        };
+        let silent = async {
+            let status = client.collect("Collect", tokio_stream::pending()).await.unwrap_err();
+            assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+        };
+        let falling_silent = async {
+            let mut answers = client.chat("Chat", slowly(true)).await.unwrap().into_inner();
+            for _ in 0..6 {
+                answers.message().await.unwrap().unwrap();
+            }
+            assert!(answers.message().await.is_err(), "both are silent");
+        };
+        tokio::join!(talking, silent, falling_silent);
+        assert!(client.unary("Unary", Bytes::new()).await.is_ok(), "nobody is blamed for it");
     });
 }
 
