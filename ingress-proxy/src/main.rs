@@ -58,5 +58,5 @@ fn serve(settings: Settings) -> Result<ExitCode, String> {
     for line in lines {
         errors.tell(&line);
     }
-    service.run()
+    Ok(service.run())
 }

@@ -15,6 +15,7 @@ use ingress_proxy::observe::metrics::Metrics;
 use ingress_proxy::shadow::Shadow;
 use ingress_proxy::{Running, StartError, server};
 use rustix::io::Errno;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[cfg(feature = "kubernetes")]
@@ -29,6 +30,8 @@ pub(crate) const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// A proxy that serves what files or a cluster say.
 pub(crate) struct Service {
+    runtime: Runtime,
+    signals: Signals,
     running: Running,
     shutdown: Shutdown,
     health: Arc<Health>,
@@ -167,6 +170,8 @@ impl Service {
                 Some((log, Arc::new(log_format.format)))
             }
         };
+        // From here on, since what is first in a container does not hear what it has not asked for, and reading takes a while.
+        let (runtime, signals) = signals().map_err(|error| format!("cannot wait for signals: {error}"))?;
         let follower = source.follow().map_err(|error| format!("cannot start a thread: {error}"))?;
         let running = ingress_proxy::start(ingress_proxy::Settings {
             config,
@@ -193,22 +198,15 @@ impl Service {
             // They have been read; a cluster is ready when it has been.
             health.ready();
         }
-        Ok(Self { running, shutdown, health, errors, follower, _pages: pages })
+        Ok(Self { runtime, signals, running, shutdown, health, errors, follower, _pages: pages })
     }
 
     /// Serves until the process is told to end, and then ends in order: not ready, some time for others to see that, nothing
     /// new, what is under way. A second signal ends it at once.
-    ///
-    /// # Errors
-    ///
-    /// When signals cannot be waited for.
-    pub(crate) fn run(mut self) -> Result<ExitCode, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
+    pub(crate) fn run(mut self) -> ExitCode {
         let Shutdown { grace, drain, after } = self.shutdown;
-        let ended: std::io::Result<()> = runtime.block_on(async {
-            let mut signals = Signals::new()?;
-            serve_until_told_to_end(&self.running, &mut signals).await;
+        self.runtime.block_on(async {
+            serve_until_told_to_end(&self.running, &mut self.signals).await;
             self.health.drain();
             self.errors.tell("shutting down");
             // Meanwhile, so that another replica leads as soon as possible.
@@ -224,15 +222,13 @@ impl Service {
             };
             tokio::select! {
                 () = orderly => {}
-                () = serve_until_told_to_end(&self.running, &mut signals) => self.running.stop(),
+                () = serve_until_told_to_end(&self.running, &mut self.signals) => self.running.stop(),
             }
-            Ok(())
         });
-        ended.map_err(|error| format!("cannot wait for signals: {error}"))?;
         self.running.join();
         self.running.finish_log(LAST_LINES);
         self.errors.flush(LAST_LINES);
-        Ok(ExitCode::SUCCESS)
+        ExitCode::SUCCESS
     }
 }
 
@@ -257,16 +253,20 @@ struct Signals {
     user: Signal,
 }
 
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
+/// The signals from now on, and what waits for them.
+fn signals() -> std::io::Result<(Runtime, Signals)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             hang_up: signal(SignalKind::hangup())?,
             user: signal(SignalKind::user_defined1())?,
-        })
-    }
+        }
+    };
+    Ok((runtime, signals))
 }
 
 /// The flag that nothing can be bound for.

@@ -87,7 +87,7 @@ fn whoever_is_connected_at_the_end_is_served() {
 }
 
 #[test]
-fn probes_are_answered_while_manifests_are_read() {
+fn probes_and_signals_are_heard_while_manifests_are_read() {
     let files = Folder::new("slow");
     let ports = Ports::new();
     let service = |number| {
@@ -102,6 +102,12 @@ fn probes_are_answered_while_manifests_are_read() {
     let ready = program.page("/readyz");
     assert!(ready.contains("503") && ready.contains("starting"), "{ready}");
     program.wait_for("/readyz", "200");
+    drop(program);
+    let mut program = Program::begin(&files, &ports, &[]);
+    program.wait_for("/healthz", "200");
+    // It would have been killed by one that it did not wait for.
+    program.signal("TERM");
+    assert!(program.wait().success());
 }
 
 #[test]
