@@ -205,7 +205,7 @@ impl Worker {
 
     /// Says that something is wrong with an endpoint, the first time.
     pub(crate) fn trouble(&self, trouble: Trouble, endpoint: &Rc<Endpoint>, reason: &dyn std::fmt::Display) {
-        self.troubles.begin(&self.errors, trouble, endpoint, reason);
+        self.troubles.begin(&self.errors, trouble, endpoint, reason, self.clock.now());
     }
 
     /// Says that an endpoint answers again, if it had been told that it is down.

@@ -39,18 +39,45 @@ impl Display for Thing<'_> {
     }
 }
 
+/// How often it is made sure, in milliseconds, that no other worker has said since that all is well.
+const REMINDED: u64 = 1_000;
+
+/// A trouble that has been told of.
+#[derive(Debug)]
+struct Told {
+    trouble: Trouble,
+    endpoint: Rc<Endpoint>,
+    /// When it was the last time, by the worker's clock.
+    at: u64,
+}
+
 /// The troubles that this worker has told of.
 #[derive(Debug, Default)]
-pub(super) struct Troubles(RefCell<Vec<(Trouble, Rc<Endpoint>)>>);
+pub(super) struct Troubles(RefCell<Vec<Told>>);
 
 impl Troubles {
     /// Tells of it, the first time.
-    pub(super) fn begin(&self, errors: &ErrorLog, trouble: Trouble, endpoint: &Rc<Endpoint>, reason: &dyn Display) {
-        let mut told = self.0.borrow_mut();
-        if position(&told, trouble, endpoint).is_none() {
-            told.push((trouble, Rc::clone(endpoint)));
-            let (when_bad, when_good) = trouble.words();
-            errors.state(Thing(trouble, endpoint), when_bad, when_good, Some(reason));
+    pub(super) fn begin(
+        &self,
+        errors: &ErrorLog,
+        trouble: Trouble,
+        endpoint: &Rc<Endpoint>,
+        reason: &dyn Display,
+        now: u64,
+    ) {
+        let mut all = self.0.borrow_mut();
+        let (when_bad, when_good) = trouble.words();
+        let thing = Thing(trouble, endpoint);
+        match all.iter_mut().find(|told| told.is(trouble, endpoint)) {
+            None => {
+                all.push(Told { trouble, endpoint: Rc::clone(endpoint), at: now });
+                errors.state(thing, when_bad, when_good, Some(reason));
+            }
+            Some(told) if now.saturating_sub(told.at) >= REMINDED => {
+                told.at = now;
+                errors.remind(thing, when_bad, reason);
+            }
+            Some(_) => {}
         }
     }
 
@@ -59,9 +86,9 @@ impl Troubles {
         if self.0.borrow().is_empty() {
             return;
         }
-        let mut told = self.0.borrow_mut();
-        if let Some(place) = position(&told, Trouble::Down, endpoint) {
-            told.swap_remove(place);
+        let mut all = self.0.borrow_mut();
+        if let Some(place) = all.iter().position(|told| told.is(Trouble::Down, endpoint)) {
+            all.swap_remove(place);
             let (when_bad, when_good) = Trouble::Down.words();
             errors.state(Thing(Trouble::Down, endpoint), when_bad, when_good, None);
         }
@@ -69,7 +96,7 @@ impl Troubles {
 
     /// Forgets endpoints that no backend has any more. Should one come back, it is told of anew.
     pub(super) fn sweep(&self, errors: &ErrorLog) {
-        self.0.borrow_mut().retain(|(trouble, endpoint)| {
+        self.0.borrow_mut().retain(|Told { trouble, endpoint, .. }| {
             // Its group may have been forgotten as a whole.
             let is_over = endpoint.is_gone() || Rc::strong_count(endpoint) == 1;
             if is_over {
@@ -80,6 +107,8 @@ impl Troubles {
     }
 }
 
-fn position(told: &[(Trouble, Rc<Endpoint>)], trouble: Trouble, endpoint: &Rc<Endpoint>) -> Option<usize> {
-    told.iter().position(|(other, its)| *other == trouble && Rc::ptr_eq(its, endpoint))
+impl Told {
+    fn is(&self, trouble: Trouble, endpoint: &Rc<Endpoint>) -> bool {
+        self.trouble == trouble && Rc::ptr_eq(&self.endpoint, endpoint)
+    }
 }
