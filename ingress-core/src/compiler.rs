@@ -63,7 +63,7 @@ struct Step {
 pub struct Claims {
     /// The Ingresses that this controller serves, as far as they are valid.
     pub ingresses: BTreeSet<Arc<ObjectRef>>,
-    /// The Secrets and ConfigMaps that they name, whether those exist or not.
+    /// The Secrets and ConfigMaps that they or the controller's settings name, whether those exist or not.
     pub references: BTreeSet<ObjectRef>,
 }
 

@@ -25,7 +25,7 @@ use crate::host::HostPattern;
 use crate::object::Origin;
 use crate::path::PathPolicy;
 use crate::policy::{
-    Backend, Canary, DefaultBackend, Endpoint, Filters, HostSettings, Redirect, Route, RoutePolicy, Target,
+    Affinity, Backend, Canary, DefaultBackend, Endpoint, Filters, HostSettings, Redirect, Route, RoutePolicy, Target,
     UpstreamSettings, VirtualHost,
 };
 use crate::request::BadRequest;
@@ -103,6 +103,22 @@ impl<'s> Forward<'s> {
             Via::Canary(canary, by) => Some((canary, by)),
             _ => None,
         }
+    }
+
+    /// The cookie that brings a client back to its endpoint.
+    #[must_use]
+    pub fn affinity(&self) -> Option<&'s Arc<Affinity>> {
+        self.policy?;
+        match self.via {
+            Via::Canary(canary, _) if !canary.rule.has_own_affinity => canary.affinity.as_ref(),
+            _ => self.sharing()?.affinity.as_ref(),
+        }
+    }
+
+    /// Whether clients are told of it: only on the paths of Ingresses that ask for it. On others a cookie from there counts too.
+    #[must_use]
+    pub fn sets_affinity_cookie(&self) -> bool {
+        self.filters().is_some_and(|filters| filters.response.affinity_cookie)
     }
 
     /// How the endpoints share their requests.

@@ -156,7 +156,8 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         let _ = (draft, out);
     }
 
-    /// The dialect with the settings of its controller; none if it has no use for any.
+    /// The dialect with the settings of its controller; none if it has no use for any. It is asked again when these change, or
+    /// an object that it has looked up.
     fn configured(
         &self,
         config: &ConfigMap,

@@ -55,6 +55,7 @@ fn serve(settings: Settings) -> Result<ExitCode, String> {
         // What leads to it has been told before.
         errors.flush(LAST_LINES);
     })?;
+    let Some(service) = service else { return Ok(ExitCode::SUCCESS) };
     for line in lines {
         errors.tell(&line);
     }

@@ -129,6 +129,11 @@ impl Client {
         self
     }
 
+    /// Whether there was a handshake that asked for no certificate.
+    pub(crate) fn was_asked_for_nothing(&self) -> bool {
+        self.conn.tls.is_some() && self.checked.is_none()
+    }
+
     /// Whether the client was asked for a certificate in another way than its host asks now.
     pub(crate) fn is_outdated(&self, snapshot: &Snapshot) -> bool {
         match (&self.checked, &self.conn.tls) {

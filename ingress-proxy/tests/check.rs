@@ -44,7 +44,8 @@ fn a_key_has_to_belong_to_its_certificate() {
     assert!(status == Some(1) && said.contains(expected), "{said}");
 }
 
-/// A pair that the simulator takes for good is one that rustls takes, and the other way round.
+/// A pair that the simulator takes for good is one that rustls takes, and the other way round; but for keys that do not show whose
+/// they are, which only rustls finds out.
 #[test]
 fn a_pair_is_to_the_simulator_what_it_is_to_rustls() {
     let case = include_str!("../../testdata/cases/tls/keys-beside-certificates.yaml");

@@ -1,6 +1,8 @@
 //! Whether a proxy can serve with a private key and the certificate beside it. Nothing is computed: nearly all keys carry their
 //! public half.
 
+use std::ops::RangeInclusive;
+
 use pkcs1::{RsaPrivateKeyRef, RsaPublicKeyRef};
 use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use rustls_pki_types::PrivateKeyDer;
@@ -8,8 +10,8 @@ use sec1::EcPrivateKey;
 use x509_cert::der::Decode;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
-/// The shortest RSA modulus in bytes with which TLS libraries of today sign.
-const LEAST_RSA: usize = 256;
+/// The RSA moduli in bits with which TLS libraries of today sign.
+const RSA: RangeInclusive<u32> = 2048..=8192;
 
 /// Ed25519 (RFC 8410 3).
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -23,7 +25,7 @@ const CURVES: [ObjectIdentifier; 3] = [
 
 const MALFORMED: &str = "has a `tls.key` that is not a private key";
 const OTHER: &str = "has a `tls.key` that is not the key of its `tls.crt`";
-const SHORT: &str = "has an RSA key of less than 2048 bits, with which no TLS is spoken";
+const SIZE: &str = "has an RSA key of less than 2048 or more than 8192 bits, with which no TLS is spoken";
 const KIND: &str = "has a key of a kind with which no TLS is spoken";
 
 /// What is wrong with a private key beside the public key of its certificate, if that can be seen.
@@ -51,7 +53,9 @@ fn rsa(der: &[u8], certified: &SubjectPublicKeyInfoOwned) -> Result<(), &'static
     if (private.modulus, private.public_exponent) != (public.modulus, public.public_exponent) {
         return Err(OTHER);
     }
-    (public.modulus.as_bytes().len() >= LEAST_RSA).then_some(()).ok_or(SHORT)
+    let [first, rest @ ..] = public.modulus.as_bytes() else { return Err(MALFORMED) };
+    let bits = u32::try_from(rest.len()).unwrap_or(u32::MAX).saturating_mul(8) + u8::BITS - first.leading_zeros();
+    RSA.contains(&bits).then_some(()).ok_or(SIZE)
 }
 
 fn elliptic(der: &[u8], certified: &SubjectPublicKeyInfoOwned) -> Result<(), &'static str> {
@@ -63,7 +67,7 @@ fn elliptic(der: &[u8], certified: &SubjectPublicKeyInfoOwned) -> Result<(), &'s
     same(private.public_key, certified)
 }
 
-/// Both halves are the same, or the key does not have its public one.
+/// Both halves are the same, or the key does not have its public one, as most of Ed25519 do not.
 fn same(public: Option<&[u8]>, certified: &SubjectPublicKeyInfoOwned) -> Result<(), &'static str> {
     public.is_none_or(|public| public == certified.subject_public_key.raw_bytes()).then_some(()).ok_or(OTHER)
 }

@@ -30,8 +30,7 @@ pub(super) fn of(forward: &Forward<'_>, view: &RequestView<'_>, table: &RouteTab
     set("buffering", Some(buffering(filters)));
     set("body_limit", filters.body_limit.map(|limit| json!(limit)));
     set("upstream_tls", upstream.tls.as_deref().map(upstream_tls));
-    let affinity = forward.sharing().and_then(|sharing| sharing.affinity.as_ref());
-    set("affinity", affinity.map(|affinity| self::affinity(affinity, forward)));
+    set("affinity", forward.affinity().map(|affinity| self::affinity(affinity, forward)));
     set("hash_key", forward.hash_key(view).map(|key| json!(text(&key))));
     let balance = forward.load_balance();
     set("load_balance", (balance != LoadBalance::RoundRobin).then(|| json!(balance.as_str())));
@@ -97,6 +96,7 @@ fn upstream_tls(tls: &UpstreamTls) -> Value {
 fn affinity(affinity: &Affinity, forward: &Forward<'_>) -> Value {
     without_nulls(json!({
         "cookie": affinity.cookie,
+        "is_set": forward.sets_affinity_cookie(),
         "mode": if affinity.persistent { "persistent" } else { "balanced" },
         "path": forward.cookie_path(affinity),
         "domain": affinity.domain,

@@ -26,7 +26,7 @@ pub struct Trial {
     pub findings: Vec<Diagnostic>,
     /// What would then be wrong with others, and is not now.
     pub others: Vec<Diagnostic>,
-    /// The Secrets and ConfigMaps that it refers to and no Ingress does now. Where only those are read that are referred to,
+    /// The Secrets and ConfigMaps that it refers to and nothing does now. Where only those are read that are referred to,
     /// these are not, so findings that they are missing mean nothing.
     pub unread: BTreeSet<ObjectRef>,
     /// The hosts whose routes would be others.

@@ -43,7 +43,9 @@ pub(super) fn takes(
     alternative: &Backend,
     request: &RequestView<'_>,
 ) -> Option<CanaryBy> {
-    if let Some(bound) = bound_to(primary, alternative, request) {
+    if !canary.rule.has_own_affinity
+        && let Some(bound) = bound_to(primary, alternative, request)
+    {
         return bound.then_some(CanaryBy::Affinity);
     }
     let rule = &*canary.rule;

@@ -184,8 +184,7 @@ impl<'s> Forward<'s> {
     /// The text whose hash chooses the endpoint.
     #[must_use]
     pub fn hash_key(&self, request: &RequestView<'_>) -> Option<Vec<u8>> {
-        let sharing = self.sharing().filter(|sharing| sharing.affinity.is_none())?;
-        let hash = sharing.hash.as_ref()?;
+        let hash = self.sharing().filter(|_| self.affinity().is_none())?.hash.as_ref()?;
         Some(template::fill(&hash.key, self.client_source(), request))
     }
 
@@ -203,7 +202,7 @@ impl<'s> Forward<'s> {
     /// How an endpoint is chosen where neither a cookie nor a hash does.
     #[must_use]
     pub fn load_balance(&self) -> LoadBalance {
-        let plain = |settings: &UpstreamSettings| settings.affinity.is_none() && settings.hash.is_none();
+        let plain = |settings: &UpstreamSettings| self.affinity().is_none() && settings.hash.is_none();
         self.sharing()
             .filter(|settings| plain(settings))
             .map_or(LoadBalance::RoundRobin, |settings| settings.load_balance)

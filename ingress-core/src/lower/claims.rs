@@ -73,7 +73,8 @@ impl Claims {
                 Claimed::Canary(attachment) => match &canary {
                     None => {
                         let (backend, rule) = (Arc::clone(&attachment.canary), Arc::clone(&attachment.rule));
-                        canary = Some((claim, Canary { backend, rule, origin: attachment.origin.clone() }));
+                        let origin = attachment.origin.clone();
+                        canary = Some((claim, Canary { backend, rule, affinity: None, origin }));
                     }
                     Some((first, ours)) if first.key.object != claim.key.object => {
                         out.push(canary_lost(backend, claim, ours));
@@ -87,11 +88,14 @@ impl Claims {
             (Some((_, settings)), None) => Arc::clone(settings),
             // Affinity is that of the first object that asks for any, the rest that of the first object.
             (Some((_, settings)), Some(affinity)) if settings.affinity.is_none() => {
-                Arc::new(UpstreamSettings { affinity: Some(affinity.clone()), ..(**settings).clone() })
+                Arc::new(UpstreamSettings { affinity: Some(Arc::clone(affinity)), ..(**settings).clone() })
             }
             (Some((_, settings)), Some(_)) => Arc::clone(settings),
         };
-        let canary = canary.map(|(_, canary)| canary);
+        let canary = canary.map(|(_, canary)| {
+            let affinity = settings.affinity.as_ref().filter(|_| !canary.rule.has_own_affinity).cloned();
+            Canary { affinity, ..canary }
+        });
         let says_something = canary.is_some() || *settings != UpstreamSettings::default();
         says_something.then(|| Arc::new(UpstreamPolicy { settings, canary }))
     }

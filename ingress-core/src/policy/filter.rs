@@ -88,6 +88,8 @@ pub struct TlsRedirect {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a record; a new field must break an adapter that would ignore it")]
 pub struct ResponseHeaders {
+    /// Whether clients are told by a cookie which endpoint they come back to, where their backend has such an affinity.
+    pub affinity_cookie: bool,
     /// `Strict-Transport-Security` on TLS connections.
     pub hsts: Option<Box<str>>,
     /// Set on every response.

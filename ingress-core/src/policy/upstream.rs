@@ -26,7 +26,7 @@ pub struct UpstreamSettings {
     /// The text whose hash chooses the endpoint.
     pub hash: Option<HashBy>,
     /// The cookie that brings a client back to its endpoint.
-    pub affinity: Option<Affinity>,
+    pub affinity: Option<Arc<Affinity>>,
 }
 
 /// An algorithm that chooses an endpoint.
@@ -97,6 +97,9 @@ pub struct Canary {
     pub backend: Arc<BackendRef>,
     /// Which part.
     pub rule: Arc<CanaryRule>,
+    /// The cookie that brings a client back, that of the backend that requests are taken from: what is given to some clients by the
+    /// one and to others by the other. Where the rule has affinity of its own, it is that of the canary's backend instead.
+    pub affinity: Option<Arc<Affinity>>,
     /// The path that says so.
     pub origin: Origin,
 }
@@ -117,6 +120,9 @@ pub struct CanaryRule {
     pub weight: u64,
     /// The whole that the weight is a part of; at least 100.
     pub weight_total: u64,
+    /// Whether the clients of the canary come back to it by its own backend's cookie, and not by that of the backend that it takes
+    /// requests from (`affinity-canary-behavior: legacy`).
+    pub has_own_affinity: bool,
 }
 
 /// An expression for the value of a header.

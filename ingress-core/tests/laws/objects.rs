@@ -230,8 +230,13 @@ fn secret() -> impl Strategy<Value = Secret> {
 }
 
 pub(super) fn config_map() -> impl Strategy<Value = ConfigMap> {
-    (metadata(&["m1", "m2"]), optional(&["true", "", "no"], 0.8))
-        .prop_map(|(metadata, value)| ConfigMap { metadata, data: map("ssl-redirect", value) })
+    let settings = optional(&["true", "", "no"], 0.8).prop_map(|value| map("ssl-redirect", value));
+    let named = optional(&["ns1/m2", "ns2/m2", "m2"], 0.5).prop_map(|value| map("proxy-set-headers", value));
+    let header = optional(&["a", "$b", "c\n"], 0.5).prop_map(|value| map("X-A", value));
+    (metadata(&["m1", "m2"]), settings, named, header).prop_map(|(metadata, settings, named, header)| {
+        let data = settings.into_iter().chain(named).chain(header).collect();
+        ConfigMap { metadata, data }
+    })
 }
 
 pub(super) fn node() -> impl Strategy<Value = Node> {
@@ -252,7 +257,7 @@ pub(super) fn object() -> impl Strategy<Value = Object> {
         3 => slice().prop_map(|it| Object::EndpointSlice(it.into())),
         1 => endpoints().prop_map(|it| Object::Endpoints(it.into())),
         2 => secret().prop_map(|it| Object::Secret(it.into())),
-        1 => config_map().prop_map(|it| Object::ConfigMap(it.into())),
+        2 => config_map().prop_map(|it| Object::ConfigMap(it.into())),
         1 => node().prop_map(|it| Object::Node(it.into())),
     ]
 }
@@ -280,7 +285,7 @@ pub(super) fn options() -> impl Strategy<Value = Options> {
             options.default_backend = port.map(|port| BackendRef::new("ns1".into(), "s1".into(), port));
             options.hash_seed = seed;
             options.disable_catch_all = flag;
-            options.config_map = flag.then(|| ObjectRef::new(Kind::ConfigMap, "ns1", "s1"));
+            options.config_map = flag.then(|| ObjectRef::new(Kind::ConfigMap, "ns1", "m1"));
             match dialect {
                 0 => options.dialects = Dialects::only(Arc::new(Kubernetes::default())),
                 1 => options.dialects = Dialects::only(Arc::new(Nginx::new(flag))),

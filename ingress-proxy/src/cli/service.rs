@@ -17,6 +17,7 @@ use ingress_proxy::{Running, StartError, server};
 use rustix::io::Errno;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 #[cfg(feature = "kubernetes")]
 use super::cluster::{self, Cluster};
@@ -105,12 +106,14 @@ impl Source {
 }
 
 impl Service {
-    /// Reads the manifests, then accepts connections.
+    /// Reads the manifests, then accepts connections; none if the process is told to end before.
     ///
     /// # Errors
     ///
     /// What cannot be done, for people.
-    pub(crate) fn start(settings: Settings, errors: ErrorLog) -> Result<Self, String> {
+    pub(crate) fn start(settings: Settings, errors: ErrorLog) -> Result<Option<Self>, String> {
+        // From the beginning, since what is first in a container does not hear what it has not asked for.
+        let (runtime, mut signals) = signals().map_err(|error| format!("cannot wait for signals: {error}"))?;
         let Settings {
             mut config,
             tls,
@@ -170,9 +173,12 @@ impl Service {
                 Some((log, Arc::new(log_format.format)))
             }
         };
-        // From here on, since what is first in a container does not hear what it has not asked for, and reading takes a while.
-        let (runtime, signals) = signals().map_err(|error| format!("cannot wait for signals: {error}"))?;
-        let follower = source.follow().map_err(|error| format!("cannot start a thread: {error}"))?;
+        let Some(follower) = runtime.block_on(followed(source, &mut signals)) else {
+            errors.tell("told to end before everything was read");
+            errors.flush(LAST_LINES);
+            return Ok(None);
+        };
+        let follower = follower.map_err(|error| format!("cannot start a thread: {error}"))?;
         let running = ingress_proxy::start(ingress_proxy::Settings {
             config,
             reader: reader.clone(),
@@ -198,7 +204,7 @@ impl Service {
             // They have been read; a cluster is ready when it has been.
             health.ready();
         }
-        Ok(Self { runtime, signals, running, shutdown, health, errors, follower, _pages: pages })
+        Ok(Some(Self { runtime, signals, running, shutdown, health, errors, follower, _pages: pages }))
     }
 
     /// Serves until the process is told to end, and then ends in order: not ready, some time for others to see that, nothing
@@ -206,7 +212,7 @@ impl Service {
     pub(crate) fn run(mut self) -> ExitCode {
         let Shutdown { grace, drain, after } = self.shutdown;
         self.runtime.block_on(async {
-            serve_until_told_to_end(&self.running, &mut self.signals).await;
+            self.signals.end(|| self.running.reopen_log()).await;
             self.health.drain();
             self.errors.tell("shutting down");
             // Meanwhile, so that another replica leads as soon as possible.
@@ -222,7 +228,7 @@ impl Service {
             };
             tokio::select! {
                 () = orderly => {}
-                () = serve_until_told_to_end(&self.running, &mut self.signals) => self.running.stop(),
+                () = self.signals.end(|| self.running.reopen_log()) => self.running.stop(),
             }
         });
         self.running.join();
@@ -232,16 +238,18 @@ impl Service {
     }
 }
 
-/// Until the process is told to end; SIGHUP and SIGUSR1 open the access log anew.
-async fn serve_until_told_to_end(running: &Running, signals: &mut Signals) {
-    loop {
-        tokio::select! {
-            _ = signals.terminate.recv() => return,
-            _ = signals.interrupt.recv() => return,
-            _ = signals.quit.recv() => return,
-            _ = signals.hang_up.recv() => running.reopen_log(),
-            _ = signals.user.recv() => running.reopen_log(),
-        }
+/// What follows the source, once it has read what there is; none if the process is told to end before. There is nothing under way
+/// then that would have to be waited for.
+async fn followed(source: Source, signals: &mut Signals) -> Option<std::io::Result<Follower>> {
+    let (done, is_done) = oneshot::channel();
+    let reading =
+        std::thread::Builder::new().name("start".to_owned()).spawn(move || done.send(source.follow()).map_err(drop));
+    if let Err(error) = reading {
+        return Some(Err(error));
+    }
+    tokio::select! {
+        follower = is_done => Some(follower.unwrap_or_else(|_| Err(std::io::Error::other("it has ended")))),
+        () = signals.end(|| {}) => None,
     }
 }
 
@@ -251,6 +259,21 @@ struct Signals {
     quit: Signal,
     hang_up: Signal,
     user: Signal,
+}
+
+impl Signals {
+    /// Waits for one that tells the process to end. SIGHUP and SIGUSR1 ask for the access log to be opened anew.
+    async fn end(&mut self, reopen_log: impl Fn()) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.quit.recv() => return,
+                _ = self.hang_up.recv() => reopen_log(),
+                _ = self.user.recv() => reopen_log(),
+            }
+        }
+    }
 }
 
 /// The signals from now on, and what waits for them.

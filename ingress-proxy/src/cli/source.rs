@@ -143,7 +143,7 @@ impl<S: Sink> FileSource<S> {
         }
         Ok(Self {
             roots: roots.collect::<Result<_, _>>()?,
-            scope: Arc::new(Scope { namespace, watched, config_map: engine.config_map.clone() }),
+            scope: Arc::new(Scope { namespace, watched }),
             pins,
             no_external_names,
             known: BTreeMap::new(),

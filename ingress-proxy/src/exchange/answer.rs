@@ -45,6 +45,10 @@ pub(super) async fn send<D: Downstream>(
     if answer.closes || !down.is_done() || head.websocket {
         down.close_after();
     }
+    if answer.closes && answer.status == 421 {
+        // It is the handshake that is wrong by now, for all that may come (RFC 9110 15.5.20).
+        down.leave();
+    }
     record.status = answer.status;
     record.reason = Some(answer.reason);
     let is_grpc = grpc::is_grpc(&head.fields);

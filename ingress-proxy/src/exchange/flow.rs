@@ -11,6 +11,8 @@ pub(super) struct Flow {
     state: State,
     /// Bytes copied.
     pub(super) bytes: u64,
+    /// Whether it is whoever sends the body who is waited for.
+    pub(super) is_starved: bool,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +62,7 @@ impl Flow {
         to: &mut impl Sink,
         terms: &Terms<'_>,
     ) -> Poll<Result<(), FlowError>> {
+        self.is_starved = false;
         loop {
             match &self.state {
                 State::Copying => match from.poll_fill(cx) {
@@ -84,6 +87,7 @@ impl Flow {
                         if let Poll::Ready(Err(error)) = to.poll_flush(cx) {
                             return Poll::Ready(Err(FlowError::Sink(error)));
                         }
+                        self.is_starved = true;
                         return Poll::Pending;
                     }
                 },

@@ -27,6 +27,9 @@ use crate::worker::{Trouble, Worker};
 /// Interim responses that an endpoint may send before the final one.
 const MOST_INTERIM: u32 = 8;
 
+/// For how long a client has to say nothing, in milliseconds, until an endpoint that closes its connection may be tired of it.
+const PAUSE: u64 = 900;
+
 /// Everything that an exchange with endpoints is about.
 pub(super) struct Exchange<'a, D> {
     pub(super) worker: &'a Worker,
@@ -35,8 +38,8 @@ pub(super) struct Exchange<'a, D> {
     pub(super) head: &'a RequestHead,
     pub(super) plan: &'a Forwarding,
     pub(super) upload: Flow,
-    /// How much of the body had come when the endpoint's time began anew.
-    heard: u64,
+    /// How much of the body had come when the client was heard last, and when that was, by the worker's clock.
+    heard: (u64, u64),
     turn: Turn,
 }
 
@@ -62,7 +65,7 @@ pub(super) async fn run<D: Downstream>(
     plan: &Forwarding,
     record: &mut Record,
 ) -> Outcome {
-    let (upload, heard, turn) = (Flow::default(), 0, Turn::default());
+    let (upload, heard, turn) = (Flow::default(), (0, worker.clock.now()), Turn::default());
     let mut exchange = Exchange { worker, client, down, head, plan, upload, heard, turn };
     if exchange.is_call() {
         // Only where gRPC is spoken, whatever a client says that its body is.
@@ -107,7 +110,8 @@ pub(super) async fn run<D: Downstream>(
             return exchange.give_up(failure, scratch, record).await;
         }
         worker.metrics.upstream_retries.increment();
-        (exchange.upload, exchange.heard, exchange.turn) = (Flow::default(), 0, Turn::default());
+        (exchange.upload, exchange.turn) = (Flow::default(), Turn::default());
+        exchange.heard = (0, worker.clock.now());
     }
 }
 
@@ -179,7 +183,7 @@ impl<D: Downstream> Exchange<'_, D> {
             Share::Hash(None) => Choice::Hash(&scratch.hash_key),
             Share::Hash(Some(size)) => Choice::HashSubset { key: &scratch.hash_key, size },
             Share::Cookie => {
-                let affinity = self.plan.cookie.as_ref().and_then(|(settings, _)| settings.affinity.as_ref())?;
+                let (affinity, _) = self.plan.cookie.as_ref()?;
                 let cookies = self.head.fields.all(Known::Cookie);
                 let cookie = affinity::cookie(cookies, affinity.cookie.as_bytes());
                 return group.pick_sticky(affinity, cookie, tried, now, draw);
@@ -256,6 +260,8 @@ impl<D: Downstream> Exchange<'_, D> {
                     if has_meaning { BodyLength::Exact(0) } else { BodyLength::None }
                 }
                 Framing::Stream(Some(_)) if self.has_trailers() => BodyLength::Unknown,
+                // What has no body may have trailers, and the head would be its end.
+                Framing::Stream(Some(0)) if self.is_call() => BodyLength::Unknown,
                 Framing::Length(length) | Framing::Stream(Some(length)) => BodyLength::Exact(length),
                 Framing::Chunked | Framing::UntilClose | Framing::Stream(None) => BodyLength::Unknown,
             },
@@ -282,6 +288,8 @@ impl<D: Downstream> Exchange<'_, D> {
                     Poll::Ready(Ok(())) => {
                         if let Turn::Client = self.turn {
                             self.turn = Turn::Since(Instant::now());
+                            // That the body has ended is the last that the client says.
+                            connection.wait_anew();
                         }
                     }
                     Poll::Pending => {
@@ -303,8 +311,7 @@ impl<D: Downstream> Exchange<'_, D> {
                 if let Err(error) = read {
                     let error = if is_late { HeadError::TimedOut } else { error };
                     let mut failure = Failure::head(&error, connection);
-                    // Where neither side said anything nobody knows whose turn it was.
-                    failure.blames_endpoint &= is_late || !(self.is_call() && matches!(self.turn, Turn::Client));
+                    failure.blames_endpoint &= is_late || !self.is_clients_doing(&error);
                     return Poll::Ready(Err(Stop::Failed(failure)));
                 }
                 match scratch.response.status {
@@ -333,10 +340,25 @@ impl<D: Downstream> Exchange<'_, D> {
     /// An endpoint need not say anything before it has the whole body, however long the client takes. A call of gRPC may go on
     /// for days, and its client is held to no pace; there, only what it says counts.
     pub(super) fn wait_for_body(&mut self, connection: &mut Connection) {
-        if !self.is_call() || self.upload.bytes > self.heard {
-            self.heard = self.upload.bytes;
+        let (bytes, is_news) = (self.upload.bytes, self.upload.bytes > self.heard.0);
+        if is_news || !self.upload.is_starved {
+            self.heard = (bytes, self.worker.clock.now());
+        }
+        if is_news || !self.is_call() {
             connection.wait_anew();
         }
+    }
+
+    /// Whether an endpoint has given up because its client did not go on: its own patience may be shorter than ours.
+    fn is_clients_doing(&self, error: &HeadError) -> bool {
+        let waited = self.worker.clock.now().saturating_sub(self.heard.1);
+        let is_clients_turn = matches!(self.turn, Turn::Client) && self.upload.is_starved;
+        is_clients_turn
+            && match error {
+                HeadError::TimedOut => true,
+                HeadError::Closed | HeadError::Io(_) => waited >= PAUSE,
+                _ => false,
+            }
     }
 
     /// Whether the endpoint speaks gRPC.

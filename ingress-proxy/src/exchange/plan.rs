@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use ingress_core::decision::{Decision, Forward, Redirected, Via};
-use ingress_core::policy::{Access, HttpVersion, Limits, LoadBalance, Protocol, Retries, Timeouts, UpstreamSettings};
+use ingress_core::policy::{Access, Affinity, HttpVersion, Limits, LoadBalance, Protocol, Retries, Timeouts};
 use ingress_core::request::{BadRequest, RequestView};
 
 use super::answer::Answer;
@@ -36,8 +36,8 @@ pub(super) struct Forwarding {
     pub(super) speak: Speak,
     pub(super) timeouts: Timeouts,
     pub(super) share: Share,
-    /// The cookie that clients come back by, and the path that it is for.
-    pub(super) cookie: Option<(Arc<UpstreamSettings>, Box<str>)>,
+    /// The cookie that clients come back by, and the path for which they are given one; none if they are not.
+    pub(super) cookie: Option<(Arc<Affinity>, Option<Box<str>>)>,
     /// The greatest body whose length is not declared.
     pub(super) body_limit: Option<u64>,
 }
@@ -82,7 +82,7 @@ pub(super) fn make(
     }
     view::with(head, &client.conn, worker.random.next(), |request| match request {
         Ok(request) => {
-            let plan = decided(worker, current, request, head.websocket, scratch, record);
+            let plan = decided(worker, current, client, request, head.websocket, scratch, record);
             if is_claimed && record.route.as_ref().is_some_and(|route| route.filters.is_none()) {
                 // Only ingress-nginx believes anybody about that.
                 new_request_id(worker, scratch);
@@ -116,6 +116,7 @@ fn bad_request(worker: &Worker, current: &Current, bad: BadRequest, record: &mut
 fn decided(
     worker: &Worker,
     current: &Current,
+    client: &Client,
     request: &RequestView<'_>,
     is_websocket: bool,
     scratch: &mut Scratch,
@@ -148,6 +149,10 @@ fn decided(
                 Plan::Answer(Answer::new(503, reason))
             }
         },
+        Decision::Redirect(_) | Decision::Respond(_) | Decision::Refuse(_) if is_asked_too_late(&decision, client) => {
+            worker.metrics.refused.count("misdirected");
+            Plan::Answer(Answer { closes: true, ..Answer::new(421, "misdirected") })
+        }
         Decision::Redirect(redirected) => {
             let answer = redirect(redirected, request);
             if answer.reason == "auth-tls-error-page" {
@@ -162,6 +167,16 @@ fn decided(
             Plan::Answer(Answer::new(response.status, response.reason))
         }
     }
+}
+
+/// Whether a certificate is missed that the handshake did not ask for, because its host did not at that time. Another will.
+fn is_asked_too_late(decision: &Decision<'_>, client: &Client) -> bool {
+    let reason = match decision {
+        Decision::Redirect(redirected) => redirected.redirect.reason,
+        Decision::Respond(response) | Decision::Refuse(response) => response.reason,
+        Decision::Forward(_) => return false,
+    };
+    matches!(reason, "client-certificate-missing" | "auth-tls-error-page") && client.was_asked_for_nothing()
 }
 
 /// A restriction that the proxy cannot enforce yet: its route stays closed.
@@ -241,7 +256,7 @@ fn forwarding(
         forward.each_upstream_header(request, &mut add_to(&mut scratch.request_headers, is_settable));
     }
     let sharing = forward.sharing();
-    let affinity = sharing.and_then(|sharing| sharing.affinity.as_ref());
+    let affinity = forward.affinity();
     scratch.hash_key.clear();
     let share = match forward.hash_key(request) {
         _ if affinity.is_some() => Share::Cookie,
@@ -272,9 +287,9 @@ fn forwarding(
         speak,
         timeouts: upstream.map_or_else(Timeouts::default, |upstream| upstream.timeouts),
         share,
-        cookie: affinity.and_then(|affinity| {
-            let settings = Arc::clone(&forward.backend.policy.as_ref()?.settings);
-            Some((settings, forward.cookie_path(affinity).into()))
+        cookie: affinity.map(|affinity| {
+            let path = forward.sets_affinity_cookie().then(|| forward.cookie_path(affinity).into());
+            (Arc::clone(affinity), path)
         }),
         body_limit: filters.and_then(|filters| filters.body_limit),
         route,

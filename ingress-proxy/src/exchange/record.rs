@@ -324,7 +324,8 @@ impl Refused<'_> {
 
 /// What the head of a request and its connection say.
 fn entry<'a>(client: &'a Client, head: &'a RequestHead) -> Entry<'a> {
-    let authority = head.host();
+    // A target in absolute form says more than the Host field (RFC 9112 3.2.2), and it is what routes are found by.
+    let authority = head.asked_absolutely().unwrap_or_else(|| head.host());
     Entry {
         remote_addr: client.conn.remote_addr,
         remote_port: Some(client.peer.port()),

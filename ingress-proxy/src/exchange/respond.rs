@@ -10,7 +10,7 @@ use super::forward::Exchange;
 use super::record::{Record, Sent};
 use super::response::{ResponseFields, body_length};
 use super::{Downstream, HeadError, Outcome, Scratch, tunnel};
-use crate::message::{Known, OutgoingResponse, RequestHead, ResponseHead, Version};
+use crate::message::{Known, OutgoingResponse, RequestHead, ResponseHead, Source, Version};
 use crate::upstream::{Connection, InFlight, Outcome as Health, affinity};
 use crate::worker::Trouble;
 
@@ -56,9 +56,9 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         let fields = ResponseFields { date: date.as_deref(), ..self.response_fields(scratch, cookie.as_deref()) };
         let body = body_length(&scratch.response, self.head);
         record.status = scratch.response.status;
-        if self.head.websocket || worker.is_draining() {
-            // What the client has sent behind its request are bytes of a tunnel that there is not;
-            // and on its way out the worker takes no other request.
+        if self.head.websocket || worker.is_draining() || !self.upload.is_done() {
+            // What the client has sent behind its request are bytes of a tunnel that there is not, or those of a body that nobody
+            // may read to its end; and on its way out the worker takes no other request.
             self.down.close_after();
         }
         if self.down.start(&OutgoingResponse { status: scratch.response.status, fields: &fields, body }).is_err() {
@@ -73,7 +73,8 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             if is_uploading && !self.upload.is_done() {
                 let terms = self.terms(scratch);
                 match self.upload.poll(cx, self.down, &mut connection, &terms) {
-                    Poll::Ready(Ok(())) => {}
+                    // That it has ended is the last that the client says.
+                    Poll::Ready(Ok(())) => connection.wait_anew(),
                     // An endpoint may begin to answer and still need the rest.
                     Poll::Pending => self.wait_for_body(&mut connection),
                     Poll::Ready(Err(FlowError::Sink(_))) => is_uploading = false,
@@ -122,13 +123,13 @@ impl<'a, D: Downstream> Exchange<'a, D> {
 
     /// The cookie that brings the client back to its endpoint.
     fn cookie(&self, key: &affinity::Key) -> Option<Vec<u8>> {
-        let (settings, path) = self.plan.cookie.as_ref()?;
+        let (affinity, path) = self.plan.cookie.as_ref()?;
         let mut value = Vec::new();
         let cookie = affinity::SetCookie {
-            affinity: settings.affinity.as_ref()?,
+            affinity,
             key,
             backend: self.plan.group.backend_key(),
-            path,
+            path: path.as_deref()?,
             is_https: self.client.conn.tls.is_some(),
             user_agent: self.head.fields.first(Known::UserAgent),
             unix_now: super::record::unix_now(),

@@ -160,6 +160,8 @@ pub(super) fn body_length(head: &ResponseHead, request: &RequestHead) -> BodyLen
         {
             BodyLength::Unknown
         }
+        // What has no body may have trailers, and the head would be its end.
+        Framing::Stream(Some(0)) if request.version == Version::Http2 => BodyLength::Unknown,
         Framing::Length(length) | Framing::Stream(Some(length)) => BodyLength::Exact(length),
         _ => BodyLength::Unknown,
     }
@@ -168,6 +170,15 @@ pub(super) fn body_length(head: &ResponseHead, request: &RequestHead) -> BodyLen
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_body_may_have_trailers() {
+        let response = ResponseHead { status: 200, framing: Framing::Stream(Some(0)), ..ResponseHead::default() };
+        for (version, expected) in [(Version::Http2, BodyLength::Unknown), (Version::Http11, BodyLength::Exact(0))] {
+            let request = RequestHead { version, method: b"POST".to_vec(), ..RequestHead::default() };
+            assert_eq!(body_length(&response, &request), expected, "{version:?}");
+        }
+    }
 
     #[test]
     fn cookies_move_to_another_domain_and_path() {

@@ -36,6 +36,11 @@ pub trait Downstream: Source + Sink {
     /// Lets no other exchange follow on this connection, if it takes one at a time.
     fn close_after(&mut self) {}
 
+    /// Lets no other exchange begin on this connection, however many it takes at a time.
+    fn leave(&mut self) {
+        self.close_after();
+    }
+
     /// Lets the client fall silent in the middle of its body for as long as it likes, as in calls of gRPC.
     fn may_be_silent(&mut self) {}
 

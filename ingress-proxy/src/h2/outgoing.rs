@@ -1,5 +1,6 @@
 //! A body that is written to a stream.
 
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -24,6 +25,8 @@ pub(super) struct Shared {
     pub(super) guard: Rc<Guard>,
     pub(super) ledger: Rc<Ledger>,
     pub(super) clock: Clock,
+    /// Whether the client shall open no more streams.
+    pub(super) is_leaving: Rc<Cell<bool>>,
 }
 
 /// The sending half of a stream.

@@ -4,7 +4,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::SendFlags;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A TCP connection.
@@ -71,8 +72,10 @@ impl AsyncRead for Tcp {
 impl AsyncWrite for Tcp {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        // There is nearly always room. Who has to wait says so in the usual way.
-        let written = match this.stream.try_write(data) {
+        // There is nearly always room. Who has to wait says so in the usual way. The system is asked without the C library, whose
+        // calls prepare for a thread being cancelled.
+        let send = || Ok(rustix::net::send(&this.stream, data, SendFlags::NOSIGNAL)?);
+        let written = match this.stream.try_io(Interest::WRITABLE, send) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Pin::new(&mut this.stream).poll_write(cx, data),
             done => Poll::Ready(done),
         };

@@ -95,6 +95,15 @@ impl RequestHead {
         self.authority.as_deref().or_else(|| self.fields.first(Known::Host)).unwrap_or_default()
     }
 
+    /// The authority of a target in absolute form.
+    pub(crate) fn asked_absolutely(&self) -> Option<&[u8]> {
+        if self.target.first() == Some(&b'/') {
+            return None;
+        }
+        let start = self.target.windows(3).position(|part| part == b"://")? + 3;
+        self.target.get(start..)?.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next()
+    }
+
     /// The method as text.
     #[must_use]
     pub fn method(&self) -> &str {
@@ -212,3 +221,23 @@ impl fmt::Display for Rejection {
 }
 
 impl std::error::Error for Rejection {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_may_name_its_host() {
+        for (target, host) in [
+            ("http://a.example/x", Some("a.example")),
+            ("HTTPS://a.example:8443?x=//b", Some("a.example:8443")),
+            ("http://a.example", Some("a.example")),
+            ("/?to=http://b.example/", None),
+            ("*", None),
+            ("b.example:443", None),
+        ] {
+            let head = RequestHead { target: target.into(), ..RequestHead::default() };
+            assert_eq!(head.asked_absolutely(), host.map(str::as_bytes), "{target}");
+        }
+    }
+}

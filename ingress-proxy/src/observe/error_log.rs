@@ -44,6 +44,8 @@ const BURST: u32 = 200;
 const PER_SECOND: u32 = 10;
 /// Things whose bad state is remembered, and those whose last change has not been told.
 const MAX_BAD: usize = 10_000;
+/// Lines that are kept for news while there is something to be told that is none any more.
+const RESERVE: u32 = 20;
 /// How often it is seen to whether that can be told.
 const PACE: Duration = Duration::from_secs(1);
 /// The most bytes of a value.
@@ -193,7 +195,6 @@ impl Inner {
             self.swallowed += 2;
             return;
         }
-        self.tell_owed(now);
         if let Err(line) = self.try_send(now, line) {
             if self.owed.len() < MAX_BAD {
                 self.owed.insert(key.into(), line);
@@ -205,7 +206,10 @@ impl Inner {
 
     /// Tells of changes for which there was no room, as far as there is now.
     fn tell_owed(&mut self, now: Instant) {
-        while let Some((key, line)) = self.owed.pop_first() {
+        self.refill(now);
+        while self.left > RESERVE
+            && let Some((key, line)) = self.owed.pop_first()
+        {
             if let Err(line) = self.try_send(now, line) {
                 self.owed.insert(key, line);
                 return;
@@ -225,20 +229,23 @@ impl Inner {
     }
 
     fn send(&mut self, now: Instant, line: Vec<u8>) {
-        self.tell_owed(now);
         if self.try_send(now, line).is_err() {
             self.swallowed += 1;
         }
     }
 
-    /// Whether there is room for one more line, which is taken.
-    fn take_room(&mut self, now: Instant) -> bool {
+    fn refill(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.refilled).as_secs();
         if seconds > 0 {
             let more = u32::try_from(seconds).unwrap_or(u32::MAX).saturating_mul(PER_SECOND);
             self.left = self.left.saturating_add(more).min(BURST);
             self.refilled += Duration::from_secs(seconds);
         }
+    }
+
+    /// Whether there is room for one more line, which is taken.
+    fn take_room(&mut self, now: Instant) -> bool {
+        self.refill(now);
         let left = self.left.checked_sub(1);
         self.left = left.unwrap_or(0);
         left.is_some()

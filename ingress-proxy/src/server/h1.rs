@@ -18,10 +18,12 @@ use crate::worker::{Timer, Worker};
 
 /// How long an idle connection may still bring a request when the worker is on its way out.
 const LAST_REQUEST: std::time::Duration = std::time::Duration::from_secs(1);
-/// What a client may still send after the last response before it is cut off.
-const LINGER: u64 = 256 << 10;
-/// For how long it may do so.
-const LINGER_TIME: std::time::Duration = std::time::Duration::from_secs(2);
+/// What a client may still send after the last response before it is cut off: many read nothing before they have sent all.
+const LINGER: u64 = 64 << 20;
+/// For how long it may pause.
+const LINGER_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+/// For how long it may do so, as in nginx.
+const LINGER_TIME: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A client's connection.
 #[derive(Debug)]
@@ -135,7 +137,8 @@ impl Connection {
                             return Poll::Ready(Err(NoRequest::Rejected(rejection)));
                         }
                     }
-                    if !has_begun {
+                    // Empty lines before a request are none of it (RFC 9112 2.2).
+                    if !has_begun && !matches!(self.wire.input.filled(), b"\r" | b"\r\n") {
                         has_begun = true;
                         self.begun = Instant::now();
                         self.stage.pass_to(|it| &it.reading);
@@ -192,7 +195,7 @@ impl Connection {
         if !self.wire.io().is_tls() {
             return;
         }
-        self.timer.set(LINGER_TIME);
+        self.timer.set(LINGER_PAUSE);
         std::future::poll_fn(|cx| match self.wire.poll_shutdown(cx) {
             Poll::Pending if !self.timer.is_due(cx) => Poll::Pending,
             _ => Poll::Ready(()),
@@ -202,7 +205,10 @@ impl Connection {
 
     /// Ends the connection so that the client can read what was sent last: an abrupt end would take it away.
     async fn linger(&mut self) {
-        self.timer.set(LINGER_TIME);
+        let worker = Rc::clone(&self.worker);
+        let end = worker.clock.timer();
+        end.set(LINGER_TIME);
+        self.timer.set(LINGER_PAUSE);
         let mut dropped = 0_u64;
         std::future::poll_fn(|cx| {
             if ready!(self.wire.poll_shutdown(cx)).is_err() {
@@ -216,8 +222,10 @@ impl Connection {
                 }
                 match self.wire.poll_receive(cx) {
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                    // Nobody is waited for at the end of the process.
+                    Poll::Ready(Ok(_)) if !worker.is_draining() => self.timer.set(LINGER_PAUSE),
                     Poll::Ready(Ok(_)) => {}
-                    Poll::Pending if self.timer.is_due(cx) => return Poll::Ready(()),
+                    Poll::Pending if self.timer.is_due(cx) || end.is_due(cx) => return Poll::Ready(()),
                     Poll::Pending => return Poll::Pending,
                 }
             }

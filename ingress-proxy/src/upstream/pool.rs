@@ -64,7 +64,7 @@ impl Pools {
 #[derive(Debug, Default)]
 pub struct Pool {
     idle: RefCell<Vec<Idle>>,
-    /// HTTP/2 connections, which many requests share at one time.
+    /// HTTP/2 connections, which many requests share at one time; those that were used last come last.
     multiplexers: RefCell<Vec<(Key, Rc<Multiplexer>)>>,
 }
 
@@ -100,19 +100,22 @@ impl Pool {
         }
     }
 
-    /// The HTTP/2 connections for a key, in place of those for another if there are enough; what is under way on them ends.
+    /// The HTTP/2 connections for a key, in place of those for another if there are enough; what is under way on those is finished.
     pub(crate) fn multiplexer(&self, key: &Key) -> Rc<Multiplexer> {
         let mut all = self.multiplexers.borrow_mut();
-        if let Some((_, multiplexer)) = all.iter().find(|(other, _)| other == key) {
-            return Rc::clone(multiplexer);
-        }
-        if all.len() >= KEYS {
-            let is_unused = |it: &Rc<Multiplexer>| Rc::strong_count(it) == 1 && it.connections() == 0;
-            let unused = all.iter().position(|(_, it)| is_unused(it));
-            all.remove(unused.unwrap_or(0));
-        }
-        let multiplexer = Rc::new(Multiplexer::new(MULTIPLEXED));
-        all.push((key.clone(), Rc::clone(&multiplexer)));
+        let found = match all.iter().rposition(|(other, _)| other == key) {
+            Some(place) => all.remove(place),
+            None => {
+                if all.len() >= KEYS {
+                    let is_unused = |it: &Rc<Multiplexer>| Rc::strong_count(it) == 1 && it.connections() == 0;
+                    let unused = all.iter().position(|(_, it)| is_unused(it));
+                    all.remove(unused.unwrap_or(0));
+                }
+                (key.clone(), Rc::new(Multiplexer::new(MULTIPLEXED)))
+            }
+        };
+        let multiplexer = Rc::clone(&found.1);
+        all.push(found);
         multiplexer
     }
 
@@ -150,6 +153,10 @@ mod tests {
         }
         assert_eq!(pool.multiplexers.borrow().len(), KEYS);
         assert!(Rc::ptr_eq(&used, &pool.multiplexer(&key("used.example"))), "what nobody uses goes first");
+        let all: Vec<_> = (0..KEYS).map(|number| pool.multiplexer(&key(&format!("held{number}.example")))).collect();
+        pool.multiplexer(&key("held0.example"));
+        pool.multiplexer(&key("another.example"));
+        assert!(Rc::ptr_eq(&all[0], &pool.multiplexer(&key("held0.example"))), "then what was used long ago");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The end of connections and of the proxy.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +15,8 @@ use ingress_proxy::{Running, Settings, StartError};
 
 use super::support::client::Client;
 use super::support::scripted::{Scripted, eventually};
-use super::support::site::config;
-use super::{request, site};
+use super::support::site::{Site, config, manifest};
+use super::{annotated, request, site};
 
 /// A proxy without routes.
 fn start(http: SocketAddr, workers: usize, counters: usize) -> Result<Running, StartError> {
@@ -98,4 +99,47 @@ fn the_last_response_says_so() {
     let answer = client.answer().expect("an answer");
     assert_eq!((answer.text().as_str(), answer.value("connection")), ("/last", Some("close")));
     assert!(client.rest().is_empty());
+}
+
+/// Who is answered before the body was read cannot send another request behind it.
+#[test]
+fn an_early_answer_says_that_it_is_the_last() {
+    let origin = Scripted::start(|peer| {
+        peer.head();
+        peer.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+        peer.wait_for_end();
+    });
+    let site = site(origin.address);
+    let mut client = Client::new(site.http);
+    let answer =
+        client.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n\r\n").answer().expect("an answer");
+    assert_eq!((answer.status, answer.value("connection")), (401, Some("close")));
+}
+
+/// Many clients read nothing before they have sent all.
+#[test]
+fn whoever_sends_everything_first_gets_its_answer() {
+    let origin = Scripted::echo();
+    let site = annotated(&[origin.address], &[("proxy-body-size", "1m")]);
+    let mut client = TcpStream::connect(site.http).expect("a connection");
+    let length = 20 << 20;
+    write!(client, "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: {length}\r\n\r\n").expect("to be heard");
+    client.write_all(&vec![b'x'; length]).expect("to be heard");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+/// Some clients end a body with an empty line; it is neither a request nor the beginning of one (RFC 9112 2.2).
+#[test]
+fn an_empty_line_begins_no_request() {
+    let origin = Scripted::echo();
+    let mut config = config();
+    config.downstream.header_timeout = Duration::from_millis(300);
+    let site = Site::start(&manifest("a.example", origin.address), config);
+    let mut client = Client::new(site.http);
+    assert_eq!(client.get("/one").status, 200);
+    client.send("\r\n");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(client.get("/two").text(), "/two");
 }

@@ -12,7 +12,7 @@ use super::support::client::Client;
 use super::support::ingress::Ingress;
 use super::support::scripted::{Scripted, eventually};
 use super::support::site::{Site, config, manifest};
-use super::{annotated, request};
+use super::{annotated, request, site};
 
 /// A proxy that waits for the bodies of clients for a second.
 fn impatient(origin: &Scripted) -> Site {
@@ -167,4 +167,20 @@ fn an_idle_connection_is_closed_as_tls_does() {
     // Without an alert this is an error.
     stream.read_to_string(&mut answer).expect("an orderly end");
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+/// An endpoint whose patience with clients is shorter than ours is not the one that fails.
+#[test]
+fn an_endpoint_that_is_tired_of_a_client() {
+    let origin = Scripted::start(|peer| {
+        peer.head();
+        std::thread::sleep(Duration::from_millis(1_200));
+    });
+    let site = site(origin.address);
+    for (sent, is_blamed) in [("x", false), ("0123456789", true)] {
+        let head = "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 10\r\n\r\n";
+        let answer = Client::new(site.http).send(format!("{head}{sent}")).answer().expect("an answer");
+        assert_eq!(answer.status, 502);
+        assert_eq!(site.metrics.expose().contains("upstream_failures_total{"), is_blamed, "after {sent}");
+    }
 }

@@ -74,15 +74,16 @@ fn calls_end_where_nobody_says_anything() {
         let host = format!("short.{HOST}");
         let protocol = if world.shape.server_tls { "GRPCS" } else { "GRPC" };
         let annotations = [("backend-protocol", protocol), ("proxy-read-timeout", "1")];
-        let endpoints = [world.server.address];
-        let ingress = Ingress {
-            name: "short",
-            host: &host,
-            annotations: &annotations,
-            endpoints: &endpoints,
-            ..Ingress::default()
-        };
-        world.site.apply(&ingress.to_string());
+        let closing_origin = Origin::start(|_| Some(Vec::new()));
+        let closing_host = format!("closing.{HOST}");
+        for (name, host, endpoint) in
+            [("short", &host, world.server.address), ("closing", &closing_host, closing_origin.address)]
+        {
+            let endpoints = [endpoint];
+            let ingress =
+                Ingress { name, host, annotations: &annotations, endpoints: &endpoints, ..Ingress::default() };
+            world.site.apply(&ingress.to_string());
+        }
         let client = world.client_of(&host).await;
 
         let talking = async {
@@ -100,8 +101,23 @@ fn calls_end_where_nobody_says_anything() {
             }
             assert!(answers.message().await.is_err(), "both are silent");
         };
-        tokio::join!(talking, silent, falling_silent);
-        assert!(client.unary("Unary", Bytes::new()).await.is_ok(), "nobody is blamed for it");
+        // The end is the last that it says, and leaves the endpoint as much time as any word.
+        let ending = async {
+            let (sender, receiver) = mpsc::channel(1);
+            tokio::spawn(async move {
+                let _ = sender.send(Bytes::from_static(b"y")).await;
+                tokio::time::sleep(Duration::from_millis(700)).await;
+            });
+            let collected = client.collect("CollectLate", ReceiverStream::new(receiver)).await.unwrap();
+            assert_eq!(collected.into_inner(), "y");
+        };
+        tokio::join!(talking, silent, falling_silent, ending);
+        let is_anybody_blamed =
+            |world: &World| world.site.metrics.expose().contains("upstream_failures_total{reason=\"upstream");
+        assert!(!is_anybody_blamed(world), "nobody knows who should have spoken");
+        let client = world.client_of(&closing_host).await;
+        assert!(client.collect("Collect", tokio_stream::pending()).await.is_err());
+        assert!(is_anybody_blamed(world), "an endpoint that breaks off is at fault, whoever should have spoken");
     });
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -125,6 +126,16 @@ impl Service<http::Request<Body>> for Echo {
                 }
                 "/test.Echo/Unary" => grpc.unary(Method(unary), request).await,
                 "/test.Echo/Collect" => grpc.client_streaming(Method(collect), request).await,
+                "/test.Echo/CollectLate" => {
+                    let method = |request: Request<Streaming<Bytes>>| {
+                        Box::pin(async move {
+                            let answer = collect(request).await;
+                            tokio::time::sleep(Duration::from_millis(700)).await;
+                            answer
+                        })
+                    };
+                    grpc.client_streaming(Method(method), request).await
+                }
                 "/test.Echo/Repeat" => grpc.server_streaming(Method(repeat), request).await,
                 "/test.Echo/Chat" => grpc.streaming(Method(chat), request).await,
                 "/test.Echo/Fail" => grpc.unary(Method(fail), request).await,

@@ -27,6 +27,7 @@ pub(super) fn read(a: &mut Annotations<'_>) -> Option<CanaryRule> {
             HeaderPattern::Unusable(text.into())
         }
     });
+    let behavior = a.word("affinity-canary-behavior", &["sticky", "legacy"], Bad::Default);
     let cookie = a.checked("canary-by-cookie", grammar::basic, name, Bad::Default).map(Into::into);
     Some(CanaryRule {
         header,
@@ -34,6 +35,7 @@ pub(super) fn read(a: &mut Annotations<'_>) -> Option<CanaryRule> {
         header_pattern,
         cookie,
         weight: weight.unwrap_or(0),
+        has_own_affinity: behavior == Some("legacy"),
         weight_total: total.filter(|total| *total > 100).unwrap_or(100),
     })
 }

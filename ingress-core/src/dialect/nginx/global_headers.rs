@@ -1,6 +1,6 @@
 //! The headers of the controller's own for all backends and all clients: two ConfigMaps that its own one names.
 //!
-//! They are looked up once, with the settings, so that what is wrong with them is said once.
+//! They are looked up with the settings, so that what is wrong with them is said once and not for each Ingress.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ fn of_response(name: &str, value: &str) -> Verdict {
     }
 }
 
-const OF_THE_MESSAGE: &str = "is about the message or its connection, which is the proxy's to write";
+pub(super) const OF_THE_MESSAGE: &str = "is about the message or its connection, which is the proxy's to write";
 
 /// Whether a header is written for every request, whatever the client sends.
 fn is_written(name: &str) -> bool {
@@ -102,7 +102,7 @@ fn found<'c>(
         let object = Arc::new(config.metadata.reference(Kind::ConfigMap));
         let field = FieldPath::text(format!("data[{key}]"));
         let message = format!(
-            "the ConfigMap `{}/{}` is not there; none of its headers are set",
+            "the ConfigMap `{}/{}` cannot be read or is not there; none of its headers are set",
             shown(&name.namespace),
             shown(&name.name)
         );
@@ -129,7 +129,7 @@ fn checked(map: &ConfigMap, verdict: fn(&str, &str) -> Verdict, out: &mut Vec<Di
             return None;
         }
         if !names.insert(name.to_ascii_lowercase()) {
-            say(Code::ConfigmapValueInvalid, name, "is there in other letters too");
+            say(Code::ConfigmapValueInvalid, name, "is there in another case too");
             return None;
         }
         match verdict(name, value) {

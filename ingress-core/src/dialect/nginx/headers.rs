@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::global_headers::is_of_the_message;
+use super::global_headers::{OF_THE_MESSAGE, is_of_the_message};
 use super::grammar;
 use super::settings::Settings;
 use crate::diagnostic::Code;
@@ -19,6 +19,7 @@ pub(super) type Field = (Box<str>, Box<str>);
 /// Headers of responses.
 pub(super) fn response(a: &mut Annotations<'_>, s: &Settings, cluster: &Cluster<'_>) -> ResponseHeaders {
     ResponseHeaders {
+        affinity_cookie: a.text("affinity") == Some("cookie"),
         hsts: hsts(s),
         set: set(a, s, cluster),
         hide: hide(s),
@@ -133,15 +134,19 @@ fn custom_headers(a: &mut Annotations<'_>, s: &Settings, cluster: &Cluster<'_>) 
     let is_allowed = |name: &str| s.headers.allowed_response_headers.iter().any(|it| it.eq_ignore_ascii_case(name));
     let bad = map.data.iter().find_map(|(name, value)| match is_allowed(name) {
         false => Some((name, "is not among the `global-allowed-response-headers`")),
-        true if is_of_the_message(name) => Some((name, "is the proxy's to write")),
         true => (!is_field(name, value.trim())).then_some((name, "has a value that cannot be sent")),
     });
     if let Some((name, fault)) = bad {
         a.bad(KEY, Bad::Refuse, format_args!("the header `{}` in `{}` {fault}", shown(name), shown(value)));
         return None;
     }
+    let (ours, theirs): (Vec<_>, Vec<_>) = map.data.iter().partition(|(name, _)| is_of_the_message(name));
+    for (name, _) in ours {
+        let what = format!("the header `{name}` is not set: it {OF_THE_MESSAGE}");
+        a.report(Code::AnnotationNotImplemented, KEY, what);
+    }
     // Line breaks at the end of a value come from how YAML writes it.
-    Some(map.data.iter().map(|(name, value)| field((name, value.trim()))).collect())
+    Some(theirs.into_iter().map(|(name, value)| field((name, value.trim()))).collect())
 }
 
 fn field((name, value): (&str, &str)) -> Field {
@@ -269,13 +274,14 @@ mod tests {
     #[test]
     fn headers_of_config_maps() {
         let settings = [
-            ("global-allowed-response-headers", "X-Team,X-Stage"),
+            ("global-allowed-response-headers", "X-Team,X-Stage,Content-Length"),
             ("add-headers", "system/all"),
             ("hide-headers", "X-A"),
         ];
         let objects = |data| vec![config_map("shop", "extra", data), config_map("system", "all", ALL)];
         const ALL: Pairs<'_> = &[("X-All", "1\n"), ("x-team", "all"), ("Bad Name", "2"), ("X-Bad", "a\r\nb")];
         const REFUSED: (&str, Option<&str>) = ("annotation-refuses-route", Some("annotation-invalid"));
+        const PART: (&str, Option<&str>) = ("annotation-not-implemented", None);
         const MISSING: (&str, Option<&str>) = ("reference-missing", Some("reference-missing"));
         const BASE: Pairs<'_> = &[("X-All", "1"), ("x-team", "all")];
         let table: &[(&str, Pairs<'_>, Pairs<'_>, _)] = &[
@@ -285,6 +291,7 @@ mod tests {
             ("<extra>", &[], BASE, ("annotation-invalid", None)),
             ("gone", &[], BASE, MISSING),
             ("system/all", &[], BASE, REFUSED),
+            ("extra", &[("content-length", "0"), ("X-Team", "a")], &[("X-All", "1"), ("X-Team", "a")], PART),
             ("extra", &[("X-Secret", "a")], BASE, REFUSED),
             ("extra", &[("X-Team", "a\r\nSet-Cookie: b")], BASE, REFUSED),
         ];

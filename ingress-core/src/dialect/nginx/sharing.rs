@@ -1,5 +1,7 @@
 //! How the endpoints of a backend share the requests.
 
+use std::sync::Arc;
+
 use super::settings::Settings;
 use super::{grammar, settings};
 use crate::dialect::annotations::{Annotations, Bad, shown};
@@ -12,7 +14,7 @@ const SUBSET: u32 = 3;
 
 /// What an Ingress says for its backends.
 pub(super) fn read(a: &mut Annotations<'_>, s: &Settings) -> UpstreamSettings {
-    UpstreamSettings { load_balance: load_balance(a, s), hash: hash(a), affinity: affinity(a) }
+    UpstreamSettings { load_balance: load_balance(a, s), hash: hash(a), affinity: affinity(a).map(Arc::new) }
 }
 
 fn load_balance(a: &mut Annotations<'_>, s: &Settings) -> LoadBalance {
@@ -177,7 +179,7 @@ mod tests {
             change_on_failure: true,
             sticky_canary: false,
         };
-        assert_eq!(read(&all).sharing().affinity, Some(expected));
+        assert_eq!(read(&all).sharing().affinity.as_deref(), Some(&expected));
     }
 
     #[test]
@@ -197,8 +199,8 @@ mod tests {
         ] {
             let reading = read(&[("affinity", "cookie"), (key, value)]);
             assert_eq!(
-                (reading.sharing().affinity.clone(), reading.finding()),
-                (Some(plain()), "annotation-invalid"),
+                (reading.sharing().affinity.as_deref(), reading.finding()),
+                (Some(&plain()), "annotation-invalid"),
                 "{key}"
             );
             assert!(!reading.intent.is_dropped, "{key}");

@@ -110,8 +110,8 @@ impl State {
         self.are_readings_new = are_new;
     }
 
-    /// The Ingresses that are claimed and the Secrets and ConfigMaps that they refer to, there or not; none if no Ingress has
-    /// been read since the last call.
+    /// The Ingresses that are claimed and the Secrets and ConfigMaps that they refer to, there or not; none if
+    /// nothing has been read since the last call.
     pub(crate) fn take_claims(&mut self) -> Option<(BTreeSet<Arc<ObjectRef>>, BTreeSet<ObjectRef>)> {
         if !std::mem::take(&mut self.are_readings_new) {
             return None;

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use ingress_cli::input::{Finding, Reading};
-use ingress_core::object::ObjectRef;
+use ingress_core::object::{Kind, ObjectRef};
 
 use super::files::{self, Contents};
 use super::store::{self, FileKey, Objects};
@@ -24,8 +24,6 @@ pub(super) struct Scope {
     pub(super) namespace: String,
     /// The namespace that counts; none if all do.
     pub(super) watched: Option<String>,
-    /// The controller's, which counts wherever it is.
-    pub(super) config_map: Option<ObjectRef>,
 }
 
 /// A file that is to be read.
@@ -49,12 +47,13 @@ pub(super) struct Said {
 }
 
 impl Scope {
-    /// Whether an object is of a namespace that counts.
+    /// Whether an object is of a namespace that counts. ConfigMaps are whatever they are of: they say nothing unless the settings
+    /// of the controller name them.
     fn has(&self, reference: &ObjectRef) -> bool {
         let is_watched = |namespace: &String| **namespace == *reference.namespace;
         !reference.kind.is_namespaced()
             || self.watched.as_ref().is_none_or(is_watched)
-            || self.config_map.as_ref() == Some(reference)
+            || reference.kind == Kind::ConfigMap
     }
 }
 
@@ -125,7 +124,7 @@ mod tests {
                 Wanted { key: Arc::new(FileKey { root: 0, path }), label: format!("{number}-") }
             })
             .collect();
-        let scope = Scope { namespace: "d".to_owned(), watched: None, config_map: None };
+        let scope = Scope { namespace: "d".to_owned(), watched: None };
         for threads in [1, 2, 3, 8] {
             let mut number = 0;
             fetch_with(threads, &wanted, &scope, |file, contents| {

@@ -60,7 +60,7 @@ where
     let (requests, mut http2) = settings.builder().handshake::<_, Piece>(outbox.clone()).await.map_err(io_error)?;
     let connection = Connection(Rc::new(Inner {
         settings: Rc::clone(settings),
-        shared: Shared { guard, ledger, clock: clock.clone() },
+        shared: Shared { guard, ledger, clock: clock.clone(), is_leaving: Rc::default() },
         requests: RefCell::new(Some(requests)),
         is_usable: Cell::new(true),
         active: Cell::new(0),

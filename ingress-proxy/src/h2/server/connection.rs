@@ -94,7 +94,7 @@ where
         Ok(connection) => connection,
         Err(ended) => return ended,
     };
-    let shared = Shared { guard, ledger, clock: clock.clone() };
+    let shared = Shared { guard, ledger, clock: clock.clone(), is_leaving: Rc::default() };
     let mut shutdown = pin!(shutdown);
     let mut driver = Driver::new(connection, outbox, settings, shared, service);
     poll_fn(|cx| driver.poll(cx, shutdown.as_mut())).await
@@ -166,7 +166,7 @@ where
             self.is_told = true;
             self.go_away(cx);
         }
-        if self.stage == Stage::Open && self.age.is_over(cx) {
+        if self.stage == Stage::Open && (self.shared.is_leaving.get() || self.age.is_over(cx)) {
             self.go_away(cx);
         }
         loop {

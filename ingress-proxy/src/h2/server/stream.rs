@@ -141,6 +141,11 @@ impl Downstream for ServerStream {
         }
     }
 
+    fn leave(&mut self) {
+        // The answer that follows wakes whoever looks at it.
+        self.shared.is_leaving.set(true);
+    }
+
     fn may_be_silent(&mut self) {
         self.incoming.set_idle(None);
     }

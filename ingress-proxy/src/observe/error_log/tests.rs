@@ -87,7 +87,7 @@ fn a_change_that_lasts_is_told_when_there_is_room() {
     state(far, "z", Some(&"why"));
     log.forget("z");
     assert_eq!(lines(&log, &memory).len(), BURST as usize);
-    let later = far + PACE;
+    let later = far + 3 * PACE;
     log.0.lock().unwrap().tell_owed(later);
     state(later, "x", None);
     assert_eq!(lines(&log, &memory), ["warning x down reason=why swallowed_lines=4", "info x up"]);
