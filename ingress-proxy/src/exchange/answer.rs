@@ -30,6 +30,11 @@ impl Answer {
     fn has_body(&self) -> bool {
         !matches!(self.status, 204 | 304)
     }
+
+    /// A line for people, where there may be any.
+    pub(super) fn body(&self) -> Option<String> {
+        self.has_body().then(|| format!("{} {}\n", self.status, phrase(self.status)))
+    }
 }
 
 /// Sends an answer to a request that was read.
@@ -93,7 +98,7 @@ async fn write<D: Downstream>(
         return Ok(0);
     }
     let has_body = answer.has_body();
-    let body = if has_body { format!("{} {}\n", answer.status, phrase(answer.status)) } else { String::new() };
+    let body = answer.body().unwrap_or_default();
     let length = body.len() as u64;
     let fields = Dated { fields: &AnswerFields { answer, set }, date: &date };
     let framing = match (has_body, is_head) {

@@ -81,6 +81,7 @@ pub(super) async fn run<D: Downstream>(
         let in_flight = Rc::clone(&endpoint).begin(worker.clock.now());
         let failure = match exchange.attempt(&endpoint, scratch, record, &attempts).await {
             Ok(connection) => {
+                record.answered(scratch.response.status);
                 let failure = attempts.retry_status(scratch.response.status, &exchange.upload, worker.clock.now());
                 // Where nobody is left to ask, this is the response.
                 match failure.filter(|_| plan.group.has_another(&endpoint, attempts.tried())) {

@@ -60,9 +60,9 @@ pub(super) enum Sent {
     Own(Option<Vec<u8>>),
 }
 
-/// The fields of an endpoint's response as the client got them, for the log.
+/// The fields of a response as the client got them, for the log.
 struct PassedOn<'a> {
-    fields: ResponseFields<'a>,
+    fields: &'a dyn EachField,
     length: BodyLength,
 }
 
@@ -109,24 +109,27 @@ impl Record {
     /// Nothing has come of the attempt but this status, or what stands for one.
     pub(super) fn failed(&mut self, status: u16) {
         let time = micros(self.upstream_time());
-        let attempt = self.attempt(status).map(|attempt| Attempt { response_us: Some(time), ..attempt });
+        self.upstream_status = Some(status);
+        let attempt = self.attempt().map(|attempt| Attempt { response_us: Some(time), ..attempt });
         self.failed.extend(attempt);
-        self.endpoint = None;
+        (self.endpoint, self.upstream_status, self.header) = (None, None, None);
     }
 
     /// The endpoint that is being asked, as the log has it.
-    fn attempt(&self, status: u16) -> Option<Attempt> {
+    fn attempt(&self) -> Option<Attempt> {
         let endpoint = self.endpoint.as_ref()?;
+        let is_its = matches!(self.sent, Sent::Response);
         Some(Attempt {
             addr: match &endpoint.target {
                 policy::Endpoint::Address(address) => Some(*address),
                 policy::Endpoint::Name(..) => self.dialled,
             },
-            status,
+            status: self.upstream_status,
             connect_us: self.connect.map(micros),
             header_us: self.header.map(micros),
             response_us: self.upstream_end.map(micros),
-            response_bytes: self.body_bytes,
+            // What the proxy has said in its place is not the endpoint's.
+            response_bytes: if is_its { self.body_bytes } else { 0 },
         })
     }
 
@@ -222,7 +225,9 @@ impl Record {
         scratch: &Scratch,
         (number, ended, duration_us): (u64, Instant, u64),
     ) {
-        let last = self.attempt(self.upstream_status.unwrap_or(self.status));
+        // Whoever is not waited for any longer has taken all the time until then.
+        let until = || self.upstream_started.map(|started| micros(ended.saturating_duration_since(started)));
+        let last = self.attempt().map(|it| Attempt { response_us: it.response_us.or_else(until), ..it });
         let several: Vec<Attempt>;
         let attempts = if self.failed.is_empty() {
             last.as_slice()
@@ -233,15 +238,15 @@ impl Record {
         let remote = remote(worker, client, head, route.filters.as_deref());
         let user = user(head);
         let names = route.names.as_deref();
-        let passed_on = PassedOn {
-            fields: ResponseFields::new(head, scratch, route.filters.as_deref()),
-            length: body_length(&scratch.response, head),
-        };
+        let fields = ResponseFields::new(head, scratch, route.filters.as_deref());
+        let passed_on = PassedOn { fields: &fields, length: body_length(&scratch.response, head) };
         let mut answer = Answer::new(self.status, self.reason.unwrap_or_default());
         if let Sent::Own(location) = &self.sent {
             answer.location.clone_from(location);
         }
-        let own = AnswerFields { answer: &answer, set: &scratch.response_headers };
+        let fields = AnswerFields { answer: &answer, set: &scratch.response_headers };
+        let length = answer.body().map_or(BodyLength::None, |body| BodyLength::Declared(body.len() as u64));
+        let own = PassedOn { fields: &fields, length };
         let ingress = names.and_then(|names| names.ingress.as_deref());
         log.log(&Entry {
             unix_millis: log.unix_millis(ended),

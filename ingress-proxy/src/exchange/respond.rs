@@ -25,7 +25,6 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         record: &mut Record,
     ) -> Outcome {
         let worker = self.worker;
-        record.answered(scratch.response.status);
         if scratch.response.status == 101 && !tunnel::is_agreed(&scratch.websocket_key, &scratch.response) {
             let error = HeadError::Malformed(crate::message::Rejection::StartLine);
             let failure = Failure::head(&error, &connection);

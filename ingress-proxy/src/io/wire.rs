@@ -96,10 +96,10 @@ impl Wire {
         self.is_paced = true;
     }
 
-    /// Bytes received and sent, for the log.
+    /// Bytes received and taken, and bytes sent, for the log. What has come and is not taken is another message's.
     #[must_use]
     pub fn traffic(&self) -> (u64, u64) {
-        (self.received, self.transmitted)
+        (self.received.saturating_sub(self.input.filled().len() as u64), self.transmitted)
     }
 
     /// A head has been read, and this is its body.

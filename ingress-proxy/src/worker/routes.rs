@@ -71,10 +71,10 @@ struct Known {
 }
 
 /// What is not simply a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Other {
-    /// A route whose canary took the request, by the canary's address.
-    Canary(usize, usize),
+    /// A route whose canary took the request. Not by an address: the host stays when its canary is another.
+    Canary(usize, Arc<BackendRef>),
     /// A setting of the host, by its address.
     Host(usize),
 }
@@ -98,7 +98,7 @@ impl Routes {
                 Some(Rc::clone(self.rest.get_or_init(|| self.new_state(metrics, decision))))
             }
             Matched::Route { host, place, .. } => Some(match canary(decision) {
-                Some(canary) => self.other(host, Other::Canary(place, Arc::as_ptr(canary).addr()), metrics, decision),
+                Some(canary) => self.other(host, Other::Canary(place, Arc::clone(canary)), metrics, decision),
                 None => self.route(host, place, metrics, decision),
             }),
             Matched::Host { host, origin } => {

@@ -65,5 +65,34 @@ fn variables_that_others_have_a_say_in() {
     let client = "203.0.113.9|-|127.0.0.1";
     wait_for_line(&log, &format!("named.example|{client}|{}|1|*|2|-", alive.address));
     wait_for_line(&log, &format!("plain.example|{client}|{}|1|-|2|-", alive.address));
-    wait_for_line(&log, &format!("moved.example|{client}|-|-|-|-|https://new.example/"));
+    wait_for_line(&log, &format!("moved.example|{client}|-|-|-|22|https://new.example/"));
+}
+
+/// Requests that come together are as long as they are, an own answer has a length, and whoever is not waited for has no status.
+#[test]
+fn lengths_and_ends_are_those_of_each_request() {
+    let files = Folder::new("lengths");
+    let ports = Ports::new();
+    let silent = Origin::start(|_| None);
+    let ingress =
+        Ingress { name: "silent", host: "silent.example", endpoints: &[silent.address], ..Ingress::default() };
+    files.write("site.yaml", &ingress.to_string());
+    let log = files.join("log.txt");
+    let format = "$status $request_uri $request_length $sent_http_content_length us[$upstream_status] rl[$upstream_response_length] \
+                  rt[$upstream_response_time]";
+    let _program = Program::start(&files, &ports, &["--access-log", &log.to_string_lossy(), "--log-format", format]);
+    let request = "GET /none HTTP/1.1\r\nHost: none.example\r\n\r\n";
+    let last = request.replace("/none", "/last").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let answers = support::ask(ports.http.address, format!("{request}{request}{last}").as_bytes());
+    assert_eq!(answers.matches("HTTP/1.1 404 ").count(), 3, "{answers}");
+    let length = request.len();
+    wait_for_line(&log, &format!("404 /none {length} 14 us[-]"));
+    wait_for_line(&log, &format!("404 /last {} 14 us[-]", last.len()));
+    let lines = std::fs::read_to_string(&log).expect("a log");
+    assert_eq!(lines.matches(&format!("404 /none {length} ")).count(), 2, "{lines}");
+    let mut client = std::net::TcpStream::connect(ports.http.address).expect("a connection");
+    std::io::Write::write_all(&mut client, request.replace("none", "silent").as_bytes()).expect("to be heard");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    drop(client);
+    wait_for_line(&log, "499 /silent 46 - us[-] rl[0] rt[0.");
 }

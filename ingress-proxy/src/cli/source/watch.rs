@@ -89,7 +89,13 @@ impl<S: Sink + 'static> FileSource<S> {
                 None => events.recv().map_err(RecvTimeoutError::from),
             };
             match wake {
-                Ok(Wake::Event(Ok(event))) => pending.take(event, Instant::now()),
+                Ok(Wake::Event(Ok(event))) => {
+                    if watched.forget(&event) {
+                        watched.renew(&mut |line| self.sink.say(line));
+                        let _ = hurry.send(());
+                    }
+                    pending.take(event, Instant::now());
+                }
                 Ok(Wake::Event(Err(_))) => pending.all(Instant::now()),
                 Ok(Wake::Survey(survey)) => {
                     watched.renew(&mut |line| self.sink.say(line));
@@ -178,6 +184,17 @@ impl Watched {
         self.directories.values().any(|directory| directory.watched.is_none())
     }
 
+    /// Whether one of the directories is gone. The next of its name may look like it to the last number.
+    fn forget(&mut self, event: &Event) -> bool {
+        let mut is_gone = false;
+        for path in event.paths.iter().filter(|_| event.kind.is_remove()) {
+            if let Some(directory) = self.directories.get_mut(path) {
+                (directory.watched, is_gone) = (None, true);
+            }
+        }
+        is_gone
+    }
+
     /// Watches what is not watched yet.
     fn renew(&mut self, say: &mut dyn FnMut(&str)) {
         for (path, directory) in &mut self.directories {
@@ -211,5 +228,29 @@ mod tests {
         let after = |files| pause_after(files, POLL).as_secs();
         assert_eq!([0, 1_000, 2_000, 10_000, usize::MAX].map(after), [5, 5, 10, 30, 30]);
         assert_eq!(pause_after(1, Duration::MAX), Duration::MAX);
+    }
+
+    /// Many file systems give the number of a directory that is gone to the next one.
+    #[test]
+    fn a_directory_that_is_made_again_is_watched() {
+        let path = std::env::temp_dir().join(format!("ingress-proxy-watched-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        let (wake, events) = mpsc::channel();
+        let mut watched = Watched::new(&[Root::open(0, &path).unwrap()], &wake);
+        watched.renew(&mut |line| panic!("{line}"));
+        let wait_for = |what: &str, is_it: &mut dyn FnMut(&Event) -> bool| loop {
+            match events.recv_timeout(Duration::from_secs(30)).expect(what) {
+                Wake::Event(Ok(event)) if is_it(&event) => return,
+                _ => {}
+            }
+        };
+        std::fs::remove_dir(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        wait_for("the end of the first", &mut |event| watched.forget(event));
+        assert!(watched.is_lacking());
+        watched.renew(&mut |line| panic!("{line}"));
+        std::fs::write(path.join("a.yaml"), "").unwrap();
+        wait_for("a file in the second", &mut |event| event.paths.contains(&path.join("a.yaml")));
+        std::fs::remove_dir_all(&path).unwrap();
     }
 }

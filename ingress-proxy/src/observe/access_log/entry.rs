@@ -86,8 +86,8 @@ impl fmt::Debug for Entry<'_> {
 pub struct Attempt {
     /// Where it is; none if its name could not be resolved, or is that of a connection that is shared.
     pub addr: Option<SocketAddr>,
-    /// What it answered, or what stands for its failure.
-    pub status: u16,
+    /// What it answered, or what stands for its failure; none if it was not waited for.
+    pub status: Option<u16>,
     /// Until there was a connection, in microseconds.
     pub connect_us: Option<u64>,
     /// Until the head of the response.

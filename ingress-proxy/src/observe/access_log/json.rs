@@ -79,9 +79,11 @@ fn rule<'a>(room: Room<'a>, entry: &Entry<'_>) -> Room<'a> {
 /// What the last endpoint that was asked made of it.
 fn upstream<'a>(room: Room<'a>, entry: &Entry<'_>) -> Room<'a> {
     let Some(last) = entry.attempts.last() else { return room.text(r#","upstream_attempts":0"#) };
-    let room = room
-        .quoted(r#","upstream_addr":""#, last.addr, Room::socket)
-        .number(r#","upstream_status":"#, last.status.into());
+    let room = room.quoted(r#","upstream_addr":""#, last.addr, Room::socket);
+    let room = match last.status {
+        Some(status) => room.number(r#","upstream_status":"#, status.into()),
+        None => room,
+    };
     let room = match last.response_us {
         Some(microseconds) => room.text(r#","upstream_time":"#).seconds(microseconds),
         None => room,

@@ -54,9 +54,9 @@ fn entry<'a>(fields: &'a Fields, backend: &'a BackendRef, attempts: &'a [Attempt
 }
 
 fn attempts() -> [Attempt; 2] {
-    let first = Attempt { addr: Some("10.0.0.1:8080".parse().unwrap()), status: 502, ..Attempt::default() };
+    let first = Attempt { addr: Some("10.0.0.1:8080".parse().unwrap()), status: Some(502), ..Attempt::default() };
     let addr = Some("[2001:db8::1]:8080".parse().unwrap());
-    [first, Attempt { addr, status: 200, response_us: Some(7_000), response_bytes: 300, ..Attempt::default() }]
+    [first, Attempt { addr, status: Some(200), response_us: Some(7_000), response_bytes: 300, ..Attempt::default() }]
 }
 
 #[test]

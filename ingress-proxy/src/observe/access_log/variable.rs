@@ -179,7 +179,9 @@ impl Variable {
             Self::UpstreamName => entry.backend.is_some_and(|it| line.upstream(it)),
             Self::AlternativeUpstreamName => entry.canary.is_some_and(|it| line.upstream(it)),
             Self::UpstreamAddr => line.attempts(entry, |line, it| line.any(it.addr, Room::socket)),
-            Self::UpstreamStatus => line.attempts(entry, |line, it| line.number(it.status.into())),
+            Self::UpstreamStatus => {
+                line.attempts(entry, |line, it| line.any(it.status, |room, it| room.decimal(it.into())))
+            }
             Self::UpstreamResponseLength => line.attempts(entry, |line, it| line.number(it.response_bytes)),
             Self::UpstreamResponseTime => line.attempts(entry, |line, it| line.any(it.response_us, Room::seconds)),
             Self::UpstreamHeaderTime => line.attempts(entry, |line, it| line.any(it.header_us, Room::seconds)),
