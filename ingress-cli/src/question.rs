@@ -166,7 +166,8 @@ impl Question {
             };
             for value in values {
                 let Value::String(value) = value else { return Err(format!("header `{name}` is not a string")) };
-                headers.push((name.clone(), value));
+                // White space around a value is no part of it (RFC 9110 5.5).
+                headers.push((name.clone(), value.trim_matches([' ', '\t']).to_owned()));
             }
         }
         if !has_host {

@@ -118,7 +118,9 @@ impl<'s> Forward<'s> {
     /// Whether clients are told of it: only on the paths of Ingresses that ask for it. On others a cookie from there counts too.
     #[must_use]
     pub fn sets_affinity_cookie(&self) -> bool {
-        self.filters().is_some_and(|filters| filters.response.affinity_cookie)
+        // A canary with affinity of its own has it from its own Ingress.
+        let is_own = self.canary().is_some_and(|(canary, _)| canary.rule.has_own_affinity);
+        is_own || self.filters().is_some_and(|filters| filters.response.affinity_cookie)
     }
 
     /// How the endpoints share their requests.

@@ -19,6 +19,9 @@ const CERTIFICATE_IDS: &str = "qcloud_cert_id";
 /// The identifier of the certificate authority for clients.
 const CA_ID: &str = "qcloud_ca_cert_id";
 
+/// The most certificates that a server shows.
+const LONGEST_CHAIN: usize = 32;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
@@ -117,11 +120,19 @@ fn dns_names(certificate: &[u8], key: &[u8]) -> Result<Vec<Box<str>>, &'static s
     if key.is_empty() {
         return Err("has no `tls.key`");
     }
-    let der = rustls_pemfile::certs(&mut &*certificate).next();
-    let der = der.and_then(Result::ok).ok_or("has a `tls.crt` that is not a PEM certificate")?;
+    const NOT_PEM: &str = "has a `tls.crt` that is not a PEM certificate";
+    const NOT_X509: &str = "has a `tls.crt` that is not an X.509 certificate";
+    let chain: Vec<_> = rustls_pemfile::certs(&mut &*certificate).collect::<Result<_, _>>().map_err(|_| NOT_PEM)?;
+    let (der, others) = chain.split_first().ok_or(NOT_PEM)?;
+    if others.len() >= LONGEST_CHAIN {
+        return Err("has a `tls.crt` of more than 32 certificates");
+    }
+    if others.iter().any(|der| Certificate::from_der(der).is_err()) {
+        return Err(NOT_X509);
+    }
     let key = rustls_pemfile::private_key(&mut &*key).ok().flatten();
     let key = key.ok_or("has a `tls.key` that is not a PEM private key")?;
-    let certificate = Certificate::from_der(&der).map_err(|_| "has a `tls.crt` that is not an X.509 certificate")?;
+    let certificate = Certificate::from_der(der).map_err(|_| NOT_X509)?;
     super::key::check(&key, certificate.tbs_certificate().subject_public_key_info())?;
     let names = certificate.tbs_certificate().get_extension::<SubjectAltName>();
     let names = names.map_err(|_| "has a certificate with malformed alternative names")?;

@@ -1,6 +1,6 @@
 //! Which requests go to a canary.
 
-use crate::policy::{Backend, Canary, CanaryRule, HeaderPattern};
+use crate::policy::{Affinity, Backend, Canary, CanaryRule, HeaderPattern};
 use crate::request::RequestView;
 
 /// What sent a request to a canary.
@@ -43,9 +43,7 @@ pub(super) fn takes(
     alternative: &Backend,
     request: &RequestView<'_>,
 ) -> Option<CanaryBy> {
-    if !canary.rule.has_own_affinity
-        && let Some(bound) = bound_to(primary, alternative, request)
-    {
+    if let Some(bound) = bound_to(canary, primary, alternative, request) {
         return bound.then_some(CanaryBy::Affinity);
     }
     let rule = &*canary.rule;
@@ -57,26 +55,25 @@ pub(super) fn takes(
 }
 
 /// Whether a client has got a cookie from the canary, or from the primary; none if from neither.
-fn bound_to(primary: &Backend, alternative: &Backend, request: &RequestView<'_>) -> Option<bool> {
-    let affinity = primary.policy.as_deref()?.settings.affinity.as_ref().filter(|affinity| affinity.sticky_canary)?;
-    let value = cookie(request, affinity.cookie.as_bytes())?;
-    let name = |backend: &Backend| {
-        let reference = &backend.reference;
-        format!("{}-{}-{}", reference.namespace, reference.service, reference.port)
+fn bound_to(canary: &Canary, primary: &Backend, alternative: &Backend, request: &RequestView<'_>) -> Option<bool> {
+    let own = |backend: &'_ Backend| backend.policy.as_deref().and_then(|policy| policy.settings.affinity.clone());
+    let theirs = if canary.rule.has_own_affinity { own(alternative) } else { canary.affinity.clone() };
+    let is_of = |backend: &Backend, affinity: Option<&Affinity>| {
+        affinity.is_some_and(|affinity| is_cookie_of(backend, affinity, request))
     };
-    // ingress-nginx writes the endpoint's key, a bar, and the backend's: the MD5 of the MD5 of its name and the name.
-    let given = value.rsplit(|byte| *byte == b'|').next()?;
-    let key = |backend: &Backend| {
-        let name = name(backend);
-        format!("{:x}", md5::compute(format!("{:x}{name}", md5::compute(&name))))
-    };
-    if given == key(alternative).as_bytes() {
-        Some(true)
-    } else if given == key(primary).as_bytes() {
-        Some(false)
-    } else {
-        None
+    if is_of(primary, own(primary).as_deref()) {
+        return Some(false);
     }
+    is_of(alternative, theirs.as_deref()).then_some(true)
+}
+
+fn is_cookie_of(backend: &Backend, affinity: &Affinity, request: &RequestView<'_>) -> bool {
+    let Some(value) = cookie(request, affinity.cookie.as_bytes()) else { return false };
+    // ingress-nginx writes the endpoint's key, a bar, and the backend's: the MD5 of the MD5 of its name and the name.
+    let reference = &backend.reference;
+    let name = format!("{}-{}-{}", reference.namespace, reference.service, reference.port);
+    let key = format!("{:x}", md5::compute(format!("{:x}{name}", md5::compute(&name))));
+    value.rsplit(|byte| *byte == b'|').next() == Some(key.as_bytes())
 }
 
 /// What the header decides, if it does.

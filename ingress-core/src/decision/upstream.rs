@@ -34,7 +34,11 @@ impl<'s> Forward<'s> {
             return Cow::Owned(target);
         }
         match self.path_policy {
-            PathPolicy::Nginx => Cow::Borrowed(request.raw_target()),
+            PathPolicy::Nginx => match request.raw_target() {
+                // What is left of an absolute form may be a query alone; the path is empty then (RFC 9112 3.2.1).
+                target @ [b'?', ..] => Cow::Owned([b"/", target].concat()),
+                target => Cow::Borrowed(target),
+            },
             PathPolicy::Rfc3986 => request.canonical_target(self.path_policy).unwrap_or(Cow::Borrowed(b"/")),
         }
     }
@@ -67,7 +71,8 @@ impl<'s> Forward<'s> {
     }
 
     /// Headers that are set on the request, each once, whatever the client sent under these names. What the controller's own
-    /// settings say of one goes before what is worked out. Where the client sent no `X-Request-ID` the adapter makes one.
+    /// settings say of one goes before what is worked out. Where the client sent no `X-Request-ID` of at most 128 visible characters the
+    /// adapter makes one.
     #[must_use]
     pub fn upstream_headers(&self, request: &RequestView<'_>) -> Vec<Header> {
         let mut headers: Vec<Header> = Vec::new();
@@ -120,7 +125,9 @@ impl<'s> Forward<'s> {
             let path = request.path(self.path_policy).unwrap_or(b"/");
             or_else("X-Forwarded-Prefix", &template::escape_controls(&rewrite.apply_to(prefix, path)));
         }
-        if let Some(id) = request.header("x-request-id").next().filter(|id| !id.is_empty()) {
+        // Of one that cannot be logged a new one takes the place.
+        let is_good = |id: &&[u8]| (1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
+        if let Some(id) = request.header("x-request-id").next().filter(is_good) {
             or_else("X-Request-ID", id);
         }
         if self.via == super::Via::Fallback

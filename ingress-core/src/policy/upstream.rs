@@ -85,8 +85,6 @@ pub struct Affinity {
     pub secure: Option<bool>,
     /// Whether a client gets a new cookie when its endpoint fails.
     pub change_on_failure: bool,
-    /// Whether a client that has a cookie stays with the backend that gave it, canary or not.
-    pub sticky_canary: bool,
 }
 
 /// Another backend that gets a part of the requests.

@@ -185,7 +185,7 @@ fn written(decision: &Decision<'_>, view: &RequestView<'_>) -> Vec<(String, Vec<
             all.push(("host".into(), forward.upstream_host(view).into_owned()));
             let urls = [forward.mirror_target(view), forward.auth_url(view), forward.signin_url(view)];
             all.extend(urls.into_iter().flatten().map(|url| ("url".into(), url)));
-            let affinity = forward.sharing().and_then(|sharing| sharing.affinity.as_ref());
+            let affinity = forward.affinity();
             all.extend(affinity.map(|it| ("cookie".into(), forward.cookie_path(it).as_bytes().to_vec())));
             for name in forward.removed_headers() {
                 assert!(forward.removes_header(name.to_ascii_lowercase().as_bytes()), "{name}");

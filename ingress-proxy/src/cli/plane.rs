@@ -142,8 +142,9 @@ impl Certificates {
 
 impl Sink for Plane {
     fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<CertificateState> {
-        let (why, is_before_served) = self.take_secret(name, data)?.err()?;
-        Some(match self.dns_names(name).filter(|_| is_before_served) {
+        let (why, _) = self.take_secret(name, data)?.err()?;
+        Some(match self.dns_names(name) {
+            // Those of this pair, of which nothing but the authorities beside it is bad, or of the one before that is still served.
             Some(dns_names) => CertificateState::Usable { dns_names },
             None => CertificateState::Unusable { reason: format!("cannot be used: {why}").into() },
         })

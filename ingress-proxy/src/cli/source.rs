@@ -143,7 +143,7 @@ impl<S: Sink> FileSource<S> {
         }
         Ok(Self {
             roots: roots.collect::<Result<_, _>>()?,
-            scope: Arc::new(Scope { namespace, watched }),
+            scope: Arc::new(Scope { namespace, watched, has_settings: engine.config_map.is_some() }),
             pins,
             no_external_names,
             known: BTreeMap::new(),

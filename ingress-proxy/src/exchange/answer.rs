@@ -7,7 +7,7 @@ use super::record::{Record, Refused, Sent};
 use super::{Downstream, Outcome};
 use crate::h1::encode::reason as phrase;
 use crate::h2::grpc::{self, Status, TrailersOnly};
-use crate::message::{BodyLength, EachField, Fields, OutgoingResponse, RequestHead};
+use crate::message::{BodyLength, EachField, Fields, Known, OutgoingResponse, RequestHead};
 use crate::server::Client;
 use crate::worker::Worker;
 
@@ -131,14 +131,18 @@ struct Dated<'a> {
 
 impl EachField for Dated<'_> {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
-        call(b"Date", self.date.as_bytes());
+        let mut is_dated = false;
+        self.fields.each(&mut |name, _| is_dated |= name.eq_ignore_ascii_case(b"Date"));
+        if !is_dated {
+            call(b"Date", self.date.as_bytes());
+        }
         self.fields.each(call);
     }
 }
 
 impl EachField for AnswerFields<'_> {
     fn each(&self, call: &mut dyn FnMut(&[u8], &[u8])) {
-        if self.answer.has_body() {
+        if self.answer.has_body() && self.set.first(Known::ContentType).is_none() {
             call(b"Content-Type", b"text/plain; charset=utf-8");
         }
         if let Some(location) = &self.answer.location {
@@ -147,6 +151,15 @@ impl EachField for AnswerFields<'_> {
         if self.answer.status == 405 {
             call(b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         }
-        self.set.each(call);
+        // What is said already is of this answer, and the rest of any.
+        let is_said = |name: &[u8]| {
+            self.answer.location.is_some() && name.eq_ignore_ascii_case(b"Location")
+                || self.answer.status == 405 && name.eq_ignore_ascii_case(b"Allow")
+        };
+        self.set.each(&mut |name, value| {
+            if !is_said(name) {
+                call(name, value);
+            }
+        });
     }
 }

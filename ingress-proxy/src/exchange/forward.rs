@@ -227,6 +227,8 @@ impl<D: Downstream> Exchange<'_, D> {
         });
         let mut connection = connected.await?;
         record.connected(connection.is_reused());
+        // Until now nobody waited for the client.
+        self.heard.1 = self.worker.clock.now();
         connection.keep_small(self.head.version == Version::Http2);
         if self.worker.log.is_some() {
             record.dialled(endpoint, &connection);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use ingress_core::decision::{Decision, Forward, Redirected, Via};
+use ingress_core::decision::{Decision, Forward, Matched, Redirected, Via};
 use ingress_core::policy::{Access, Affinity, HttpVersion, Limits, LoadBalance, Protocol, Retries, Timeouts};
 use ingress_core::request::{BadRequest, RequestView};
 
@@ -129,6 +129,10 @@ fn decided(
         decision
             .each_response_header(request, &mut add_to(&mut scratch.response_headers, |known| !known.is_hop_by_hop()));
     }
+    if is_asked_too_late(&decision, client) {
+        worker.metrics.refused.count("misdirected");
+        return Plan::Answer(Answer { closes: true, ..Answer::new(421, "misdirected") });
+    }
     match &decision {
         // Such a connection is handed on before its requests can be seen; this one was made before the host asked for that.
         Decision::Forward(Forward { via: Via::Passthrough, .. }) => {
@@ -149,10 +153,6 @@ fn decided(
                 Plan::Answer(Answer::new(503, reason))
             }
         },
-        Decision::Redirect(_) | Decision::Respond(_) | Decision::Refuse(_) if is_asked_too_late(&decision, client) => {
-            worker.metrics.refused.count("misdirected");
-            Plan::Answer(Answer { closes: true, ..Answer::new(421, "misdirected") })
-        }
         Decision::Redirect(redirected) => {
             let answer = redirect(redirected, request);
             if answer.reason == "auth-tls-error-page" {
@@ -169,14 +169,19 @@ fn decided(
     }
 }
 
-/// Whether a certificate is missed that the handshake did not ask for, because its host did not at that time. Another will.
+/// Whether the host asks for certificates and the handshake did not, because its host did not at that time. Another will.
 fn is_asked_too_late(decision: &Decision<'_>, client: &Client) -> bool {
-    let reason = match decision {
-        Decision::Redirect(redirected) => redirected.redirect.reason,
-        Decision::Respond(response) | Decision::Refuse(response) => response.reason,
-        Decision::Forward(_) => return false,
+    if !client.was_asked_for_nothing() {
+        return false;
+    }
+    let settings = match decision.matched() {
+        Some(Matched::Route { host, .. } | Matched::Host { host, .. }) => host.settings(),
+        _ => None,
     };
-    matches!(reason, "client-certificate-missing" | "auth-tls-error-page") && client.was_asked_for_nothing()
+    // What was asked of another host is no matter of time, and the engine has said so.
+    let is_misdirected = matches!(decision, Decision::Respond(it) | Decision::Refuse(it) if it.status == 421);
+    let asked = settings.and_then(|settings| settings.asked_certificate());
+    asked.is_some_and(|asked| !asked.unusable) && !is_misdirected
 }
 
 /// A restriction that the proxy cannot enforce yet: its route stays closed.

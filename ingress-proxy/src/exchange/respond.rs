@@ -55,7 +55,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
         let fields = ResponseFields { date: date.as_deref(), ..self.response_fields(scratch, cookie.as_deref()) };
         let body = body_length(&scratch.response, self.head);
         record.status = scratch.response.status;
-        if self.head.websocket || worker.is_draining() || !self.upload.is_done() {
+        if self.head.websocket || worker.is_draining() || !self.down.is_done() {
             // What the client has sent behind its request are bytes of a tunnel that there is not, or those of a body that nobody
             // may read to its end; and on its way out the worker takes no other request.
             self.down.close_after();

@@ -303,17 +303,21 @@ fn field(line: &mut Vec<u8>, key: &str, value: &dyn Display) {
 
 /// Writes until the log is gone.
 fn write(queue: &Receiver<Job>, mut to: Box<dyn Write + Send>, log: &Weak<Mutex<Inner>>) {
+    let mut looked = Instant::now();
     loop {
         match queue.recv_timeout(PACE) {
             // There is nobody left to tell of what goes wrong here.
             Ok(Job::Line(line)) => drop(to.write_all(&line).and_then(|()| to.flush())),
             Ok(Job::Flush(written)) => drop(written.try_send(())),
-            Err(RecvTimeoutError::Timeout) => {
-                if let Some(log) = log.upgrade() {
-                    log.lock().unwrap_or_else(PoisonError::into_inner).tell_owed(Instant::now());
-                }
-            }
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let now = Instant::now();
+        if now.duration_since(looked) >= PACE
+            && let Some(log) = log.upgrade()
+        {
+            looked = now;
+            log.lock().unwrap_or_else(PoisonError::into_inner).tell_owed(now);
         }
     }
 }

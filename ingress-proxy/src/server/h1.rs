@@ -91,6 +91,8 @@ pub async fn serve(worker: Rc<Worker>, io: Io, client: Client) {
                 NoRequest::Rejected(rejection) => (rejection.status(), rejection.as_str()),
             };
             connection.salvage(&mut head);
+            // All of it is what is refused.
+            connection.wire.input.consume(usize::MAX);
             let refused = Refused { status, reason, head: &head, started: connection.begun, number: served + 1 };
             exchange::refuse(&worker, &client, &mut connection, &refused).await;
             break;

@@ -11,6 +11,7 @@
 
 mod client_auth;
 mod hello;
+mod names;
 mod resolver;
 mod tickets;
 

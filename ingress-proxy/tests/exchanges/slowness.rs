@@ -174,7 +174,7 @@ fn an_idle_connection_is_closed_as_tls_does() {
 fn an_endpoint_that_is_tired_of_a_client() {
     let origin = Scripted::start(|peer| {
         peer.head();
-        std::thread::sleep(Duration::from_millis(1_200));
+        std::thread::sleep(Duration::from_secs(3));
     });
     let site = site(origin.address);
     for (sent, is_blamed) in [("x", false), ("0123456789", true)] {

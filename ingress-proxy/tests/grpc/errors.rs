@@ -52,12 +52,12 @@ fn the_server_hears_of_deadlines() {
     });
 }
 
-/// Five messages in one and a half seconds, and then the end or nothing.
+/// Five messages in three seconds, and then the end or nothing.
 fn slowly(stays_open: bool) -> ReceiverStream<Bytes> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         for _ in 0..5 {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep(Duration::from_millis(600)).await;
             let _ = sender.send(Bytes::from_static(b"x")).await;
         }
         if stays_open {
@@ -73,7 +73,7 @@ fn calls_end_where_nobody_says_anything() {
     everywhere(async |world: &mut World| {
         let host = format!("short.{HOST}");
         let protocol = if world.shape.server_tls { "GRPCS" } else { "GRPC" };
-        let annotations = [("backend-protocol", protocol), ("proxy-read-timeout", "1")];
+        let annotations = [("backend-protocol", protocol), ("proxy-read-timeout", "2")];
         let closing_origin = Origin::start(|_| Some(Vec::new()));
         let closing_host = format!("closing.{HOST}");
         for (name, host, endpoint) in
@@ -106,7 +106,7 @@ fn calls_end_where_nobody_says_anything() {
             let (sender, receiver) = mpsc::channel(1);
             tokio::spawn(async move {
                 let _ = sender.send(Bytes::from_static(b"y")).await;
-                tokio::time::sleep(Duration::from_millis(700)).await;
+                tokio::time::sleep(Duration::from_millis(1_400)).await;
             });
             let collected = client.collect("CollectLate", ReceiverStream::new(receiver)).await.unwrap();
             assert_eq!(collected.into_inner(), "y");

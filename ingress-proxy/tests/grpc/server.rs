@@ -130,7 +130,7 @@ impl Service<http::Request<Body>> for Echo {
                     let method = |request: Request<Streaming<Bytes>>| {
                         Box::pin(async move {
                             let answer = collect(request).await;
-                            tokio::time::sleep(Duration::from_millis(700)).await;
+                            tokio::time::sleep(Duration::from_millis(1_400)).await;
                             answer
                         })
                     };

@@ -1,5 +1,8 @@
 //! What the access log says of requests that take more than one attempt, and of who asks.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use super::process::wait_for_line;
 use super::support;
 use super::support::ingress::Ingress;
@@ -83,16 +86,23 @@ fn lengths_and_ends_are_those_of_each_request() {
     let _program = Program::start(&files, &ports, &["--access-log", &log.to_string_lossy(), "--log-format", format]);
     let request = "GET /none HTTP/1.1\r\nHost: none.example\r\n\r\n";
     let last = request.replace("/none", "/last").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
-    let answers = support::ask(ports.http.address, format!("{request}{request}{last}").as_bytes());
+    let mut client = TcpStream::connect(ports.http.address).expect("a connection");
+    client.write_all(format!("{request}{request}{last}").as_bytes()).expect("to be heard");
+    let mut answers = String::new();
+    client.read_to_string(&mut answers).expect("answers");
     assert_eq!(answers.matches("HTTP/1.1 404 ").count(), 3, "{answers}");
     let length = request.len();
     wait_for_line(&log, &format!("404 /none {length} 14 us[-]"));
     wait_for_line(&log, &format!("404 /last {} 14 us[-]", last.len()));
     let lines = std::fs::read_to_string(&log).expect("a log");
     assert_eq!(lines.matches(&format!("404 /none {length} ")).count(), 2, "{lines}");
-    let mut client = std::net::TcpStream::connect(ports.http.address).expect("a connection");
-    std::io::Write::write_all(&mut client, request.replace("none", "silent").as_bytes()).expect("to be heard");
+    let mut client = TcpStream::connect(ports.http.address).expect("a connection");
+    client.write_all(request.replace("none", "silent").as_bytes()).expect("to be heard");
     std::thread::sleep(std::time::Duration::from_millis(500));
     drop(client);
-    wait_for_line(&log, "499 /silent 46 - us[-] rl[0] rt[0.");
+    // A head that is too long is as long as what came of it.
+    let refused = "GET /refused HTTP/1.1\r\nHost: a b\r\n\r\n";
+    assert!(support::ask(ports.http.address, refused.as_bytes()).starts_with("HTTP/1.1 400 "));
+    wait_for_line(&log, &format!("400 /refused {} ", refused.len()));
+    wait_for_line(&log, "499 /silent 46 - us[-] rl[0] rt[");
 }

@@ -47,7 +47,6 @@ fn is_hash_key(text: &str) -> bool {
 fn affinity(a: &mut Annotations<'_>) -> Option<Affinity> {
     a.word("affinity", &["cookie"], Bad::Default)?;
     let mode = a.word("affinity-mode", &["balanced", "persistent"], Bad::Default);
-    let behavior = a.word("affinity-canary-behavior", &["sticky", "legacy"], Bad::Default);
     let name = a.checked("session-cookie-name", grammar::basic, "the name of a cookie", Bad::Default);
     let same_site = a.checked("session-cookie-samesite", is_same_site, "`none`, `lax` or `strict`", Bad::Default);
     Some(Affinity {
@@ -61,7 +60,6 @@ fn affinity(a: &mut Annotations<'_>) -> Option<Affinity> {
         conditional_same_site_none: flag(a, "session-cookie-conditional-samesite-none").unwrap_or(false),
         secure: flag(a, "session-cookie-secure"),
         change_on_failure: flag(a, "session-cookie-change-on-failure").unwrap_or(false),
-        sticky_canary: behavior != Some("legacy"),
     })
 }
 
@@ -143,7 +141,6 @@ mod tests {
             conditional_same_site_none: false,
             secure: None,
             change_on_failure: false,
-            sticky_canary: true,
         }
     }
 
@@ -155,7 +152,6 @@ mod tests {
         let all = [
             ("affinity", "cookie"),
             ("affinity-mode", "persistent"),
-            ("affinity-canary-behavior", "legacy"),
             ("session-cookie-name", "route"),
             ("session-cookie-path", "/shop"),
             ("session-cookie-domain", "example.com"),
@@ -177,7 +173,6 @@ mod tests {
             conditional_same_site_none: true,
             secure: Some(false),
             change_on_failure: true,
-            sticky_canary: false,
         };
         assert_eq!(read(&all).sharing().affinity.as_deref(), Some(&expected));
     }
@@ -186,7 +181,6 @@ mod tests {
     fn a_setting_of_the_cookie_that_cannot_be_read_is_as_absent() {
         for (key, value) in [
             ("affinity-mode", "forever"),
-            ("affinity-canary-behavior", "Legacy"),
             ("session-cookie-name", "a b;c"),
             ("session-cookie-path", "/<x>"),
             ("session-cookie-domain", "a;b"),

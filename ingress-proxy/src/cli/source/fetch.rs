@@ -24,6 +24,8 @@ pub(super) struct Scope {
     pub(super) namespace: String,
     /// The namespace that counts; none if all do.
     pub(super) watched: Option<String>,
+    /// Whether there may be settings of a controller, which name ConfigMaps of other namespaces.
+    pub(super) has_settings: bool,
 }
 
 /// A file that is to be read.
@@ -47,13 +49,12 @@ pub(super) struct Said {
 }
 
 impl Scope {
-    /// Whether an object is of a namespace that counts. ConfigMaps are whatever they are of: they say nothing unless the settings
-    /// of the controller name them.
+    /// Whether an object is of a namespace that counts, or a ConfigMap that may.
     fn has(&self, reference: &ObjectRef) -> bool {
         let is_watched = |namespace: &String| **namespace == *reference.namespace;
         !reference.kind.is_namespaced()
             || self.watched.as_ref().is_none_or(is_watched)
-            || reference.kind == Kind::ConfigMap
+            || self.has_settings && reference.kind == Kind::ConfigMap
     }
 }
 
@@ -124,7 +125,7 @@ mod tests {
                 Wanted { key: Arc::new(FileKey { root: 0, path }), label: format!("{number}-") }
             })
             .collect();
-        let scope = Scope { namespace: "d".to_owned(), watched: None };
+        let scope = Scope { namespace: "d".to_owned(), watched: None, has_settings: false };
         for threads in [1, 2, 3, 8] {
             let mut number = 0;
             fetch_with(threads, &wanted, &scope, |file, contents| {

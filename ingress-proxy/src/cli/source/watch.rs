@@ -91,7 +91,7 @@ impl<S: Sink + 'static> FileSource<S> {
             match wake {
                 Ok(Wake::Event(Ok(event))) => {
                     if watched.forget(&event) {
-                        watched.renew(&mut |line| self.sink.say(line));
+                        // The next look watches again what is there then.
                         let _ = hurry.send(());
                     }
                     pending.take(event, Instant::now());
@@ -120,13 +120,16 @@ impl<S: Sink + 'static> FileSource<S> {
 /// Looks at all files again and again, on a thread of its own: it takes long where they are many, and events do not wait. Ends
 /// when nobody is left who could ask for the next look to be soon.
 fn survey(roots: &[Root], wake: &Sender<Wake>, hurries: &Receiver<()>, poll: Duration) {
-    let mut pause = poll;
+    // What is far beyond any time is never.
+    let after = |pause: Duration| Instant::now().checked_add(pause);
+    let mut due = after(poll);
     loop {
-        match hurries.recv_timeout(pause) {
-            Ok(()) => pause = poll,
+        let left = due.map_or(Duration::MAX, |due| due.saturating_duration_since(Instant::now()));
+        match hurries.recv_timeout(left) {
+            Ok(()) => due = due.into_iter().chain(after(poll)).min(),
             Err(RecvTimeoutError::Timeout) => {
                 let survey = Survey::of(roots);
-                pause = pause_after(survey.files.len(), poll);
+                due = after(pause_after(survey.files.len(), poll));
                 if wake.send(Wake::Survey(survey)).is_err() {
                     return;
                 }

@@ -94,6 +94,21 @@ fn a_change_that_lasts_is_told_when_there_is_room() {
 }
 
 #[test]
+fn a_change_is_told_while_there_are_other_lines() {
+    let (log, memory) = log();
+    for _ in 0..2 * BURST {
+        log.tell("again");
+    }
+    log.state("x", "down", "up", Some(&"why"));
+    let deadline = Instant::now() + PATIENCE;
+    while !lines(&log, &memory).iter().any(|line| line.starts_with("warning x down reason=why")) {
+        assert!(Instant::now() < deadline, "it was never told");
+        std::thread::sleep(Duration::from_millis(300));
+        log.tell("again");
+    }
+}
+
+#[test]
 fn what_another_has_taken_back_is_told_again() {
     let (log, memory) = log();
     log.remind("x", "down", &"why");

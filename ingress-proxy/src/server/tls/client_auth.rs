@@ -22,7 +22,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, Ser
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use super::Recipe;
+use super::{Recipe, names};
 use crate::certs::{self, CertStore};
 use crate::io::Io;
 
@@ -162,11 +162,11 @@ fn id(setting: &ClientCertificate) -> CertificateId {
     CertificateId::Secret { namespace: Arc::clone(&setting.namespace), name: Arc::from(&*setting.secret) }
 }
 
-/// The subject and the issuer as they are written in RFC 2253.
+/// The subject and the issuer, as nginx writes them.
 fn names(leaf: &CertificateDer<'_>) -> Option<(Box<str>, Box<str>)> {
     let leaf = Certificate::from_der(leaf).ok()?;
     let leaf = leaf.tbs_certificate();
-    Some((leaf.subject().to_string().into(), leaf.issuer().to_string().into()))
+    Some((names::written(leaf.subject()).into(), names::written(leaf.issuer()).into()))
 }
 
 /// Asks for a certificate and takes any whose key the client has.

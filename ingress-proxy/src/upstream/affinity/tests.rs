@@ -17,7 +17,6 @@ pub(in crate::upstream) fn affinity() -> Affinity {
         conditional_same_site_none: false,
         secure: None,
         change_on_failure: false,
-        sticky_canary: true,
     }
 }
 
