@@ -245,7 +245,10 @@ impl Record {
             answer.location.clone_from(location);
         }
         let fields = AnswerFields { answer: &answer, set: &scratch.response_headers };
-        let length = answer.body().map_or(BodyLength::None, |body| BodyLength::Declared(body.len() as u64));
+        let length = match &self.sent {
+            Sent::Own(_) => answer.body().map_or(BodyLength::None, |body| BodyLength::Declared(body.len() as u64)),
+            Sent::Nobodys | Sent::Response => BodyLength::None,
+        };
         let own = PassedOn { fields: &fields, length };
         let ingress = names.and_then(|names| names.ingress.as_deref());
         log.log(&Entry {
