@@ -20,8 +20,8 @@ use ingress_core::decision::Decision;
 use ingress_core::dialect::{Dialects, Kubernetes, Nginx, Tke};
 use ingress_core::lower::{Options, lower};
 use ingress_core::model::{
-    CertificateState, ConfigMap, HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressRule,
-    IngressServiceBackend, IngressSpec, Inputs, Metadata, Object, Secret, ServiceBackendPort,
+    AuthoritiesState, CertificateState, ConfigMap, HttpIngressPath, HttpIngressRule, Ingress, IngressBackend,
+    IngressRule, IngressServiceBackend, IngressSpec, Inputs, Metadata, Object, Secret, SecretState, ServiceBackendPort,
 };
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::request::{ConnInfo, Headers, PeerCertificate, RawRequest, RequestView, TlsInfo};
@@ -98,7 +98,8 @@ impl Script {
         };
         let keys = ["auth", "ca.crt"].map(Into::into).into();
         let certificate = CertificateState::Usable { dns_names: vec!["a.example".into()] };
-        let secret = Secret { metadata: metadata("n", "users"), certificate, keys, cloud: None };
+        let state = SecretState { certificate, authorities: AuthoritiesState::Usable };
+        let secret = Secret { metadata: metadata("n", "users"), state, keys, cloud: None };
         let neighbour = [("/".into(), "Prefix"), ("/a".into(), "Exact")];
         let mut neighbour = ingress("m", "b.example", neighbour.into());
         neighbour.metadata.annotations =

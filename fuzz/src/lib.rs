@@ -107,16 +107,17 @@ pub fn secret_pem(bytes: &[u8]) {
     let (certificate, key) = (STANDARD.encode(certificate), STANDARD.encode(key));
     let text = format!(
         r#"{{"apiVersion": "v1", "kind": "Secret", "metadata": {{"name": "t", "namespace": "n"}},
-            "data": {{"tls.crt": "{certificate}", "tls.key": "{key}"}}}}"#
+            "data": {{"tls.crt": "{certificate}", "tls.key": "{key}", "ca.crt": "{certificate}"}}}}"#
     );
     let mut manifests = Manifests::default();
     manifests.read("secret.json", text, "n");
     let secret = manifests.inputs.secret(&ObjectRef::new(Kind::Secret, "n", "t")).expect("the Secret is well-formed");
-    match &secret.certificate {
+    match &secret.state.certificate {
         CertificateState::Usable { dns_names } => assert!(dns_names.len() <= bytes.len()),
         CertificateState::Unusable { reason } => assert!(!reason.is_empty()),
         _ => {}
     }
+    assert!(secret.state.authorities.fault().is_none_or(|reason| !reason.is_empty()));
 }
 
 /// Bytes of a client, or of an endpoint.

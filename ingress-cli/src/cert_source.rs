@@ -11,10 +11,8 @@ use std::path::{Path, PathBuf};
 
 use ingress_core::dialect::CertificateSource;
 use ingress_core::model::CertificateState;
-use ingress_core::object::{Kind, ObjectRef};
-use serde_json::json;
 
-use crate::input::{Limits, Manifests, Node, parse};
+use crate::input::{Limits, Node, SecretData, parse};
 
 /// Certificates by identifier: their DNS names, and PEM where there is any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,6 +90,13 @@ impl DirectorySource {
         Ok(source)
     }
 
+    /// Without the certificates of which only the names are known: with those nobody can serve.
+    #[must_use]
+    pub fn servable(mut self) -> Self {
+        self.names.retain(|id, _| self.pem.contains_key(id));
+        self
+    }
+
     /// The certificate that stands for one of these identifiers, the first that is known; none if of that only names are.
     #[must_use]
     pub fn pem<'i>(&self, mut ids: impl Iterator<Item = &'i str>) -> Option<&Pem> {
@@ -119,20 +124,13 @@ fn names(node: &Node) -> Option<Vec<Box<str>>> {
     node.items()?.iter().map(|item| item.as_str().map(Into::into)).collect()
 }
 
-/// The names that the certificate in a file is for. The file is read as the Secret that could be made of it.
+/// The names that the certificate in a file is for. The file is looked at as the Secret that could be made of it.
 fn dns_names(id: &str, file: &Path, Pem { certificate, key }: &Pem) -> Result<Vec<Box<str>>, String> {
-    let secret = json!({
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "certificate"},
-        "stringData": {"tls.crt": certificate, "tls.key": key},
-    });
-    let mut manifests = Manifests::default();
-    manifests.read(id, secret.to_string(), "default");
-    let state = manifests.inputs.secret(&ObjectRef::new(Kind::Secret, "default", "certificate"));
-    match state.map(|secret| &secret.certificate) {
-        Some(CertificateState::Usable { dns_names }) => Ok(dns_names.clone()),
-        Some(CertificateState::Unusable { reason }) => {
+    let values = [("tls.crt", certificate), ("tls.key", key)];
+    let data: SecretData = values.into_iter().map(|(name, text)| (name, text.clone().into_bytes())).collect();
+    match data.state().certificate {
+        CertificateState::Usable { dns_names } => Ok(dns_names),
+        CertificateState::Unusable { reason } => {
             let reason = reason.replace("`tls.crt`", "certificate").replace("`tls.key`", "key");
             Err(format!("certificate `{id}`: `{}` {reason}", file.display()))
         }

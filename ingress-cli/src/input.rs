@@ -3,8 +3,8 @@
 //! A document that cannot be read costs itself only. Order does not matter, except that of two documents for one object the
 //! later counts, as it would with `kubectl apply`.
 
+mod certificate;
 mod deserialize;
-mod key;
 mod locate;
 mod objects;
 mod parse;
@@ -115,7 +115,10 @@ impl objects::Taker for Manifests {
         self.findings.push(finding);
     }
 
-    fn object(&mut self, object: Object, _: Option<SecretData>, source: usize, node: &Arc<Node>) {
+    fn object(&mut self, mut object: Object, secret: Option<SecretData>, source: usize, node: &Arc<Node>) {
+        if let (Object::Secret(record), Some(data)) = (&mut object, secret) {
+            Arc::make_mut(record).state = data.state();
+        }
         let reference = object.reference();
         if let Some(earlier) = self.written.get(&reference) {
             self.findings.push(objects::duplicate(&reference, (earlier.source, &earlier.node), (source, node)));

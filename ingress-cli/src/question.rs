@@ -170,6 +170,9 @@ impl Question {
                 headers.push((name.clone(), value.trim_matches([' ', '\t']).to_owned()));
             }
         }
+        if version != Version::HTTP_2 {
+            without_named(&mut headers);
+        }
         if !has_host {
             headers.insert(0, ("Host".to_owned(), url.authority.to_owned()));
         }
@@ -222,6 +225,53 @@ impl Question {
     pub fn conn(&self) -> &ConnInfo {
         &self.conn
     }
+}
+
+/// What stays although `Connection` names it: a proxy in front that passes `Connection` on as it came must not be made to lose
+/// what it has added, and of a message's framing nothing is to be lost at all.
+const NEVER_NAMED: [&str; 31] = [
+    "host",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authorization",
+    "proxy-authenticate",
+    "proxy",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "content-length",
+    "upgrade",
+    "http2-settings",
+    "expect",
+    "forwarded",
+    "x-rewrite-url",
+    "x-real-ip",
+    "x-request-id",
+    "x-scheme",
+    "authorization",
+    "cookie",
+    "user-agent",
+    "referer",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "sec-websocket-accept",
+    "location",
+    "set-cookie",
+    "www-authenticate",
+    "content-type",
+    "date",
+];
+
+/// Takes away the fields that `Connection` names, which are for the next hop alone (RFC 9110 7.6.1), as a proxy does before
+/// anything is decided.
+fn without_named(headers: &mut Vec<(String, String)>) {
+    let connection = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
+    let named = connection.flat_map(|(_, list)| list.split(',')).map(|name| name.trim().to_ascii_lowercase());
+    let is_kept =
+        |name: &str| NEVER_NAMED.contains(&name) || name.starts_with("x-forwarded-") || name.starts_with("x-original-");
+    let named: Vec<String> = named.filter(|name| !is_kept(name)).collect();
+    headers.retain(|(name, _)| !named.contains(&name.to_ascii_lowercase()));
 }
 
 /// Everything but whitespace that cannot begin a URL.
@@ -278,5 +328,21 @@ mod tests {
             let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
             assert_eq!(names, ["Host", "X-Canary", "X-Canary"]);
         });
+    }
+
+    #[test]
+    fn what_connection_names_is_left_out() {
+        let headers = json!({
+            "Connection": ["close, X-Canary", "X-Forwarded-For"],
+            "x-canary": "always",
+            "X-Forwarded-For": "192.0.2.1",
+        });
+        let names = |version: &str| {
+            let given = json!({"url": "http://a.example/", "headers": headers, "version": version});
+            let question = Question::from_json(given).expect("a question");
+            question.with_raw(|_, headers| headers.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(names("1.1"), ["Host", "Connection", "Connection", "X-Forwarded-For"]);
+        assert_eq!(names("2"), ["Connection", "Connection", "x-canary", "X-Forwarded-For"]);
     }
 }

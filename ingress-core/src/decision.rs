@@ -7,6 +7,7 @@ mod access;
 mod apply;
 mod canary;
 mod client;
+mod cookie;
 mod handshake;
 mod location;
 mod response;

@@ -34,7 +34,7 @@ pub(crate) use inputs::JournalPosition;
 pub use metadata::Metadata;
 pub use node::Node;
 pub use path_type::PathType;
-pub use secret::{CertificateState, CloudCertificate, Secret};
+pub use secret::{AuthoritiesState, CertificateState, CloudCertificate, Secret, SecretState};
 pub use service::{Service, ServicePort, ServiceSpec, TargetPort};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 

@@ -4,6 +4,7 @@
 //! but their names, nothing of annotations and nothing of indices. Whatever is in it has been checked.
 
 mod backend;
+mod cipher_suite;
 mod filter;
 mod precedence;
 mod redirect;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use backend::{Availability, Backend, BackendRef, Endpoint, PortName, PortRef, Reach};
+pub use cipher_suite::{CipherSuite, InvalidCiphers};
 pub use filter::{
     Access, AddressRange, BasicAuth, Buffering, Certificate, ClientAddress, Cors, CustomErrors, ExternalAuth, Filters,
     HeaderValue, HttpVersion, InvalidRange, InvalidTemplate, Limits, Mirror, Observe, OriginPattern, PasswordFile,

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use ingress_core::compiler::Compiler;
 use ingress_core::diagnostic::Diagnostics;
-use ingress_core::model::{CertificateState, Metadata, Object, Secret};
+use ingress_core::model::{AuthoritiesState, CertificateState, Metadata, Object, Secret, SecretState};
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::path::PathPolicy;
 use ingress_core::policy::{DefaultBackend, RouteTable, Target};
@@ -271,17 +271,20 @@ impl<S: Sink> Controller<S> {
             Outcome::Gone => return self.gone(name.clone()),
             Outcome::Changed(Fetched::ConfigMap(map)) => Object::ConfigMap(Arc::new(map)),
             Outcome::Changed(Fetched::Secret(secret)) => {
-                let certificate = self.sink.secret(name, &secret.data);
+                let state = self.sink.secret(name, &secret.data);
                 self.leaving.remove(name);
                 self.news.secrets = true;
-                Object::Secret(Arc::new(secret.into_record(certificate)))
+                Object::Secret(Arc::new(secret.into_record(state)))
             }
             Outcome::Unreadable(why) if name.kind == Kind::Secret => {
-                let reason = format!("cannot be read: {why}").into();
+                let reason: Box<str> = format!("cannot be read: {why}").into();
                 let metadata =
                     Metadata { namespace: (*name.namespace).into(), name: (*name.name).into(), ..Metadata::default() };
-                let certificate = CertificateState::Unusable { reason };
-                Object::Secret(Arc::new(Secret { metadata, certificate, keys: BTreeSet::new(), cloud: None }))
+                let state = SecretState {
+                    certificate: CertificateState::Unusable { reason: reason.clone() },
+                    authorities: AuthoritiesState::Unusable { reason },
+                };
+                Object::Secret(Arc::new(Secret { metadata, state, keys: BTreeSet::new(), cloud: None }))
             }
             Outcome::Unreadable(why) => return self.sink.say(&format!("warning: {name} cannot be read: {why}")),
         };

@@ -15,11 +15,11 @@
 //! ```no_run
 //! use ingress_kube::{ClientOptions, Controller, Settings, connect};
 //! # use ingress_kube::{SecretData, Sink, State};
-//! # use ingress_core::{model::CertificateState, object::ObjectRef};
+//! # use ingress_core::{model::SecretState, object::ObjectRef};
 //! # struct Certificates;
 //! # impl Sink for Certificates {
-//! #     fn secret(&mut self, _: &ObjectRef, _: &SecretData) -> CertificateState {
-//! #         CertificateState::Unusable { reason: "is not served here".into() }
+//! #     fn secret(&mut self, _: &ObjectRef, _: &SecretData) -> SecretState {
+//! #         SecretState::default()
 //! #     }
 //! #     fn secret_gone(&mut self, _: &ObjectRef) {}
 //! #     fn in_force(&mut self, _: State<'_>) {}

@@ -17,7 +17,7 @@ pub use self::pair::{BadPair, Pair};
 pub use self::pem::BadPem;
 pub(crate) use self::pem::of_certificate as pem_of;
 pub use self::store::{CertStore, Material, Refused, SecretPem};
-pub use self::suites::{BadSuites, Suites, Versions};
+pub use self::suites::{Suites, Versions};
 pub(crate) use self::suites::{suite_name, version_name};
 
 /// The cryptography of all connections. It is always named: a default of the process would depend on who sets it first.

@@ -60,7 +60,7 @@ fn a_pair_is_to_the_simulator_what_it_is_to_rustls() {
     let names = manifest.split("kind: Secret\nmetadata: {name: ").skip(1).filter_map(|rest| rest.split('}').next());
     let unusable = names.filter(|name| {
         let secret = manifests.inputs.secret(&ObjectRef::new(Kind::Secret, "default", *name)).expect("the Secret");
-        matches!(secret.certificate, CertificateState::Unusable { .. })
+        matches!(secret.state.certificate, CertificateState::Unusable { .. })
     });
     let unusable: BTreeSet<String> = unusable.map(str::to_owned).collect();
     assert_eq!((status, &refused), (Some(1), &unusable), "{said}");

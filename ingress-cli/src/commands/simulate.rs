@@ -172,22 +172,38 @@ impl EngineArgs {
     ///
     /// What cannot be done, fit for a person.
     pub fn options(&self) -> Result<Options, String> {
-        Ok(self.options_and_certificates()?.0)
+        self.check()?;
+        Ok(self.options_with(self.certificates()?.map(Arc::new)))
     }
 
-    /// The engine's options, with the certificates that `--cert-source` names.
+    /// The engine's options for a program that serves, with the certificates of `--cert-source` that it can serve with.
     ///
     /// # Errors
     ///
     /// As [`options`](Self::options).
     pub fn options_and_certificates(&self) -> Result<(Options, Option<Arc<DirectorySource>>), String> {
+        self.check()?;
+        let source = self.certificates()?.map(|source| Arc::new(source.servable()));
+        Ok((self.options_with(source.clone()), source))
+    }
+
+    /// Whether it says whom to believe.
+    fn check(&self) -> Result<(), String> {
         if self.trust.use_forwarded_headers && self.trust.trusted_cidr.is_empty() {
             let flag = "--use-forwarded-headers";
             return Err(format!("`{flag}` would believe anybody; say whom to believe with `--trusted-cidr`"));
         }
+        Ok(())
+    }
+
+    /// What `--cert-source` names.
+    fn certificates(&self) -> Result<Option<DirectorySource>, String> {
         let source = self.cert_source.as_deref().map(DirectorySource::open).transpose();
-        let source = source.map_err(|error| format!("`--cert-source`: {error}"))?.map(Arc::new);
-        let tke: Arc<dyn dialect::Dialect> = Arc::new(Tke::new(source.clone().map(|source| source as _)));
+        source.map_err(|error| format!("`--cert-source`: {error}"))
+    }
+
+    fn options_with(&self, source: Option<Arc<DirectorySource>>) -> Options {
+        let tke: Arc<dyn dialect::Dialect> = Arc::new(Tke::new(source.map(|source| source as _)));
         let nginx: Arc<dyn dialect::Dialect> = Arc::new(
             Nginx::new(self.enable_ssl_passthrough)
                 .trusting(self.trust.use_forwarded_headers, &self.trust.trusted_cidr),
@@ -219,7 +235,7 @@ impl EngineArgs {
             options.classes = ClassSelection::Controller(ours);
         }
         options.default_backend.clone_from(&self.default_backend_service);
-        Ok((options, source))
+        options
     }
 
     /// Who says which controller and class are ours does so with ingress-nginx's own flags, and is read as there: but for a

@@ -1,26 +1,21 @@
-//! A Secret, read as far as routing needs it. This is the only file that sees PEM. The bytes themselves are handed on as
-//! [`SecretData`], for whoever serves with them; the engine's record has none.
+//! A Secret, read as far as routing needs it. The bytes themselves are handed on as [`SecretData`], for whoever serves with
+//! them or wants to know whether that could be done; the engine's record has none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ingress_core::model::{CertificateState, CloudCertificate, Metadata, Secret};
+use ingress_core::model::{AuthoritiesState, CertificateState, CloudCertificate, Metadata, Secret, SecretState};
 use serde::{Deserialize, Deserializer};
-use x509_cert::Certificate;
-use x509_cert::der::Decode;
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
+
+use super::certificate;
 
 /// The identifiers of certificates that Tencent Cloud keeps, separated by commas.
 const CERTIFICATE_IDS: &str = "qcloud_cert_id";
 
 /// The identifier of the certificate authority for clients.
 const CA_ID: &str = "qcloud_ca_cert_id";
-
-/// The most certificates that a server shows.
-const LONGEST_CHAIN: usize = 32;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,6 +44,37 @@ impl SecretData {
     pub fn has(&self, key: &str) -> bool {
         self.0.contains_key(key)
     }
+
+    /// What the Secret can be used for: whether rustls would serve with `tls.crt` and `tls.key`, and whether it would verify
+    /// anybody with `ca.crt`.
+    ///
+    /// ```
+    /// use ingress_cli::input::SecretData;
+    ///
+    /// let data: SecretData = [("ca.crt", b"not PEM".to_vec())].into_iter().collect();
+    /// assert_eq!(data.state().authorities.fault(), Some("has a `ca.crt` that is not PEM certificates"));
+    /// ```
+    #[must_use]
+    pub fn state(&self) -> SecretState {
+        let bytes = |key| match self.0.get(key) {
+            Some(None) => Err(format!("has a `{key}` that is not base64")),
+            Some(Some(bytes)) => Ok(bytes.as_slice()),
+            None => Ok(&[][..]),
+        };
+        let pair =
+            || -> Result<Vec<Box<str>>, String> { Ok(certificate::dns_names(bytes("tls.crt")?, bytes("tls.key")?)?) };
+        let authorities = || -> Result<(), String> { Ok(certificate::authorities(bytes("ca.crt")?)?) };
+        SecretState {
+            certificate: match pair() {
+                Ok(dns_names) => CertificateState::Usable { dns_names },
+                Err(reason) => CertificateState::Unusable { reason: reason.into() },
+            },
+            authorities: match authorities() {
+                Ok(()) => AuthoritiesState::Usable,
+                Err(reason) => AuthoritiesState::Unusable { reason: reason.into() },
+            },
+        }
+    }
 }
 
 impl<K: Into<Box<str>>> FromIterator<(K, Vec<u8>)> for SecretData {
@@ -63,10 +89,10 @@ impl fmt::Debug for SecretData {
     }
 }
 
-/// Decodes a Secret.
+/// Decodes a Secret. Its state is left open: to find it out takes longer than all else here.
 pub(super) fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(Secret, SecretData), D::Error> {
     let Wire { metadata, data, string_data } = Wire::deserialize(deserializer)?;
-    let value = |key: &str| -> Result<Option<Vec<u8>>, String> {
+    let value = |key: &str| -> Result<Option<Vec<u8>>, base64::DecodeError> {
         // The API server writes `stringData` over `data`.
         if let Some(text) = string_data.as_ref().and_then(|data| data.get(key)) {
             return Ok(text.clone().map(String::into_bytes));
@@ -74,16 +100,10 @@ pub(super) fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(Secr
         match data.as_ref().and_then(|data| data.get(key)) {
             Some(Some(text)) => {
                 let compact: String = text.split_ascii_whitespace().collect();
-                STANDARD.decode(compact).map(Some).map_err(|_| format!("has a `{key}` that is not base64"))
+                STANDARD.decode(compact).map(Some)
             }
             _ => Ok(None),
         }
-    };
-    let certificate = match (value("tls.crt"), value("tls.key")) {
-        (Ok(certificate), Ok(key)) => {
-            certificate_state(certificate.as_deref().unwrap_or_default(), key.as_deref().unwrap_or_default())
-        }
-        (Err(reason), _) | (_, Err(reason)) => CertificateState::Unusable { reason: reason.into() },
     };
     let keys: BTreeSet<Box<str>> =
         [&data, &string_data].into_iter().flatten().flat_map(BTreeMap::keys).map(|key| key.as_str().into()).collect();
@@ -101,47 +121,8 @@ pub(super) fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(Secr
         Err(_) => Some((key.clone(), None)),
     });
     let bytes = SecretData(bytes.collect());
-    Ok((Secret { metadata: metadata.unwrap_or_default(), certificate, keys, cloud }, bytes))
-}
-
-/// What can be done with a certificate chain and a key in PEM.
-#[must_use]
-pub(super) fn certificate_state(certificate: &[u8], key: &[u8]) -> CertificateState {
-    match dns_names(certificate, key) {
-        Ok(dns_names) => CertificateState::Usable { dns_names },
-        Err(reason) => CertificateState::Unusable { reason: reason.into() },
-    }
-}
-
-fn dns_names(certificate: &[u8], key: &[u8]) -> Result<Vec<Box<str>>, &'static str> {
-    if certificate.is_empty() {
-        return Err("has no `tls.crt`");
-    }
-    if key.is_empty() {
-        return Err("has no `tls.key`");
-    }
-    const NOT_PEM: &str = "has a `tls.crt` that is not a PEM certificate";
-    const NOT_X509: &str = "has a `tls.crt` that is not an X.509 certificate";
-    let chain: Vec<_> = rustls_pemfile::certs(&mut &*certificate).collect::<Result<_, _>>().map_err(|_| NOT_PEM)?;
-    let (der, others) = chain.split_first().ok_or(NOT_PEM)?;
-    if others.len() >= LONGEST_CHAIN {
-        return Err("has a `tls.crt` of more than 32 certificates");
-    }
-    if others.iter().any(|der| Certificate::from_der(der).is_err()) {
-        return Err(NOT_X509);
-    }
-    let key = rustls_pemfile::private_key(&mut &*key).ok().flatten();
-    let key = key.ok_or("has a `tls.key` that is not a PEM private key")?;
-    let certificate = Certificate::from_der(der).map_err(|_| NOT_X509)?;
-    super::key::check(&key, certificate.tbs_certificate().subject_public_key_info())?;
-    let names = certificate.tbs_certificate().get_extension::<SubjectAltName>();
-    let names = names.map_err(|_| "has a certificate with malformed alternative names")?;
-    let names = names.map(|(_, names)| names.0).unwrap_or_default();
-    let dns = names.iter().filter_map(|name| match name {
-        GeneralName::DnsName(name) => Some(name.as_str().into()),
-        _ => None,
-    });
-    Ok(dns.collect())
+    let state = SecretState::default();
+    Ok((Secret { metadata: metadata.unwrap_or_default(), state, keys, cloud }, bytes))
 }
 
 #[cfg(test)]
@@ -180,7 +161,6 @@ mod tests {
         let encoded = secret(r#"{"data": {"qcloud_cert_id": "cnNhMSwgZWNjMiw=", "qcloud_ca_cert_id": "Y2EzCg=="}}"#);
         let expected = CloudCertificate { certificates: texts(&["rsa1", "ecc2"]), ca: Some("ca3".into()) };
         assert_eq!(encoded.cloud, Some(expected));
-        assert_eq!(encoded.certificate, CertificateState::Unusable { reason: "has no `tls.crt`".into() });
         let over =
             secret(r#"{"data": {"qcloud_cert_id": "cnNhMSwgZWNjMiw="}, "stringData": {"qcloud_cert_id": "new"}}"#);
         assert_eq!(over.cloud, Some(CloudCertificate { certificates: texts(&["new"]), ca: None }));

@@ -73,10 +73,17 @@ pub(super) fn is_https(source: &ClientAddress, request: &RequestView<'_>) -> boo
 
 /// A header that a trusted peer has set.
 pub(super) fn forwarded<'r>(source: &ClientAddress, request: &RequestView<'r>, name: &str) -> Option<&'r [u8]> {
-    let ClientAddress::Header(header) = source else { return None };
+    if !is_believed(source, request) {
+        return None;
+    }
+    request.header(name).find(|value| !value.is_empty())
+}
+
+/// Whether the peer may say more of the client than its address.
+pub(super) fn is_believed(source: &ClientAddress, request: &RequestView<'_>) -> bool {
+    let ClientAddress::Header(header) = source else { return false };
     // Without an address there is nobody to trust.
-    let peer = request.conn().remote_addr.filter(|peer| header.forwarded && is_trusted(header, *peer));
-    peer.and_then(|_| request.header(name).find(|value| !value.is_empty()))
+    header.forwarded && request.conn().remote_addr.is_some_and(|peer| is_trusted(header, peer))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::response::Header;
 use super::short::Short;
-use super::{Forward, client, template};
+use super::{Forward, client, cookie, template};
 use crate::path::PathPolicy;
 use crate::path::canonical::escape;
 use crate::policy::{
@@ -15,6 +15,14 @@ use crate::request::{PeerCertificate, RequestView};
 /// What a backend is told of the client's certificate.
 const CERTIFICATE_HEADERS: [&str; 4] =
     ["ssl-client-verify", "ssl-client-subject-dn", "ssl-client-issuer-dn", "ssl-client-cert"];
+
+/// What only a proxy may say of a client, and what the endpoint might take for that.
+const ABOUT_THE_CLIENT: [&str; 7] =
+    ["Proxy", "Forwarded", "X-Real-IP", "X-Scheme", "X-Rewrite-URL", "X-Original-*", "ssl-client-*"];
+
+/// What is said anew of a client that a proxy in front has spoken for; what else it has put into the family is left alone.
+const FORWARDED: [&str; 5] =
+    ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-Scheme"];
 
 impl<'s> Forward<'s> {
     /// The request target that is sent upstream, for the request that was decided on.
@@ -155,25 +163,31 @@ impl<'s> Forward<'s> {
     }
 
     /// Headers that clients may have sent and backends must not see: what a proxy alone may say, and credentials that the
-    /// proxy has used. Those of [`upstream_headers`](Self::upstream_headers) are set afterwards.
+    /// proxy has used. A final `*` stands for any rest of a name. Those of [`upstream_headers`](Self::upstream_headers) are set
+    /// afterwards.
     #[must_use]
-    pub fn removed_headers(&self) -> Vec<&'static str> {
-        self.removed().collect()
+    pub fn removed_headers(&self, request: &RequestView<'_>) -> Vec<&'static str> {
+        self.removed(request).collect()
     }
 
     /// Whether a header is one of [`removed_headers`](Self::removed_headers), whatever the case of its name.
     #[must_use]
-    pub fn removes_header(&self, name: &[u8]) -> bool {
-        self.removed().any(|removed| name.eq_ignore_ascii_case(removed.as_bytes()))
+    pub fn removes_header(&self, request: &RequestView<'_>, name: &[u8]) -> bool {
+        self.removed(request).any(|removed| match removed.strip_suffix('*') {
+            Some(start) => name.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start.as_bytes())),
+            None => name.eq_ignore_ascii_case(removed.as_bytes()),
+        })
     }
 
-    fn removed(&self) -> impl Iterator<Item = &'static str> {
+    fn removed(&self, request: &RequestView<'_>) -> impl Iterator<Item = &'static str> {
         let filters = self.filters();
-        let certificate = self.settings().and_then(|settings| settings.client_certificate.as_ref());
-        let parts: [(bool, &'static [&'static str]); 3] = [
-            (true, &["Proxy", "X-Original-Forwarded-For", "X-Original-Forwarded-Host"]),
-            (filters.is_some_and(|filters| filters.access.basic.is_some()), &["Authorization"]),
-            (certificate.is_some(), &CERTIFICATE_HEADERS),
+        let uses_credentials = filters.is_some_and(|filters| filters.access.basic.is_some());
+        let believes = filters.is_some_and(|filters| client::is_believed(&filters.access.client, request));
+        let parts: [(bool, &'static [&'static str]); 4] = [
+            (true, &ABOUT_THE_CLIENT),
+            (believes, &FORWARDED),
+            (!believes, &["X-Forwarded-*"]),
+            (uses_credentials, &["Authorization"]),
         ];
         let is_removed = move |(applies, _): &(bool, _)| *applies && filters.is_some();
         parts.into_iter().filter(is_removed).flat_map(|(_, names)| names.iter().copied())
@@ -195,15 +209,15 @@ impl<'s> Forward<'s> {
         Some(template::fill(&hash.key, self.client_source(), request))
     }
 
-    /// The path that an affinity cookie is for.
+    /// The path that an affinity cookie is for, without what no cookie can have.
     #[must_use]
     pub fn cookie_path(&self, affinity: &'s crate::policy::Affinity) -> &'s str {
-        match (&affinity.path, self.matched.route()) {
+        cookie::path_of(match (&affinity.path, self.matched.route()) {
             (Some(path), _) => path,
             // A cookie has no use for an expression.
             (None, Some(route)) if route.path.kind() != crate::path::PathKind::Regex => route.path.as_str(),
             (None, _) => "/",
-        }
+        })
     }
 
     /// How an endpoint is chosen where neither a cookie nor a hash does.

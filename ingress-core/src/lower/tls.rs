@@ -150,7 +150,7 @@ fn place(member: &TlsMember<'_>, pattern: &HostPattern, inputs: &Inputs) -> Opti
                     return entry.hosts.is_empty();
                 }
                 matches!(
-                    inputs.secret(&secret).map(|secret| &secret.certificate),
+                    inputs.secret(&secret).map(|secret| &secret.state.certificate),
                     Some(CertificateState::Usable { dns_names }) if dns_names.iter().any(|name| covers(name, pattern))
                 )
             });
@@ -199,7 +199,7 @@ fn usable(
         CertificateId::Default
     };
     let field = || FieldPath::text(format!("spec.tls[{entry}].secretName"));
-    match (inputs.secret(secret).map(|secret| &secret.certificate), resolved) {
+    match (inputs.secret(secret).map(|secret| &secret.state.certificate), resolved) {
         (None, _) => report(Code::SecretNotFound, field(), format!("Secret `{}` is not in the input", secret.path())),
         (Some(CertificateState::Unusable { reason }), None) => {
             report(Code::SecretUnusable, field(), format!("Secret `{}` {reason}", secret.path()))
@@ -227,7 +227,7 @@ pub(super) fn covers_alias(certificate: &CertificateId, alias: &HostPattern, inp
         return true;
     }
     let secret = ObjectRef::new(Kind::Secret, Arc::clone(namespace), Arc::clone(name));
-    match inputs.secret(&secret).map(|secret| &secret.certificate) {
+    match inputs.secret(&secret).map(|secret| &secret.state.certificate) {
         Some(CertificateState::Usable { dns_names }) => dns_names.iter().any(|name| covers(name, alias)),
         _ => false,
     }

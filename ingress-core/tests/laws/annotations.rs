@@ -14,8 +14,9 @@ use ingress_core::dialect::{Dialects, Kubernetes, Nginx, Tke};
 use ingress_core::host::HostPattern;
 use ingress_core::lower::{Options, lower};
 use ingress_core::model::{
-    CertificateState, ConfigMap, HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressRule,
-    IngressServiceBackend, IngressSpec, Inputs, Metadata, Object, Secret, ServiceBackendPort, Timestamp,
+    AuthoritiesState, CertificateState, ConfigMap, HttpIngressPath, HttpIngressRule, Ingress, IngressBackend,
+    IngressRule, IngressServiceBackend, IngressSpec, Inputs, Metadata, Object, Secret, SecretState, ServiceBackendPort,
+    Timestamp,
 };
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::{BackendRef, PortRef, RouteTable};
@@ -83,8 +84,9 @@ fn config_map(namespace: &str, name: &str, data: BTreeMap<Box<str>, Box<str>>) -
 
 fn secret(namespace: &str) -> Object {
     let certificate = CertificateState::Usable { dns_names: vec!["hostile.test".into()] };
+    let state = SecretState { certificate, authorities: AuthoritiesState::Usable };
     let keys = ["auth", "ca.crt", "tls.crt"].map(Into::into).into();
-    Object::Secret(Secret { metadata: metadata(namespace, "users"), certificate, keys, cloud: None }.into())
+    Object::Secret(Secret { metadata: metadata(namespace, "users"), state, keys, cloud: None }.into())
 }
 
 fn options(dialects: Dialects) -> Options {
@@ -187,10 +189,10 @@ fn written(decision: &Decision<'_>, view: &RequestView<'_>) -> Vec<(String, Vec<
             all.extend(urls.into_iter().flatten().map(|url| ("url".into(), url)));
             let affinity = forward.affinity();
             all.extend(affinity.map(|it| ("cookie".into(), forward.cookie_path(it).as_bytes().to_vec())));
-            for name in forward.removed_headers() {
-                assert!(forward.removes_header(name.to_ascii_lowercase().as_bytes()), "{name}");
+            for name in forward.removed_headers(view) {
+                assert!(forward.removes_header(view, name.to_ascii_lowercase().as_bytes()), "{name}");
             }
-            assert!(!forward.removes_header(b"accept"));
+            assert!(!forward.removes_header(view, b"accept") && !forward.removes_header(view, b"x-original"));
             let _ = (forward.hash_key(view), forward.limits(view), forward.load_balance(), forward.protocol());
         }
         Decision::Redirect(redirected) => all.push(("Location".into(), redirected.location(view))),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use ingress_core::dialect::{Dialects, Kubernetes, Nginx, Tke};
 use ingress_core::lower::{ClassSelection, ControllerClass, Options};
 use ingress_core::model::{
-    CertificateState, CloudCertificate, ConfigMap, EndpointConditions, EndpointPort, EndpointSlice, EndpointSubset,
-    Endpoints, HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressClass, IngressClassParameters,
-    IngressClassSpec, IngressRule, IngressServiceBackend, IngressSpec, IngressTls, Metadata, Node, Object, PathType,
-    ResourceRef, Secret, Service, ServiceBackendPort, ServicePort, ServiceSpec, SliceEndpoint, SubsetAddress,
-    TargetPort, Timestamp,
+    AuthoritiesState, CertificateState, CloudCertificate, ConfigMap, EndpointConditions, EndpointPort, EndpointSlice,
+    EndpointSubset, Endpoints, HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressClass,
+    IngressClassParameters, IngressClassSpec, IngressRule, IngressServiceBackend, IngressSpec, IngressTls, Metadata,
+    Node, Object, PathType, ResourceRef, Secret, SecretState, Service, ServiceBackendPort, ServicePort, ServiceSpec,
+    SliceEndpoint, SubsetAddress, TargetPort, Timestamp,
 };
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::{BackendRef, PortRef};
@@ -225,8 +225,15 @@ fn secret() -> impl Strategy<Value = Secret> {
     let keys = vec(text(&["tls.crt", "auth"]), 0..3).prop_map(|keys| keys.into_iter().collect());
     let cloud = (vec(text(&["id1", "id2"]), 0..3), of(text(&["id3"])))
         .prop_map(|(certificates, ca)| CloudCertificate { certificates, ca });
-    (metadata(&["t1", "t2"]), certificate, keys, weighted(0.2, cloud))
-        .prop_map(|(metadata, certificate, keys, cloud)| Secret { metadata, certificate, keys, cloud })
+    let authorities = prop_oneof![Just(AuthoritiesState::Usable), Just(AuthoritiesState::default())];
+    let state =
+        (certificate, authorities).prop_map(|(certificate, authorities)| SecretState { certificate, authorities });
+    (metadata(&["t1", "t2"]), state, keys, weighted(0.2, cloud)).prop_map(|(metadata, state, keys, cloud)| Secret {
+        metadata,
+        state,
+        keys,
+        cloud,
+    })
 }
 
 pub(super) fn config_map() -> impl Strategy<Value = ConfigMap> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ingress_core::compiler::Trial;
 use ingress_core::diagnostic::Diagnostics;
-use ingress_core::model::{CertificateState, Ingress};
+use ingress_core::model::{Ingress, SecretState};
 use ingress_core::object::ObjectRef;
 use ingress_core::snapshot::Snapshot;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -20,8 +20,8 @@ use crate::store::ResourceStatus;
 /// anything.
 pub trait Sink: Send {
     /// A Secret is there, or has other bytes now. Routes that need it are in force afterwards. Returned is what the engine is to
-    /// make of it; where these bytes are no good and those before still serve, the names of the certificate that does.
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> CertificateState;
+    /// make of it; where these bytes are no good and those before still serve, what those are good for.
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> SecretState;
 
     /// A Secret is gone, or nobody refers to it any more. Routes that needed it are out of force already.
     fn secret_gone(&mut self, name: &ObjectRef);

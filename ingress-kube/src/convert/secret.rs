@@ -5,7 +5,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ingress_core::model::{CertificateState, CloudCertificate, Metadata, Secret};
+use ingress_core::model::{CloudCertificate, Metadata, Secret, SecretState};
 use ingress_core::object::ObjectRef;
 use serde::Deserialize;
 
@@ -79,10 +79,10 @@ impl WireSecret {
     }
 
     /// What the engine gets to see; the bytes end here.
-    pub(crate) fn into_record(self, certificate: CertificateState) -> Secret {
+    pub(crate) fn into_record(self, state: SecretState) -> Secret {
         let Self { metadata, data, .. } = self;
         let keys = data.0.keys().cloned().collect();
-        Secret { metadata, certificate, cloud: cloud(&data), keys }
+        Secret { metadata, state, cloud: cloud(&data), keys }
     }
 }
 

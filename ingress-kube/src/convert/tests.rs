@@ -1,4 +1,4 @@
-use ingress_core::model::{CertificateState, Timestamp};
+use ingress_core::model::{CertificateState, SecretState, Timestamp};
 
 use super::*;
 
@@ -92,7 +92,10 @@ fn a_secret_gives_its_bytes_once() {
     assert_eq!(&*secret.revision.version, "3");
     assert_eq!((secret.data.get("tls.crt"), secret.data.get("tls.key")), (Some(&b"xy"[..]), None));
     assert_eq!(format!("{:?}", secret.data), r#"{"none", "qcloud_cert_id", "tls.crt"}"#);
-    let record = secret.into_record(CertificateState::Usable { dns_names: vec!["a.example".into()] });
+    let record = secret.into_record(SecretState {
+        certificate: CertificateState::Usable { dns_names: vec!["a.example".into()] },
+        ..SecretState::default()
+    });
     assert!(record.metadata.annotations.is_empty() && record.metadata.labels.is_empty());
     assert_eq!(record.keys.len(), 3);
     let certificates: Vec<&str> = record.cloud.as_ref().unwrap().certificates.iter().map(|id| &**id).collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ingress_core::decision::Decision;
 use ingress_core::lower::{ClassSelection, ControllerClass};
-use ingress_core::model::CertificateState;
+use ingress_core::model::{CertificateState, SecretState};
 use ingress_core::object::ObjectRef;
 use ingress_core::publish::Reader;
 use ingress_core::request::{ConnInfo, RequestView};
@@ -35,16 +35,17 @@ pub struct Told {
 struct Recorder(Arc<Mutex<Told>>);
 
 impl Sink for Recorder {
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> CertificateState {
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> SecretState {
         let bytes = data.iter().map(|(key, value)| (key.to_owned(), value.to_vec())).collect();
         self.0.lock().unwrap().secrets.insert(name.path(), bytes);
         // In these tests a certificate is the list of its names.
-        match data.get("tls.crt").map(|names| String::from_utf8_lossy(names).into_owned()) {
+        let certificate = match data.get("tls.crt").map(|names| String::from_utf8_lossy(names).into_owned()) {
             Some(names) if data.get("tls.key").is_some() => {
                 CertificateState::Usable { dns_names: names.split(',').map(Into::into).collect() }
             }
             _ => CertificateState::Unusable { reason: "has no pair".into() },
-        }
+        };
+        SecretState { certificate, ..SecretState::default() }
     }
 
     fn secret_gone(&mut self, name: &ObjectRef) {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ingress_cli::input::SecretData;
-use ingress_core::model::CertificateState;
+use ingress_core::model::SecretState;
 use ingress_core::object::ObjectRef;
 use ingress_proxy::certs::CertStore;
 
@@ -45,12 +45,13 @@ struct Console {
 }
 
 impl Sink for Console {
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<CertificateState> {
-        // There is no pair before, so that there is none to be served in place of a bad one.
-        let (why, _) = self.certs.take(name, data)?.err()?;
-        say(format_args!("error: {name} cannot be used: {why}"));
-        self.has_bad_secrets = true;
-        Some(CertificateState::Unusable { reason: format!("cannot be used: {why}").into() })
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> SecretState {
+        let trouble = self.certs.take(name, data).and_then(Result::err);
+        if let Some(why) = &trouble {
+            say(format_args!("error: {name} cannot be used: {why}"));
+            self.has_bad_secrets = true;
+        }
+        self.certs.state(name, data, trouble.as_deref())
     }
 
     fn secret_gone(&mut self, _: &ObjectRef) {}

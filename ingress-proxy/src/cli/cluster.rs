@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use clap::Args;
 use ingress_cli::input::SecretData;
-use ingress_core::model::CertificateState;
+use ingress_core::model::SecretState;
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::policy::CertificateId;
 use ingress_core::publish::Reader;
@@ -245,15 +245,9 @@ struct Sink {
 }
 
 impl ingress_kube::Sink for Sink {
-    fn secret(&mut self, name: &ObjectRef, data: &ingress_kube::SecretData) -> CertificateState {
+    fn secret(&mut self, name: &ObjectRef, data: &ingress_kube::SecretData) -> SecretState {
         let data: SecretData = data.iter().map(|(key, bytes)| (key, bytes.to_vec())).collect();
-        let refused = self.plane.take_secret(name, &data).and_then(Result::err);
-        match (self.plane.dns_names(name), refused) {
-            // Those of this pair, or of the one before that is still served.
-            (Some(dns_names), _) => CertificateState::Usable { dns_names },
-            (None, Some((why, _))) => CertificateState::Unusable { reason: format!("cannot be used: {why}").into() },
-            (None, None) => CertificateState::Unusable { reason: "has no `tls.crt`".into() },
-        }
+        source::Sink::secret(&mut self.plane, name, &data)
     }
 
     fn secret_gone(&mut self, name: &ObjectRef) {

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ingress_cli::cert_source::{DirectorySource, Pem};
 use ingress_cli::input::SecretData;
-use ingress_core::model::CertificateState;
+use ingress_core::model::{AuthoritiesState, CertificateState, SecretState};
 use ingress_core::object::ObjectRef;
 use ingress_core::policy::CertificateId;
 use ingress_core::snapshot::Snapshot;
@@ -18,6 +18,13 @@ use ingress_proxy::observe::health::Health;
 use ingress_proxy::observe::metrics::{Metrics, Reload};
 
 use super::source::{Sink, State};
+
+const CERTIFICATE: &str = "tls.crt";
+const KEY: &str = "tls.key";
+const AUTHORITIES: &str = "ca.crt";
+
+/// The keys of a Secret that are about TLS.
+const KEYS: [&str; 3] = [CERTIFICATE, KEY, AUTHORITIES];
 
 /// In place of a value that is not base64: something is there, and it is not PEM.
 const GARBLED: &[u8] = b"?";
@@ -55,23 +62,6 @@ impl Plane {
         &self.errors
     }
 
-    /// Takes what a Secret has, and says what is wrong with it, as [`Certificates::take`] does.
-    pub(super) fn take_secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<Result<(), (String, bool)>> {
-        self.are_certificates_new = true;
-        let Some(taken) = self.certs.take(name, data) else {
-            self.errors.forget(name);
-            return None;
-        };
-        let why = taken.as_ref().err().map(|(why, _)| why as &dyn Display);
-        self.errors.state(name, "cannot be used", "can be used again", why);
-        Some(taken)
-    }
-
-    /// The names of the certificates that are served of a Secret.
-    pub(super) fn dns_names(&self, name: &ObjectRef) -> Option<Vec<Box<str>>> {
-        self.certs.store.material(&certificate_id(name))?.dns_names()
-    }
-
     /// Tells when the certificates expire, for each name that a TLS entry lists, as ingress-nginx does; `_` is all others.
     fn certificates_changed(&self, snapshot: &Snapshot) {
         let seconds = |id: &CertificateId, name: &str| {
@@ -103,10 +93,8 @@ fn certificate_id(name: &ObjectRef) -> CertificateId {
 }
 
 impl Certificates {
-    /// Takes what a Secret has. None if it is not about TLS, and forgotten; else what is wrong with it, if anything is, and
-    /// whether something older is served in its place.
-    pub(super) fn take(&self, name: &ObjectRef, data: &SecretData) -> Option<Result<(), (String, bool)>> {
-        const KEYS: [&str; 3] = ["tls.crt", "tls.key", "ca.crt"];
+    /// Takes what a Secret has. None if it is not about TLS, and forgotten; else what is wrong with it, if anything is.
+    pub(super) fn take(&self, name: &ObjectRef, data: &SecretData) -> Option<Result<(), String>> {
         let id = certificate_id(name);
         let cloud = self.of_cloud(data);
         if cloud.is_none() && !KEYS.iter().any(|key| data.has(key)) {
@@ -126,28 +114,53 @@ impl Certificates {
             (None, _) => Ok(()),
             (Some(Refused { is_served, .. }), Some(key)) => {
                 let then = if is_served { "; the one before stays in use" } else { "" };
-                Err((format!("`{key}` is not base64{then}"), is_served))
+                Err(format!("`{key}` is not base64{then}"))
             }
-            (Some(refused), None) => Err((refused.to_string(), refused.is_served)),
+            (Some(refused), None) => Err(refused.to_string()),
         })
+    }
+
+    /// What is made of a Secret that was taken: of these bytes, or of those before that stay in use. `trouble` is what was wrong
+    /// with it. A pair that it only names is not its own.
+    pub(super) fn state(&self, name: &ObjectRef, data: &SecretData, trouble: Option<&str>) -> SecretState {
+        let material = self.store.material(&certificate_id(name));
+        let why = || format!("cannot be used: {}", trouble.unwrap_or("it is not read")).into();
+        let mut state = SecretState::default();
+        if data.has(CERTIFICATE) || data.has(KEY) {
+            let dns_names = material.as_ref().and_then(|material| material.dns_names());
+            state.certificate = match dns_names {
+                Some(dns_names) => CertificateState::Usable { dns_names },
+                None => CertificateState::Unusable { reason: why() },
+            };
+        }
+        if data.has(AUTHORITIES) && data.get(AUTHORITIES).is_none_or(|pem| !pem.trim_ascii().is_empty()) {
+            state.authorities = match material.is_some_and(|material| material.authorities().is_some()) {
+                true => AuthoritiesState::Usable,
+                false => AuthoritiesState::Unusable { reason: why() },
+            };
+        }
+        state
     }
 
     /// The pair that a Secret names without having one.
     fn of_cloud(&self, data: &SecretData) -> Option<&Pem> {
-        let cloud = self.cloud.as_ref().filter(|_| !data.has("tls.crt") && !data.has("tls.key"))?;
+        let cloud = self.cloud.as_ref().filter(|_| !data.has(CERTIFICATE) && !data.has(KEY))?;
         let ids = std::str::from_utf8(data.get(CLOUD_CERTIFICATES)?).ok()?;
         cloud.pem(ids.split(',').map(str::trim))
     }
 }
 
 impl Sink for Plane {
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<CertificateState> {
-        let (why, _) = self.take_secret(name, data)?.err()?;
-        Some(match self.dns_names(name) {
-            // Those of this pair, of which nothing but the authorities beside it is bad, or of the one before that is still served.
-            Some(dns_names) => CertificateState::Usable { dns_names },
-            None => CertificateState::Unusable { reason: format!("cannot be used: {why}").into() },
-        })
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> SecretState {
+        self.are_certificates_new = true;
+        let Some(taken) = self.certs.take(name, data) else {
+            self.errors.forget(name);
+            return SecretState::default();
+        };
+        let trouble = taken.err();
+        let why = trouble.as_ref().map(|why| why as &dyn Display);
+        self.errors.state(name, "cannot be used", "can be used again", why);
+        self.certs.state(name, data, trouble.as_deref())
     }
 
     fn secret_gone(&mut self, name: &ObjectRef) {

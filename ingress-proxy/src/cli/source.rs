@@ -18,7 +18,7 @@ use std::time::Instant;
 use ingress_cli::input::SecretData;
 use ingress_core::compiler::Compiler;
 use ingress_core::diagnostic::Diagnostics;
-use ingress_core::model::{CertificateState, Inputs, Object};
+use ingress_core::model::{Inputs, Object, SecretState};
 use ingress_core::object::{Kind, ObjectRef};
 use ingress_core::publish::{Publisher, Reader};
 use ingress_core::snapshot::Snapshot;
@@ -33,9 +33,9 @@ use super::settings::SourceSettings;
 
 /// Whom the source tells what it finds. The methods are called by one thread, one after the other.
 pub(crate) trait Sink: Send {
-    /// A Secret is there, or has other bytes now. Routes that need it are in force afterwards. Returned is what is served of it
-    /// where these bytes are no good: nothing, or the certificate before.
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<CertificateState>;
+    /// A Secret is there, or has other bytes now. Routes that need it are in force afterwards. Returned is what the
+    /// engine is to make of it; where these bytes are no good, that may be what came before them.
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> SecretState;
 
     /// A Secret is gone. Routes that needed it are out of force already.
     fn secret_gone(&mut self, name: &ObjectRef);
@@ -377,14 +377,14 @@ impl<S: Sink> FileSource<S> {
     }
 
     fn put_in_force(&mut self, round: &Round) {
-        let (mut gone, mut refused) = (Vec::new(), BTreeMap::new());
+        let (mut gone, mut states) = (Vec::new(), BTreeMap::new());
         for reference in round.changed.iter().filter(|reference| reference.kind == Kind::Secret) {
             match self.store.get(reference).and_then(|given| given.secret.as_ref()) {
-                Some(data) => refused.extend(self.sink.secret(reference, data).map(|state| (reference.clone(), state))),
+                Some(data) => _ = states.insert(reference.clone(), self.sink.secret(reference, data)),
                 None => gone.push(reference),
             }
         }
-        self.apply(&round.changed, &refused);
+        self.apply(&round.changed, &states);
         let compiled = self.compiler.compile(&self.inputs);
         if compiled.is_new {
             self.publisher.publish(Arc::clone(&compiled.snapshot));
@@ -406,16 +406,16 @@ impl<S: Sink> FileSource<S> {
         }
     }
 
-    /// Hands changed objects to the engine; `refused` are Secrets whose bytes are no good, with what is served of them.
-    fn apply(&mut self, changed: &BTreeSet<ObjectRef>, refused: &BTreeMap<ObjectRef, CertificateState>) {
+    /// Hands changed objects to the engine; `states` is what was made of the Secrets among them.
+    fn apply(&mut self, changed: &BTreeSet<ObjectRef>, states: &BTreeMap<ObjectRef, SecretState>) {
         let mut pinned = BTreeSet::new();
         for reference in changed {
             match self.store.get(reference) {
                 Some(given) => {
                     pinned.extend(self.pins.service_of(&given.object).cloned());
                     let mut object = self.as_allowed(given.object.clone());
-                    if let (Object::Secret(secret), Some(state)) = (&mut object, refused.get(reference)) {
-                        Arc::make_mut(secret).certificate = state.clone();
+                    if let (Object::Secret(secret), Some(state)) = (&mut object, states.get(reference)) {
+                        Arc::make_mut(secret).state = state.clone();
                     }
                     self.inputs.insert(object);
                 }

@@ -290,6 +290,17 @@ mod tests {
     }
 
     #[test]
+    fn what_connection_cannot_name_is_what_simulate_keeps_too() {
+        for name in NAMES.iter().map(|(name, _)| *name).chain(["Date", "X-Canary", "Accept", "X-Original"]) {
+            let headers = serde_json::json!({"Connection": format!("close, {name}"), name: "a"});
+            let given = serde_json::json!({"url": "http://a.example/", "headers": headers});
+            let question = ingress_cli::question::Question::from_json(given).expect(name);
+            let is_kept = question.with_raw(|_, headers| headers.iter().any(|(it, _)| *it == name));
+            assert_eq!(is_kept, Known::of(name.as_bytes()) != Known::Other, "{name}");
+        }
+    }
+
+    #[test]
     fn every_name_in_every_case_and_nothing_near_it() {
         for (name, known) in NAMES {
             assert_eq!(Known::of(name.as_bytes()), known, "{name}");

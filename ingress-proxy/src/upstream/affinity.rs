@@ -103,7 +103,7 @@ pub struct SetCookie<'a> {
     pub key: &'a Key,
     /// The key of the backend that serves it.
     pub backend: &'a Key,
-    /// The path, as the decision has it.
+    /// The path, as the decision has it: one that an attribute can have.
     pub path: &'a str,
     /// Whether the client came by TLS.
     pub is_https: bool,
@@ -144,7 +144,7 @@ impl SetCookie<'_> {
         if let Some(domain) = domain {
             write(format_args!("; Domain={domain}"));
         }
-        write(format_args!("; Path={}", cookie_path(self.path)));
+        write(format_args!("; Path={}", self.path));
         if is_secure {
             write(format_args!("; Secure"));
         }
@@ -158,17 +158,6 @@ impl SetCookie<'_> {
 /// Whether a byte may stand in the value of an attribute (RFC 6265 4.1.1).
 fn is_attribute_byte(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7e) && byte != b';'
-}
-
-/// The path, up to the last slash before what no attribute can have: a shorter path matches all that the longer would.
-fn cookie_path(path: &str) -> &str {
-    let valid = path.bytes().take_while(|byte| is_attribute_byte(*byte)).count();
-    let kept = match path.get(..valid) {
-        Some(kept) if kept.len() == path.len() => Some(kept),
-        Some(kept) => kept.rfind('/').and_then(|slash| kept.get(..=slash)),
-        None => None,
-    };
-    kept.filter(|kept| kept.starts_with('/')).unwrap_or("/")
 }
 
 #[cfg(test)]

@@ -15,14 +15,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ahash::RandomState;
-use ingress_core::policy::{CertificateId, UpstreamTls};
+use ingress_core::policy::{CertificateId, InvalidCiphers, UpstreamTls};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, Error};
 
 use self::verify::{Anybody, UpToDepth};
-use crate::certs::{BadSuites, CertStore, Material, Suites, Versions};
+use crate::certs::{CertStore, Material, Suites, Versions};
 use crate::server::tls::Alpn;
 
 /// How many configurations are remembered; some more than there are settings in any sane cluster.
@@ -64,7 +64,7 @@ pub enum Unusable {
     Versions(Box<str>),
     /// A list of suites that cannot be honoured.
     #[error("{0}")]
-    Suites(#[from] BadSuites),
+    Suites(#[from] InvalidCiphers),
     /// Anything else that rustls refuses.
     #[error("{0}")]
     Tls(#[from] Error),

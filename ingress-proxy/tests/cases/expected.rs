@@ -50,6 +50,11 @@ pub(crate) fn of_request(question: &Question, report: &Value, arrived: &Arrived)
     };
     let removed = upstream.get("removed_headers").and_then(Value::as_array).into_iter().flatten();
     let removed: Vec<String> = removed.filter_map(Value::as_str).map(str::to_ascii_lowercase).collect();
+    let is_removed = |name: &str| {
+        removed.iter().any(|it| it.strip_suffix('*').map_or(name == it, |start| name.starts_with(start)))
+            // Routes without a policy of their own have no such list.
+            || removed.is_empty() && IDENTITY.contains(&name)
+    };
     let own = question.with_raw(|_, headers| {
         let owned = |(name, value): &(&str, &[u8])| (name.to_ascii_lowercase(), shown(value));
         headers.iter().map(owned).collect::<Vec<_>>()
@@ -58,8 +63,7 @@ pub(crate) fn of_request(question: &Question, report: &Value, arrived: &Arrived)
         .iter()
         .filter(|(name, _)| {
             let is_set = set.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-            let is_ours = NEVER_PASSED.contains(&name.as_str()) || IDENTITY.contains(&name.as_str());
-            !is_set && !is_ours && !removed.contains(name) && !name.contains('_')
+            !is_set && !NEVER_PASSED.contains(&name.as_str()) && !is_removed(name) && !name.contains('_')
         })
         .cloned()
         .collect();

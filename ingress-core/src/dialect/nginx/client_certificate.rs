@@ -44,14 +44,14 @@ pub(super) fn read(a: &mut Annotations<'_>, cluster: &Cluster<'_>) -> Option<Cli
 }
 
 /// Why no certificate can be checked against the Secret, fit to follow its name in a sentence.
-fn fault(a: &Annotations<'_>, cluster: &Cluster<'_>, namespace: &str, name: &str) -> Option<&'static str> {
+fn fault<'a>(a: &Annotations<'_>, cluster: &Cluster<'a>, namespace: &str, name: &str) -> Option<&'a str> {
     if namespace != &*a.object.namespace {
         return Some("is in another namespace");
     }
     match cluster.secret(namespace, name) {
         Lookup::Missing => Some("is not there"),
-        Lookup::Found(secret) if !secret.keys.contains("ca.crt") => Some("has no key `ca.crt`"),
-        Lookup::Found(_) | Lookup::NotGiven => None,
+        Lookup::Found(secret) => secret.state.authorities.fault(),
+        Lookup::NotGiven => None,
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) mod probe {
 
     use super::super::{Nginx, PREFIX};
     use crate::dialect::{Cluster, Dialect, Intent, Subject};
-    use crate::model::{CertificateState, ConfigMap, Ingress, Inputs, Metadata, Object, Secret, Service};
+    use crate::model::{AuthoritiesState, ConfigMap, Ingress, Inputs, Metadata, Object, Secret, SecretState, Service};
     use crate::object::{Kind, ObjectRef};
     use crate::policy::{Filters, UpstreamSettings};
 
@@ -117,9 +117,10 @@ pub(super) mod probe {
 
     /// A Secret `shop/name` with some keys, and without a certificate of its own.
     pub(in super::super) fn secret(name: &str, keys: &[&str]) -> Object {
-        let certificate = CertificateState::Unusable { reason: "has no `tls.crt`".into() };
+        let authorities = if keys.contains(&"ca.crt") { AuthoritiesState::Usable } else { AuthoritiesState::default() };
+        let state = SecretState { authorities, ..SecretState::default() };
         let keys = keys.iter().map(|key| Box::from(*key)).collect();
-        Object::Secret(Secret { metadata: metadata("shop", name), certificate, keys, cloud: None }.into())
+        Object::Secret(Secret { metadata: metadata("shop", name), state, keys, cloud: None }.into())
     }
 
     fn metadata(namespace: &str, name: &str) -> Metadata {

@@ -1,5 +1,6 @@
 //! TLS towards a backend (`proxy-ssl-*`).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::grammar;
@@ -8,9 +9,11 @@ use crate::diagnostic::Code;
 use crate::dialect::annotations::{Annotations, Bad, shown};
 use crate::dialect::cluster::{Cluster, Lookup};
 use crate::model::{CertificateState, Secret};
-use crate::policy::{Certificate, UpstreamTls};
+use crate::policy::{Certificate, CipherSuite, UpstreamTls};
 
 const SECRET: &str = "proxy-ssl-secret";
+const NAME: &str = "proxy-ssl-name";
+const CIPHERS: &str = "proxy-ssl-ciphers";
 
 /// TLS as the annotations want it. Without a Secret the others mean nothing.
 pub(super) fn read(a: &mut Annotations<'_>, s: &Settings, cluster: &Cluster<'_>) -> Option<Arc<UpstreamTls>> {
@@ -19,7 +22,7 @@ pub(super) fn read(a: &mut Annotations<'_>, s: &Settings, cluster: &Cluster<'_>)
     let verify = a.switch("proxy-ssl-verify", Bad::Refuse).unwrap_or(false);
     let found = match cluster.secret(namespace, name) {
         Lookup::Found(secret) => usable(secret, verify),
-        Lookup::Missing => Err("is not there"),
+        Lookup::Missing => Err("is not there".to_owned()),
         Lookup::NotGiven => Ok(()),
     };
     if let Err(fault) = found {
@@ -27,15 +30,17 @@ pub(super) fn read(a: &mut Annotations<'_>, s: &Settings, cluster: &Cluster<'_>)
         a.refuse(Code::ReferenceMissing, "reference-missing", SECRET, why);
     }
     let depth = a.count("proxy-ssl-verify-depth", Bad::Default).filter(|depth| *depth > 0);
-    let ciphers = a.checked("proxy-ssl-ciphers", is_ciphers, "a list of cipher suites", Bad::Default);
+    let is_sent = a.switch("proxy-ssl-server-name", Bad::Default).unwrap_or(false);
+    let protocols = protocols(a);
+    let ciphers = ciphers(a, &protocols);
     Some(Arc::new(UpstreamTls {
         certificate: Some(Certificate { namespace: namespace.into(), name: name.into() }),
-        name: a.checked("proxy-ssl-name", is_name, "the name of a server", Bad::Default).map(Box::from),
-        server_name: a.switch("proxy-ssl-server-name", Bad::Default).unwrap_or(false),
+        name: server_name(a, verify || is_sent),
+        server_name: is_sent,
         verify,
         verify_depth: depth.unwrap_or(1),
-        protocols: protocols(a),
-        ciphers: ciphers.unwrap_or("DEFAULT").into(),
+        protocols,
+        ciphers,
     }))
 }
 
@@ -55,14 +60,35 @@ fn secret<'a>(a: &mut Annotations<'a>, s: &Settings) -> Option<(&'a str, &'a str
 }
 
 /// Whether there is something in the Secret for the purpose; the error follows its name in a sentence.
-fn usable(secret: &Secret, verify: bool) -> Result<(), &'static str> {
-    let has_authorities = secret.keys.contains("ca.crt");
-    let has_pair = matches!(secret.certificate, CertificateState::Usable { .. });
-    match (has_authorities, has_pair) {
-        (false, _) if verify => Err("has no `ca.crt`, which the backend is to be verified with"),
-        (false, false) => Err("has neither a usable certificate nor a `ca.crt`"),
+fn usable(secret: &Secret, verify: bool) -> Result<(), String> {
+    let has_pair = matches!(secret.state.certificate, CertificateState::Usable { .. });
+    match secret.state.authorities.fault() {
+        Some(fault) if verify => Err(format!("{fault}, which the backend is to be verified with")),
+        Some(_) if !has_pair => Err("has neither a usable certificate nor a usable `ca.crt`".to_owned()),
         _ => Ok(()),
     }
+}
+
+/// The name that is verified and sent. What could be neither is no reason to do without.
+fn server_name(a: &mut Annotations<'_>, is_used: bool) -> Option<Box<str>> {
+    let name = a.checked(NAME, is_name, "the name of a server", Bad::Default)?;
+    if is_used && !is_server_name(name) {
+        a.bad(NAME, Bad::Refuse, format_args!("`{}` is neither a DNS name nor an IP address", shown(name)));
+    }
+    Some(name.into())
+}
+
+/// The list of suites, which TLS 1.2 alone asks for. One that forbids all or something unknown is no reason to offer any.
+fn ciphers(a: &mut Annotations<'_>, protocols: &str) -> Box<str> {
+    let Some(list) = a.checked(CIPHERS, is_ciphers, "a list of cipher suites", Bad::Default) else {
+        return "DEFAULT".into();
+    };
+    if protocols != "TLSv1.3"
+        && let Err(error) = CipherSuite::list(list)
+    {
+        a.bad(CIPHERS, Bad::Refuse, format_args!("`{}`: {error}", shown(list)));
+    }
+    list.into()
 }
 
 /// Versions in order, each once.
@@ -88,6 +114,22 @@ fn is_ciphers(text: &str) -> bool {
 /// The name of a server without variables, which are not filled in here.
 fn is_name(text: &str) -> bool {
     grammar::regex(text) && !text.contains('$')
+}
+
+/// Whether it can stand in a ClientHello or a certificate: an address, or letters, digits, hyphens and underscores in labels of
+/// which the last is no number (RFC 1123 2.1).
+fn is_server_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=63).contains(&label.len())
+            && label.bytes().all(is_allowed)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let ends_in_number = name.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_name = text.len() <= 253 && name.split('.').all(is_label) && !ends_in_number;
+    is_name || text.parse::<IpAddr>().is_ok()
 }
 
 #[cfg(test)]

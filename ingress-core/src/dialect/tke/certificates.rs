@@ -61,7 +61,7 @@ pub(super) fn of_secrets(
             }
             certificates.client.get_or_insert(client);
         }
-        if matches!(secret.certificate, CertificateState::Usable { .. }) {
+        if matches!(secret.state.certificate, CertificateState::Usable { .. }) {
             continue;
         }
         match cloud.certificates.iter().find_map(|id| source?.dns_names(id)) {
@@ -91,7 +91,7 @@ fn client_certificate(object: &Arc<ObjectRef>, entry: usize, secret: &Secret) ->
         error_page: None,
         pass_to_upstream: false,
         match_cn: None,
-        unusable: !secret.keys.contains("ca.crt"),
+        unusable: secret.state.authorities.fault().is_some(),
         origin: Origin { object: Arc::clone(object), field: FieldPath::text(format!("spec.tls[{entry}].secretName")) },
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialect::{Cluster, ExtraRoute};
-use crate::model::{CertificateState, CloudCertificate, Ingress, Inputs, Object, Secret};
+use crate::model::{CertificateState, CloudCertificate, Ingress, Inputs, Object, Secret, SecretState};
 use crate::object::{Kind, ObjectRef};
 use crate::policy::Schemes;
 
@@ -254,14 +254,16 @@ impl CertificateSource for OneCertificate {
 #[test]
 fn certificates_come_from_the_source() {
     let names = |ids: &[&str], keys: &[&str], is_usable: bool| {
-        let reason = "has no `tls.crt`".into();
         let mut inputs = Inputs::default();
         inputs.insert(Object::Secret(
             Secret {
                 metadata: serde_json::from_value(json!({"namespace": "default", "name": "ssl"})).expect("metadata"),
-                certificate: match is_usable {
-                    true => CertificateState::Usable { dns_names: Vec::new() },
-                    false => CertificateState::Unusable { reason },
+                state: SecretState {
+                    certificate: match is_usable {
+                        true => CertificateState::Usable { dns_names: Vec::new() },
+                        false => CertificateState::default(),
+                    },
+                    ..SecretState::default()
                 },
                 keys: keys.iter().map(|key| (*key).into()).collect(),
                 cloud: Some(CloudCertificate { certificates: ids.iter().map(|id| (*id).into()).collect(), ca: None }),

@@ -83,11 +83,11 @@ impl Ear {
 }
 
 impl Sink for Ear {
-    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> Option<CertificateState> {
+    fn secret(&mut self, name: &ObjectRef, data: &SecretData) -> SecretState {
         let key = data.get("tls.key").unwrap_or_default().to_vec();
         let is_bad = key == b"bad";
         self.told().secrets.insert(name.path(), key);
-        is_bad.then(|| CertificateState::Unusable { reason: "is bad".into() })
+        if is_bad { SecretState::default() } else { data.state() }
     }
 
     fn secret_gone(&mut self, name: &ObjectRef) {

@@ -261,7 +261,7 @@ fn versions_and_suites_are_those_of_the_settings() {
         assert_eq!(with("TLSv1.1", "DEFAULT").unwrap_err(), Unusable::Versions("TLSv1.1".into()));
         let error = with("TLSv1.2", "HIGH:!odd").unwrap_err();
         assert_eq!(error.to_string(), "nobody knows which cipher suites `odd` forbids");
-        assert_eq!(with("TLSv1.2", "AES128-SHA").unwrap_err(), Unusable::Suites(BadSuites::Nothing));
+        assert_eq!(with("TLSv1.2", "AES128-SHA").unwrap_err(), Unusable::Suites(InvalidCiphers::Nothing));
     });
 }
 

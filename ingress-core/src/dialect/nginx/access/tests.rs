@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::super::{Dialect, Intent, Subject};
 use super::super::Nginx;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{CertificateState, ConfigMap, Ingress, Inputs, Metadata, Object, Secret};
+use crate::model::{AuthoritiesState, ConfigMap, Ingress, Inputs, Metadata, Object, Secret, SecretState};
 use crate::object::{Kind, ObjectRef};
 
 use super::*;
@@ -27,7 +27,14 @@ pub(in super::super) fn secret(name: &str, keys: &[&str]) -> Object {
     Object::Secret(
         Secret {
             metadata: named(name),
-            certificate: CertificateState::Unusable { reason: "is not read".into() },
+            state: SecretState {
+                authorities: if keys.contains(&"ca.crt") {
+                    AuthoritiesState::Usable
+                } else {
+                    AuthoritiesState::default()
+                },
+                ..SecretState::default()
+            },
             keys: keys.iter().map(|key| (*key).into()).collect(),
             cloud: None,
         }
