@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use ingress_core::compiler::Compiler;
 use ingress_core::decision::Decision;
-use ingress_core::diagnostic::{Diagnostic, Severity};
+use ingress_core::diagnostic::{Code, Diagnostic, Severity};
 use ingress_core::host::HostPattern;
 use ingress_core::lower::Options;
-use ingress_core::object::{ObjectRef, Origin};
+use ingress_core::model::{CertificateState, Inputs};
+use ingress_core::object::{FieldPath, Kind, ObjectRef, Origin};
 use ingress_core::policy::{CertificateId, Route, RouteTable, Schemes, Target, VirtualHost};
 use ingress_core::reference;
 use ingress_core::snapshot::Snapshot;
@@ -48,6 +49,19 @@ pub struct Simulation {
     default_certificate: Option<String>,
     /// Findings of the reader and of the engine, in order of their places.
     pub findings: Vec<Located>,
+}
+
+/// Why nobody could serve with a Secret, fit to follow its name in a sentence.
+fn default_certificate_fault<'i>(inputs: &'i Inputs, name: &str) -> Option<&'i str> {
+    if !inputs.has_secrets() {
+        return None;
+    }
+    let (namespace, name) = name.split_once('/')?;
+    match inputs.secret(&ObjectRef::new(Kind::Secret, namespace, name)).map(|secret| &secret.state.certificate) {
+        None => Some("is not in the input"),
+        Some(CertificateState::Unusable { reason }) => Some(reason),
+        Some(_) => None,
+    }
 }
 
 /// The two evaluators gave different answers: a defect of the engine.
@@ -106,10 +120,21 @@ impl Simulation {
         Self { snapshot, table, load_balancers: BTreeMap::new(), default_certificate: None, findings: Vec::new() }
     }
 
-    /// Shows this certificate, `namespace/secret`, in place of `default`.
+    /// Shows this certificate, `namespace/secret`, in place of `default`; where there are Secrets, and nobody could serve with this
+    /// one, that is a finding instead.
     #[must_use]
-    pub fn with_default_certificate(mut self, name: Option<&str>) -> Self {
-        self.default_certificate = name.map(str::to_owned);
+    pub fn with_default_certificate(mut self, inputs: &Inputs, name: Option<&str>) -> Self {
+        let Some(name) = name else { return self };
+        match default_certificate_fault(inputs, name) {
+            None => self.default_certificate = Some(name.to_owned()),
+            Some(fault) => {
+                let message = format!(
+                    "`--default-ssl-certificate`: Secret `{name}` {fault}; a certificate that nobody knows is served"
+                );
+                let diagnostic = Diagnostic::new(Code::SecretUnusable, None, FieldPath::named(&""), message);
+                self.findings.push(Located { diagnostic, place: None, related: Vec::new() });
+            }
+        }
         self
     }
 

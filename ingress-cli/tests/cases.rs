@@ -92,8 +92,8 @@ impl Case {
         let mut manifests = Manifests::default();
         manifests.read("-", self.manifests.clone(), args.engine.namespace());
         let options = args.engine.options().expect("options");
-        let simulation =
-            Simulation::new(&manifests, options).with_default_certificate(args.engine.default_certificate());
+        let simulation = Simulation::new(&manifests, options)
+            .with_default_certificate(&manifests.inputs, args.engine.default_certificate());
         let questions: Vec<Question> =
             self.questions.iter().map(|line| Question::from_json(line.clone()).expect("a request")).collect();
         let report = match simulation.report(&manifests, &questions, true) {
@@ -254,7 +254,8 @@ fn diagnostics_differ(report: &Value, expected: &[Value]) -> Option<String> {
             let part = |key: &str| text(object.and_then(|object| object.get(key)));
             let namespace = part("namespace");
             let name = if namespace.is_empty() { part("name") } else { format!("{namespace}/{}", part("name")) };
-            format!("{} {} {name} {}", text(diagnostic.get("slug")), part("kind"), text(diagnostic.get("field")))
+            let object = format!("{} {name}", part("kind"));
+            format!("{} {} {}", text(diagnostic.get("slug")), object.trim(), text(diagnostic.get("field")))
         })
         .collect();
     let mut wanted: Vec<String> = expected

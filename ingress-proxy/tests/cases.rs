@@ -68,7 +68,7 @@ fn run(least: usize, form: impl Fn(&Question) -> Option<Question>) {
         let mut manifests = Manifests::default();
         manifests.read("-", case.manifests.clone(), case.engine.namespace());
         let simulation = Simulation::new(&manifests, case.engine.options().expect("options"))
-            .with_default_certificate(case.engine.default_certificate());
+            .with_default_certificate(&manifests.inputs, case.engine.default_certificate());
         certificates.provide(simulation.table(), &site.certs);
         let table = endpoints.stand_in(simulation.table().clone());
         site.publisher.publish(Arc::new(Snapshot::new(table)));

@@ -44,27 +44,48 @@ fn a_key_has_to_belong_to_its_certificate() {
     assert!(status == Some(1) && said.contains(expected), "{said}");
 }
 
-/// A pair that the simulator takes for good is one that rustls takes, and the other way round; but for keys that do not show whose
-/// they are, which only rustls finds out.
+/// A Secret that the simulator takes for good is one that the proxy takes, and the other way round.
 #[test]
-fn a_pair_is_to_the_simulator_what_it_is_to_rustls() {
-    let case = include_str!("../../testdata/cases/tls/keys-beside-certificates.yaml");
-    let (_, manifest) = case.split_once("\n---\n").expect("a case before the manifest");
-    let (status, said) = check("kinds", manifest, &[]);
-    let named = |line: &str| {
-        line.strip_prefix("error: Secret default/").and_then(|rest| rest.split(' ').next()).map(str::to_owned)
-    };
-    let refused: BTreeSet<String> = said.lines().filter_map(named).collect();
-    let mut manifests = Manifests::default();
-    manifests.read("case.yaml", manifest.to_owned(), "default");
-    let names = manifest.split("kind: Secret\nmetadata: {name: ").skip(1).filter_map(|rest| rest.split('}').next());
-    let unusable = names.filter(|name| {
-        let secret = manifests.inputs.secret(&ObjectRef::new(Kind::Secret, "default", *name)).expect("the Secret");
-        matches!(secret.state.certificate, CertificateState::Unusable { .. })
-    });
-    let unusable: BTreeSet<String> = unusable.map(str::to_owned).collect();
-    assert_eq!((status, &refused), (Some(1), &unusable), "{said}");
-    assert!(refused.len() > 5 && refused.len() < manifest.matches("kind: Secret").count() - 5, "{said}");
+fn a_secret_is_to_the_simulator_what_it_is_to_the_proxy() {
+    let cases = [
+        ("pairs", include_str!("../../testdata/cases/tls/keys-beside-certificates.yaml"), 11, 8),
+        (
+            "clients",
+            include_str!("../../testdata/cases/nginx/auth/client-certificate-authorities-unreadable-closes.yaml"),
+            2,
+            0,
+        ),
+        (
+            "backends",
+            include_str!("../../testdata/cases/nginx/backends/tls-towards-the-backend-that-cannot-be-had-closes.yaml"),
+            2,
+            1,
+        ),
+    ];
+    for (case, text, bad, good) in cases {
+        let (_, manifest) = text.split_once("\n---\n").expect("a case before the manifest");
+        let (status, said) = check(case, manifest, &[]);
+        let named = |line: &str| {
+            line.strip_prefix("error: Secret default/").and_then(|rest| rest.split(' ').next()).map(str::to_owned)
+        };
+        let refused: BTreeSet<String> = said.lines().filter_map(named).collect();
+        let mut manifests = Manifests::default();
+        manifests.read("case.yaml", manifest.to_owned(), "default");
+        let names: Vec<&str> = manifest
+            .split("kind: Secret\nmetadata: {name: ")
+            .skip(1)
+            .filter_map(|rest| rest.split('}').next())
+            .collect();
+        let is_unusable = |name: &&&str| {
+            let secret = manifests.inputs.secret(&ObjectRef::new(Kind::Secret, "default", **name)).expect("the Secret");
+            let has_bad_pair = secret.keys.contains("tls.crt")
+                && matches!(secret.state.certificate, CertificateState::Unusable { .. });
+            has_bad_pair || secret.keys.contains("ca.crt") && secret.state.authorities.fault().is_some()
+        };
+        let unusable: BTreeSet<String> = names.iter().filter(is_unusable).map(|name| (*name).to_owned()).collect();
+        assert_eq!((status, &refused), (Some(1), &unusable), "{case}: {said}");
+        assert_eq!((refused.len(), names.len() - refused.len()), (bad, good), "{case}: {said}");
+    }
 }
 
 #[test]

@@ -364,7 +364,8 @@ fn prepare(args: &SimulateArgs) -> Result<(Manifests, Simulation, Vec<Question>)
     }
     let questions = args.requests.questions()?;
     let default_certificate = args.engine.default_certificate();
-    let simulation = Simulation::new(&manifests, options).with_default_certificate(default_certificate);
+    let simulation = Simulation::new(&manifests, options);
+    let simulation = simulation.with_default_certificate(&manifests.inputs, default_certificate);
     Ok((manifests, simulation, questions))
 }
 
