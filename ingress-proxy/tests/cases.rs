@@ -16,6 +16,8 @@ mod endpoints;
 mod expected;
 #[path = "cases/message.rs"]
 mod message;
+#[path = "cases/random.rs"]
+mod random;
 #[path = "cases/read.rs"]
 mod read;
 mod support;
@@ -42,17 +44,30 @@ use self::verdict::{Verdict, World};
 
 #[test]
 fn the_wire_agrees_with_simulate() {
-    run(2_740, |question| Some(question.clone()));
+    run(of_files(), 2_740, |question| Some(question.clone()));
 }
 
 #[test]
 fn the_wire_agrees_with_simulate_over_http2() {
-    run(2_610, read::as_http2);
+    run(of_files(), 2_610, read::as_http2);
+}
+
+/// Random ones, as many as `RANDOM_CASES` says, and others for another `RANDOM_SEED`.
+#[test]
+fn the_wire_agrees_with_simulate_on_whatever_comes() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (count, seed) = (number("RANDOM_CASES").unwrap_or(80), number("RANDOM_SEED").unwrap_or(1));
+    let cases = (0..count).map(|case| random::case(seed.wrapping_mul(1_000_000).wrapping_add(case)));
+    run(cases, usize::try_from(count).expect("a number") * 9, |question| Some(question.clone()));
+}
+
+fn of_files() -> impl Iterator<Item = Case> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/cases");
+    read::files(&root).into_iter().map(|file| Case::read(&file))
 }
 
 /// Asks both of everything, and at least so many questions on the wire.
-fn run(least: usize, form: impl Fn(&Question) -> Option<Question>) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/cases");
+fn run(all: impl Iterator<Item = Case>, least: usize, form: impl Fn(&Question) -> Option<Question>) {
     let mut config = config();
     config.downstream.proxy_protocol = true;
     config.downstream.http2_cleartext = true;
@@ -62,8 +77,7 @@ fn run(least: usize, form: impl Fn(&Question) -> Option<Question>) {
     let endpoints = Endpoints::start(&certificates);
     let (mut failures, mut skipped) = (Vec::new(), BTreeMap::new());
     let (mut cases, mut asked) = (0, 0);
-    for file in read::files(&root) {
-        let case = Case::read(&file);
+    for case in all {
         cases += 1;
         let mut manifests = Manifests::default();
         manifests.read("-", case.manifests.clone(), case.engine.namespace());

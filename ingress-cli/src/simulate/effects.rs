@@ -46,6 +46,8 @@ pub(super) fn of(forward: &Forward<'_>, view: &RequestView<'_>, table: &RouteTab
     if let Some((canary, by)) = forward.canary() {
         set("canary", Some(json!({"ingress": canary.origin.object.path(), "rule": by.as_str()})));
     }
+    let hidden = &filters.response.hide;
+    set("hidden_headers", (!hidden.is_empty()).then(|| json!(hidden)));
     set("custom_errors", filters.errors.as_ref().map(|it| errors(it, table)));
     set("fallback", (forward.via == Via::Fallback).then(|| json!(true)));
     if !filters.observe.access_log {

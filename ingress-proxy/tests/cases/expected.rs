@@ -116,9 +116,15 @@ fn identity(question: &Question) -> Vec<Field> {
 /// In what the fields of an endpoint's response differ on their way to the client.
 pub(crate) fn of_response(report: &Value, endpoint: &str, found: &[Field]) -> Option<String> {
     let set = response_headers(report);
+    let hidden = report.get("hidden_headers").and_then(Value::as_array).into_iter().flatten();
+    let hidden: Vec<&str> = hidden.filter_map(Value::as_str).collect();
+    let gets_lost = |name: &str| {
+        let mut names = set.iter().map(|(other, _)| other.as_str()).chain(hidden.iter().copied());
+        names.any(|other| other.eq_ignore_ascii_case(name))
+    };
     let mut wanted: Vec<Field> = of_endpoint(endpoint)
         .iter()
-        .filter(|(name, _)| !set.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)))
+        .filter(|(name, _)| !gets_lost(name))
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     wanted.extend(set);

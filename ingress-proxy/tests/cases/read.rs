@@ -31,8 +31,12 @@ pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
 
 impl Case {
     pub(crate) fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).expect("a case");
-        let (head, manifests) = text.split_once("\n---\n").unwrap_or((&text, ""));
+        Self::of(&path.display().to_string(), &std::fs::read_to_string(path).expect("a case"))
+    }
+
+    /// A case by its text.
+    pub(crate) fn of(file: &str, text: &str) -> Self {
+        let (head, manifests) = text.split_once("\n---\n").unwrap_or((text, ""));
         let stream = parse(head, &Limits::default());
         let head = stream.documents.first().expect("a case").to_json();
         let list = |key: &str| head.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -40,7 +44,7 @@ impl Case {
         let args =
             Args::try_parse_from(std::iter::once("case".to_owned()).chain(args)).unwrap_or_else(|e| panic!("{e}"));
         let questions = list("requests").iter().map(|request| question(&request["request"])).collect();
-        Self { file: path.display().to_string(), engine: args.engine, questions, manifests: manifests.to_owned() }
+        Self { file: file.to_owned(), engine: args.engine, questions, manifests: manifests.to_owned() }
     }
 }
 
