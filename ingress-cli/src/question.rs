@@ -32,6 +32,8 @@ pub struct Defaults {
     pub sni: Option<String>,
     /// `--draw`.
     pub draw: u64,
+    /// Whether the proxy takes header names with an underscore (`--enable-underscores-in-headers`).
+    pub underscores: bool,
 }
 
 /// One line of `--requests`. All but `url` may be left out.
@@ -131,7 +133,7 @@ impl Question {
             no_host: false,
             target: None,
         };
-        Self::new(line, given)
+        Self::new(line, given, defaults.underscores)
     }
 
     /// Reads one JSON object.
@@ -140,11 +142,21 @@ impl Question {
     ///
     /// What is wrong with it, fit for a person.
     pub fn from_json(given: Value) -> Result<Self, String> {
-        let line: Line = Line::deserialize(&given).map_err(|error| error.to_string())?;
-        Self::new(line, given)
+        Self::from_json_to(given, false)
     }
 
-    fn new(line: Line, given: Value) -> Result<Self, String> {
+    /// Reads one JSON object as a question to a proxy that takes header names with an underscore, or does not
+    /// (`--enable-underscores-in-headers`).
+    ///
+    /// # Errors
+    ///
+    /// As [`from_json`](Self::from_json).
+    pub fn from_json_to(given: Value, underscores: bool) -> Result<Self, String> {
+        let line: Line = Line::deserialize(&given).map_err(|error| error.to_string())?;
+        Self::new(line, given, underscores)
+    }
+
+    fn new(line: Line, given: Value, underscores: bool) -> Result<Self, String> {
         let url = Url::parse(&line.url)?;
         let version = match line.version.as_deref() {
             None | Some("1.1") => Version::HTTP_11,
@@ -156,8 +168,8 @@ impl Question {
         let mut has_host = line.no_host || version == Version::HTTP_2;
         for (name, value) in line.headers {
             has_host |= name.eq_ignore_ascii_case("host");
-            if name.contains('_') {
-                // A proxy takes them away before anything is decided: to many backends they are others' names.
+            // A proxy takes them away before anything is decided: to many backends they are others' names.
+            if name.contains('_') && (!underscores || is_known(&name.replace('_', "-"))) {
                 continue;
             }
             let values = match value {
@@ -220,6 +232,17 @@ impl Question {
         ask(&raw, &headers)
     }
 
+    /// What stands for any request on the connection of this one, if nobody but the endpoint is to read them.
+    pub(crate) fn of_its_connection(&self) -> Self {
+        let name = self.conn.tls.as_ref().and_then(|tls| tls.sni.as_deref()).unwrap_or_default();
+        let mut of_connection = self.clone();
+        of_connection.method = "GET".to_owned();
+        of_connection.target = b"/".to_vec();
+        (of_connection.version, of_connection.authority) = (Version::HTTP_10, None);
+        of_connection.headers = if name.is_empty() { Vec::new() } else { vec![("Host".to_owned(), name.to_owned())] };
+        of_connection
+    }
+
     /// The connection.
     #[must_use]
     pub fn conn(&self) -> &ConnInfo {
@@ -227,9 +250,9 @@ impl Question {
     }
 }
 
-/// What stays although `Connection` names it: a proxy in front that passes `Connection` on as it came must not be made to lose
-/// what it has added, and of a message's framing nothing is to be lost at all.
-const NEVER_NAMED: [&str; 31] = [
+/// What a proxy acts upon. It stays although `Connection` names it: a proxy in front that passes `Connection` on as it came must
+/// not be made to lose what it has added, and of a message's framing nothing is to be lost at all.
+const KNOWN: [&str; 31] = [
     "host",
     "connection",
     "keep-alive",
@@ -268,10 +291,14 @@ const NEVER_NAMED: [&str; 31] = [
 fn without_named(headers: &mut Vec<(String, String)>) {
     let connection = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
     let named = connection.flat_map(|(_, list)| list.split(',')).map(|name| name.trim().to_ascii_lowercase());
-    let is_kept =
-        |name: &str| NEVER_NAMED.contains(&name) || name.starts_with("x-forwarded-") || name.starts_with("x-original-");
-    let named: Vec<String> = named.filter(|name| !is_kept(name)).collect();
+    let named: Vec<String> = named.filter(|name| !is_known(name)).collect();
     headers.retain(|(name, _)| !named.contains(&name.to_ascii_lowercase()));
+}
+
+/// Whether a name, whatever its case, is one of [`KNOWN`] or of a family of such.
+fn is_known(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    KNOWN.contains(&&*name) || name.starts_with("x-forwarded-") || name.starts_with("x-original-")
 }
 
 /// Everything but whitespace that cannot begin a URL.
@@ -322,12 +349,15 @@ mod tests {
 
     #[test]
     fn names_with_an_underscore_are_left_out() {
-        let given = json!({"url": "http://a.example/", "headers": {"X_Canary": "always", "X-Canary": ["a", "b"]}});
-        let question = Question::from_json(given).expect("a question");
-        question.with_raw(|_, headers| {
-            let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
-            assert_eq!(names, ["Host", "X-Canary", "X-Canary"]);
-        });
+        let headers = json!({"X_Canary": "always", "X-Canary": ["a", "b"], "X_Real_IP": "192.0.2.1"});
+        let names = |underscores| {
+            let given = json!({"url": "http://a.example/", "headers": headers});
+            let question = Question::from_json_to(given, underscores).expect("a question");
+            question.with_raw(|_, headers| headers.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(names(false), ["Host", "X-Canary", "X-Canary"]);
+        // Never those that whoever reads them as hyphens would believe.
+        assert_eq!(names(true), ["Host", "X_Canary", "X-Canary", "X-Canary"]);
     }
 
     #[test]

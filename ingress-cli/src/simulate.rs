@@ -183,6 +183,22 @@ impl Simulation {
     ///
     /// [`Disagreement`], which is a defect of the engine.
     pub fn answer(&self, question: &Question, explain: bool) -> Result<DecisionReport, Disagreement> {
+        let is_for_a_path = || question.with_view(|view| view.is_ok_and(|view| !view.is_asterisk()));
+        if self.hands_on(question) && !is_for_a_path() {
+            let mut report = self.answer_read(&question.of_its_connection(), explain)?;
+            report.upstream = None;
+            return Ok(report);
+        }
+        self.answer_read(question, explain)
+    }
+
+    /// Whether the connection of a question is handed on to an endpoint as it is, so that nobody else reads what comes on it.
+    fn hands_on(&self, question: &Question) -> bool {
+        let host = question.conn().tls.as_ref().and_then(|tls| self.snapshot.host_of_handshake(tls.sni.as_deref()));
+        host.and_then(|host| host.settings()).is_some_and(|settings| settings.passthrough.is_some())
+    }
+
+    fn answer_read(&self, question: &Question, explain: bool) -> Result<DecisionReport, Disagreement> {
         let tls = question.conn().tls.as_ref();
         let certificate = tls.map(|tls| self.certificate(self.snapshot.certificate(tls.sni.as_deref())));
         question.with_view(|view| {

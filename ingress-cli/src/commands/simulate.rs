@@ -127,6 +127,9 @@ pub struct RequestArgs {
     /// Random number for decisions by weight
     #[arg(long, value_name = "N", default_value_t = 0)]
     draw: u64,
+    /// Take header names with an underscore, as a proxy with this flag does
+    #[arg(long)]
+    enable_underscores_in_headers: bool,
     /// Decide the requests of this file of JSON lines, see docs/json.md; '-' for standard input
     #[arg(long = "requests", value_name = "FILE")]
     file: Option<PathBuf>,
@@ -282,6 +285,7 @@ impl RequestArgs {
             remote_addr: self.remote_addr,
             sni: self.sni.clone(),
             draw: self.draw,
+            underscores: self.enable_underscores_in_headers,
         };
         let given = self.requests.iter();
         let mut questions: Vec<Question> =
@@ -299,7 +303,8 @@ impl RequestArgs {
                 }
                 let place = |error| format!("{}:{number}: {error}", path.display());
                 let value: Value = serde_json::from_str(line).map_err(|error| place(error.to_string()))?;
-                questions.push(Question::from_json(value).map_err(place)?);
+                let question = Question::from_json_to(value, self.enable_underscores_in_headers);
+                questions.push(question.map_err(place)?);
             }
         }
         Ok(questions)

@@ -65,7 +65,8 @@ fn one(decision: &DecisionReport, out: &mut String) -> std::fmt::Result {
     }
     // What everybody has is in the JSON; here stands what somebody asked for.
     for (key, value) in &decision.effects {
-        let is_usual = ["timeouts", "retries", "buffering", "body_limit", "response_headers"].contains(&key.as_str());
+        let usual = ["timeouts", "retries", "buffering", "body_limit", "hidden_headers", "response_headers"];
+        let is_usual = usual.contains(&key.as_str());
         if !is_usual && value.as_str() != Some("HTTP") {
             writeln!(out, "  {DIM}with{DIM:#}     {key} {value}")?;
         }

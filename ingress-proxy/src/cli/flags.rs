@@ -293,7 +293,10 @@ impl Flags {
     ///
     /// clap's, which knows how to print itself; a request for help is one.
     pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<(Self, Vec<String>), clap::Error> {
-        let mut command = foreign::add(Self::command());
+        // Where a number is wanted it is the flag's parser that says what is wrong with a negative one.
+        let numbers =
+            |arg: clap::Arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg };
+        let mut command = foreign::add(Self::command()).mut_args(numbers);
         let matches = command.try_get_matches_from_mut(as_clap_reads(args, &command.clone()))?;
         let flags = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         Ok((flags, foreign::notes(&matches)))

@@ -157,6 +157,7 @@ impl Service {
             health_check_path: admin.health_path,
             ready_within: admin.ready_within,
             metrics: admin.metrics,
+            underscores_in_headers: config.downstream.underscores_in_headers,
             ..admin::Options::default()
         };
         let pages = pages.into_iter().map(|page| {

@@ -20,7 +20,8 @@ enum State {
     #[default]
     Copying,
     Finishing(Option<Trailers>),
-    Done,
+    /// With the trailers, which can be had only once.
+    Done(Option<Trailers>),
 }
 
 /// What does not get through.
@@ -64,7 +65,7 @@ impl Flow {
     ) -> Poll<Result<(), FlowError>> {
         self.is_starved = false;
         loop {
-            match &self.state {
+            match &mut self.state {
                 State::Copying => match from.poll_fill(cx) {
                     Poll::Ready(Ok(Fill::Data(data))) => {
                         if terms.limit.is_some_and(|limit| self.bytes.saturating_add(data.len() as u64) > limit) {
@@ -93,15 +94,24 @@ impl Flow {
                 },
                 State::Finishing(trailers) => {
                     ready!(to.poll_finish(cx, trailers.as_ref())).map_err(FlowError::Sink)?;
-                    self.state = State::Done;
+                    self.state = State::Done(trailers.take());
                 }
-                State::Done => return Poll::Ready(Ok(())),
+                State::Done(_) => return Poll::Ready(Ok(())),
             }
         }
     }
 
     /// Whether it has got through.
     pub(super) fn is_done(&self) -> bool {
-        matches!(self.state, State::Done)
+        matches!(self.state, State::Done(_))
+    }
+
+    /// The same to somebody else; of a body of which nothing has been copied.
+    pub(super) fn anew(&mut self) -> Self {
+        let state = match std::mem::take(&mut self.state) {
+            State::Copying => State::Copying,
+            State::Finishing(trailers) | State::Done(trailers) => State::Finishing(trailers),
+        };
+        Self { state, ..Self::default() }
     }
 }

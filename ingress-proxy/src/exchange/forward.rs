@@ -111,7 +111,7 @@ pub(super) async fn run<D: Downstream>(
             return exchange.give_up(failure, scratch, record).await;
         }
         worker.metrics.upstream_retries.increment();
-        (exchange.upload, exchange.turn) = (Flow::default(), Turn::default());
+        (exchange.upload, exchange.turn) = (exchange.upload.anew(), Turn::default());
         exchange.heard = (0, worker.clock.now());
     }
 }

@@ -31,9 +31,9 @@ use super::metrics::{Metrics, WorkerMetrics};
 const FULL: usize = 128 << 10;
 /// The size of a buffer, so that most lines that are begun below [`FULL`] find room.
 const SIZE: usize = FULL + (8 << 10);
-/// A buffer that was first seen with lines in it so long ago is handed on, in milliseconds. Workers look as often as that, so
-/// that a line waits for twice as long at the most.
-const OLD: u64 = 200;
+/// A buffer that was first seen with lines in it so long ago is handed on, in milliseconds. Workers look every 200 and see the time
+/// in steps of 50, so that a line waits for two looks.
+const OLD: u64 = 150;
 /// Buffers that wait to be written.
 const QUEUE: usize = 32;
 /// The most bytes of a target, a referrer or the value of a variable.

@@ -46,6 +46,8 @@ pub struct Options {
     pub metrics: bool,
     /// Names that may stand in Host, beside addresses and `localhost`.
     pub hosts: Vec<String>,
+    /// Whether requests may have header names with an underscore (`--enable-underscores-in-headers`), for the explanations.
+    pub underscores_in_headers: bool,
 }
 
 impl Default for Options {
@@ -55,6 +57,7 @@ impl Default for Options {
             ready_within: Duration::ZERO,
             metrics: true,
             hosts: Vec::new(),
+            underscores_in_headers: false,
         }
     }
 }

@@ -291,7 +291,8 @@ mod tests {
             ("[::1]:80", "127.0.0.0/8", Some(Reason::Loopback)),
             ("[64:ff9b::127.0.0.1]:80", "127.0.0.0/8", Some(Reason::Loopback)),
             ("[64:ff9b::127.0.0.1]:80", "64:ff9b::/96", None),
-            ("169.254.169.254:80", "::/0", None),
+            ("169.254.169.254:80", "0.0.0.0/0", None),
+            ("169.254.169.254:80", "::/0", Some(Reason::Metadata)),
         ] {
             assert_eq!(outcome(address, &[range], &Own::default()), expected, "{address} {range}");
         }

@@ -22,6 +22,8 @@ pub struct Connection {
     version: Version,
     is_head_request: bool,
     asks_websocket: bool,
+    /// Whether it was told that this is the last request, after which there must be none (RFC 9112 9.6).
+    asks_close: bool,
     /// Whether the endpoint keeps the connection open after this exchange.
     keep_alive: bool,
     /// Requests that it has served.
@@ -45,6 +47,7 @@ impl Connection {
             version: Version::Http11,
             is_head_request: false,
             asks_websocket: false,
+            asks_close: false,
             keep_alive: false,
             served: 0,
             since,
@@ -125,6 +128,7 @@ impl Upstream for Connection {
         self.keep_alive = false;
         self.is_head_request = request.method == b"HEAD";
         self.asks_websocket = request.websocket;
+        self.asks_close = request.connection.is_some_and(says_close);
         self.version = request.version;
         encode::request(self.wire.out(), request);
         self.wire.begin_writing(match request.body {
@@ -162,21 +166,21 @@ impl Upstream for Connection {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                 Poll::Pending if self.wire.is_late(cx) => return Poll::Ready(Err(HeadError::TimedOut)),
+                // An endpoint that stopped reading may have answered before: what came is still to be read, and the end of the
+                // connection is news of its own, if not yet.
                 Poll::Pending => {
-                    // A connection that cannot be written to has nothing more to say either.
-                    if let Poll::Ready(Err(error)) = sending {
-                        return Poll::Ready(Err(match error.kind() {
-                            io::ErrorKind::TimedOut => HeadError::TimedOut,
-                            _ => error.into(),
-                        }));
-                    }
-                    return Poll::Pending;
+                    return match sending {
+                        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                            Poll::Ready(Err(HeadError::TimedOut))
+                        }
+                        _ => Poll::Pending,
+                    };
                 }
             }
         }
         let is_interim = head.status < 200;
         if !is_interim {
-            self.keep_alive = head.keep_alive && !self.asks_websocket;
+            self.keep_alive = head.keep_alive && !self.asks_websocket && !self.asks_close;
             self.wire.begin_reading(head.framing);
         } else {
             self.wire.wait_anew();
@@ -187,4 +191,9 @@ impl Upstream for Connection {
     fn switch(&mut self) {
         self.wire.tunnel();
     }
+}
+
+/// Whether a `Connection` field says that there are no more requests.
+fn says_close(value: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').any(|word| word.trim_ascii().eq_ignore_ascii_case(b"close"))
 }

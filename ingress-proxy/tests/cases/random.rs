@@ -50,7 +50,7 @@ const TARGETS: [&str; 22] = [
 ];
 
 /// Annotations of ingress-nginx with values, good ones for the most part.
-const ANNOTATIONS: [(&str, &[&str]); 50] = [
+const ANNOTATIONS: [(&str, &[&str]); 51] = [
     ("rewrite-target", &["/", "/$1", "/$2", "/new", "/x/$1?y=1", "/a/$2/b"]),
     ("use-regex", &["true", "false"]),
     ("permanent-redirect", &["https://r.example/x", "/there", "https://r.example$request_uri"]),
@@ -100,6 +100,7 @@ const ANNOTATIONS: [(&str, &[&str]); 50] = [
     ("default-backend", &["s3"]),
     ("custom-headers", &["default/extra"]),
     ("limit-rps", &["5"]),
+    ("ssl-passthrough", &["true"]),
     ("auth-url", &["http://auth.example/check"]),
 ];
 
@@ -181,6 +182,7 @@ pub(crate) fn case(number: u64) -> Case {
         0 => &["--dialect", "kubernetes"],
         1 => &["--dialect", "tke"],
         2 => &["--dialect", "ingress-nginx"],
+        3 | 4 => &["--dialect", "ingress-nginx", "--enable-ssl-passthrough"],
         _ => &["--dialect", "ingress-nginx", "--configmap", "default/settings"],
     };
     let manifests = manifests(&mut dice);

@@ -110,6 +110,11 @@ fn once(world: &World<'_>, question: &Question, report: &Value) -> Option<Differ
             let text = || format!("refused, after {arrived:?}; simulate says {report}");
             return (!is_bad).then(|| Difference { text: text(), seen: None });
         }
+        // Who does not end TLS cannot say anything.
+        Err(_) if is_handed_on(world, question) && text(report, "decision") != "forward" => {
+            let arrived = world.endpoints.take();
+            return (!arrived.is_empty()).then(|| Difference { text: format!("not closed: {arrived:?}"), seen: None });
+        }
         Err(error) => {
             return Some(Difference { text: format!("no answer: {error}; simulate says {report}"), seen: None });
         }
@@ -120,6 +125,12 @@ fn once(world: &World<'_>, question: &Question, report: &Value) -> Option<Differ
         text: format!("{text}; simulate says {report}; {answer:?}; {arrived:?}"),
         seen: Some((answer, arrived)),
     })
+}
+
+fn is_handed_on(world: &World<'_>, question: &Question) -> bool {
+    let tls = question.conn().tls.as_ref();
+    let host = tls.and_then(|tls| world.simulation.snapshot().host_of_handshake(tls.sni.as_deref()));
+    host.and_then(|host| host.settings()).is_some_and(|settings| settings.passthrough.is_some())
 }
 
 fn is_http2(question: &Question) -> bool {

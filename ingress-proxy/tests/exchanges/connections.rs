@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::support::client::{Answer, Client};
 use super::support::scripted::{Scripted, eventually};
-use super::{request, site};
+use super::{annotated, request, site};
 
 fn expecting(path: &str, version: &str) -> String {
     format!("PUT {path} HTTP/{version}\r\nHost: a.example\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
@@ -235,5 +235,20 @@ fn connections_of_somebody() {
     for pair in connections.windows(2) {
         let ((before, is_kept), (after, _)) = (pair[0], pair[1]);
         assert_eq!(before == after, is_kept, "{connections:?}");
+    }
+}
+
+/// After it has said so, the proxy sends nothing more on a connection (RFC 9112 9.6), whether the endpoint repeats it or not.
+#[test]
+fn a_last_request_is_the_last() {
+    let origin = Scripted::echo();
+    for (value, is_kept) in [("close", false), ("keep-alive", true)] {
+        let site = annotated(&[origin.address], &[("connection-proxy-header", value)]);
+        let mut client = Client::new(site.http);
+        let mut connection = || {
+            assert_eq!(client.get("/").status, 200);
+            origin.requests().last().expect("a request").0
+        };
+        assert_eq!(connection() == connection(), is_kept, "{value}");
     }
 }

@@ -143,3 +143,35 @@ fn an_empty_line_begins_no_request() {
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(client.get("/two").text(), "/two");
 }
+
+/// An endpoint may answer from the head alone and hang up on the rest. That what is still sent meets nobody takes nothing away from the
+/// answer, and is not the endpoint's failure.
+#[test]
+fn an_answer_of_an_endpoint_that_hangs_up_on_the_body_gets_through() {
+    const BODY: usize = 4 << 20;
+    let origin = Scripted::start(|peer| {
+        peer.head();
+        peer.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig");
+        // With bytes that nobody has read this is a reset.
+    });
+    let site = site(origin.address);
+    let chunk = [b"8000\r\n", &*vec![b'x'; 0x8000], b"\r\n"].concat();
+    let body = chunk.repeat(BODY / 0x8000);
+    for _ in 0..30 {
+        let mut client = TcpStream::connect(site.http).expect("a connection");
+        let mut writing = client.try_clone().expect("another handle");
+        let answer = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let head = b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n";
+                let _ = writing.write_all(head).and_then(|()| writing.write_all(&body));
+                let _ = writing.write_all(b"0\r\n\r\n");
+            });
+            let mut answer = [0; 13];
+            client.read_exact(&mut answer).expect("an answer");
+            client.shutdown(std::net::Shutdown::Both).expect("a connection");
+            answer
+        });
+        assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 413 ");
+    }
+    assert!(!site.metrics.expose().contains("upstream_failures_total{"), "{}", site.metrics.expose());
+}

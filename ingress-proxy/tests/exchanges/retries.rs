@@ -248,3 +248,19 @@ fn who_takes_nothing() {
     std::thread::spawn(move || std::io::Write::write_all(&mut stream, &vec![b'x'; length]));
     assert_eq!(client.answer().expect("an answer").status, 504);
 }
+
+/// They can be read only once, and so are kept for whoever is next.
+#[test]
+fn trailers_of_an_empty_body_are_sent_again() {
+    let leaves = Scripted::start(|peer| _ = peer.request());
+    let origin = Scripted::echo();
+    let site = annotated(&[leaves.address, origin.address], &[]);
+    let mut client = Client::new(site.http);
+    for number in 0..4 {
+        let head = format!("PUT /{number} HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n");
+        client.send(head + "0\r\nX-A: 1\r\n\r\n").answer().expect("an answer");
+        let (_, request) = origin.find(&format!("/{number}")).expect("a request");
+        assert_eq!(request.trailers, [("x-a".to_owned(), b"1".to_vec())], "{number}");
+    }
+    assert!(!leaves.requests().is_empty());
+}

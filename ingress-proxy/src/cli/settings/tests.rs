@@ -187,6 +187,7 @@ fn what_is_wrong_is_named_with_its_flag() {
         (&["--bind-address", "localhost"], &["--bind-address", "localhost"]),
         (&["--trusted-cidr", "10.0.0.0/40"], &["--trusted-cidr", "10.0.0.0/40"]),
         (&["--use-forwarded-headers"], &["`--use-forwarded-headers`", "`--trusted-cidr`"]),
+        (&["--shutdown-grace-period", "-1"], &["--shutdown-grace-period", "-1"]),
         (&["--use-proxy-protocol"], &["`--use-proxy-protocol`", "`--trusted-cidr`"]),
         (&["--endpoint", "tea:80=127.0.0.1:1"], &["--endpoint", "`tea:80=127.0.0.1:1` names no Service;"]),
         (&["--default-ssl-certificate", "tls"], &["`--default-ssl-certificate`", "`tls` is not a Secret"]),

@@ -2,7 +2,8 @@
 //! first. No file is read here, and no clock.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
@@ -54,7 +55,7 @@ impl Pending {
             EventKind::Access(_) => {}
             // A link is complete when it is there; what is created otherwise is written next.
             EventKind::Create(CreateKind::File) => {
-                let (links, files): (Vec<_>, Vec<_>) = paths.partition(|path| path.is_symlink());
+                let (links, files): (Vec<_>, Vec<_>) = paths.partition(|path| is_link(path));
                 self.touch(links.into_iter(), Touch::Written, now);
                 self.touch(files.into_iter(), Touch::Writing, now);
             }
@@ -114,6 +115,11 @@ impl Pending {
     fn wait(&mut self, now: Instant) {
         self.burst = Some((self.burst.map_or(now, |(first, _)| first), now));
     }
+}
+
+/// Whether it is a symbolic link, or one of several names of a file.
+fn is_link(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_symlink() || found.nlink() > 1)
 }
 
 #[cfg(test)]

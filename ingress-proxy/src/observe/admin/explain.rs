@@ -8,13 +8,13 @@ use ingress_core::snapshot::Snapshot;
 use serde_json::{Map, Value};
 
 /// Answers `url=...&method=...&header=Name:%20value&remote_addr=...&sni=...&version=...&draw=...`; only `url` is needed,
-/// `header` may be there several times.
+/// `header` may be there several times. `underscores` says whether the proxy takes header names with one.
 ///
 /// # Errors
 ///
 /// What is wrong with the question, fit for a person.
-pub(super) fn answer(snapshot: Arc<Snapshot>, query: &str) -> Result<Value, String> {
-    let question = Question::from_json(line(query)?)?;
+pub(super) fn answer(snapshot: Arc<Snapshot>, query: &str, underscores: bool) -> Result<Value, String> {
+    let question = Question::from_json_to(line(query)?, underscores)?;
     let report = Simulation::of(snapshot).answer(&question, true).map_err(|error| error.to_string())?;
     serde_json::to_value(report).map_err(|error| error.to_string())
 }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn answers() {
-        let answer = |query| answer(snapshot(&["cafe.example"]), query);
+        let answer = |query| answer(snapshot(&["cafe.example"]), query, false);
         let report = answer("url=http://cafe.example/tea/green").unwrap();
         assert_eq!((&report["decision"], &report["backend"]["service"]), (&json!("forward"), &json!("tea")));
         assert_eq!(report["explanation"][0]["outcome"], "chosen");

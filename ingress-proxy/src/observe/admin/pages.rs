@@ -97,7 +97,9 @@ impl Pages {
             }
             "/debug/explain" => {
                 let (snapshot, query) = (self.sources.reader.load_full(), query.to_owned());
-                let answered = tokio::task::spawn_blocking(move || explain::answer(snapshot, &query)).await;
+                let underscores = self.options.underscores_in_headers;
+                let answered = tokio::task::spawn_blocking(move || explain::answer(snapshot, &query, underscores));
+                let answered = answered.await;
                 answered.map_or_else(failed, |answer| match answer {
                     Ok(report) => Page::json(200, &report),
                     Err(error) => Page::json(400, &json!({"error": error})),

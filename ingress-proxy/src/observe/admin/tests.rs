@@ -36,6 +36,7 @@ fn fixture_that_is_ready_within(ready_within: Duration) -> Fixture {
         ready_within,
         hosts: vec!["admin.internal".to_owned()],
         metrics: true,
+        underscores_in_headers: true,
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let admin = Admin::start(listener, options, sources, ErrorLog::new(Box::new(io::sink()))).unwrap();
@@ -157,6 +158,8 @@ fn the_table_and_explanations_are_those_of_the_snapshot_in_force() {
         serde_json::from_str::<Value>(&answer.body).unwrap()
     };
     assert_eq!(explain(&it)["decision"], "forward");
+    let shown = it.get("/debug/explain?url=http://cafe.example/tea&header=X_A:%201&header=X_Real_IP:%201").body;
+    assert!(shown.contains("X_A"), "{shown}");
     // More than one piece.
     let hosts: Vec<String> = (0..3_000).map(|index| format!("h{index}.example")).collect();
     it.publisher.publish(snapshot(&hosts.iter().map(String::as_str).collect::<Vec<_>>()));

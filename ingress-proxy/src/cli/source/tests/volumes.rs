@@ -52,3 +52,13 @@ fn a_version_of_a_config_map_is_not_read_before_it_is_in_force() {
     let twice = source.ear.lines_with("ING0105");
     assert_eq!(twice, 0, "{:?}", source.ear.told());
 }
+
+/// It is complete as soon as it is there: nobody closes it.
+#[test]
+fn another_name_of_a_file_is_read_at_once() {
+    let (folder, outside) = (Folder::new(), Folder::new());
+    outside.write("a.yaml", &ingress("a", "a.example", "one"));
+    let source = Followed::new(std::slice::from_ref(&folder.0));
+    fs::hard_link(outside.path("a.yaml"), folder.path("a.yaml")).unwrap();
+    source.wait_for(&["a.example one"]);
+}
