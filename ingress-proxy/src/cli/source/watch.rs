@@ -206,7 +206,8 @@ impl Watched {
                 continue;
             }
             let done = match &mut self.watcher {
-                Some(watcher) => watcher.watch(path, directory.mode).map_err(|error| error.to_string()),
+                // Links are not followed, but this one leads to what was asked for.
+                Some(watcher) => watcher.watch(&path.join("."), directory.mode).map_err(|error| error.to_string()),
                 None => Err("there is no inotify".to_owned()),
             };
             directory.watched = there.filter(|_| done.is_ok());

@@ -62,3 +62,14 @@ fn another_name_of_a_file_is_read_at_once() {
     fs::hard_link(outside.path("a.yaml"), folder.path("a.yaml")).unwrap();
     source.wait_for(&["a.example one"]);
 }
+
+#[test]
+fn a_link_to_a_directory_is_that_directory() {
+    let (folder, outside) = (Folder::new(), Folder::new());
+    symlink(&outside.0, folder.path("current")).unwrap();
+    let source = Followed::new(&[folder.path("current")]);
+    outside.write("a.yaml", &ingress("a", "a.example", "one"));
+    source.wait_for(&["a.example one"]);
+    fs::remove_file(outside.path("a.yaml")).unwrap();
+    source.wait_for(&[]);
+}
