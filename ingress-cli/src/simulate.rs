@@ -57,10 +57,13 @@ fn default_certificate_fault<'i>(inputs: &'i Inputs, name: &str) -> Option<&'i s
         return None;
     }
     let (namespace, name) = name.split_once('/')?;
-    match inputs.secret(&ObjectRef::new(Kind::Secret, namespace, name)).map(|secret| &secret.state.certificate) {
-        None => Some("is not in the input"),
-        Some(CertificateState::Unusable { reason }) => Some(reason),
-        Some(_) => None,
+    let Some(secret) = inputs.secret(&ObjectRef::new(Kind::Secret, namespace, name)) else {
+        return Some("is not in the input");
+    };
+    match &secret.state.certificate {
+        // A certificate of the cloud is elsewhere.
+        CertificateState::Unusable { reason } if secret.cloud.is_none() => Some(reason),
+        _ => None,
     }
 }
 

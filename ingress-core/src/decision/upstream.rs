@@ -170,12 +170,15 @@ impl<'s> Forward<'s> {
         self.removed(request).collect()
     }
 
-    /// Whether a header is one of [`removed_headers`](Self::removed_headers), whatever the case of its name.
+    /// Whether a header is one of [`removed_headers`](Self::removed_headers), whatever the case of its name. An underscore in it
+    /// counts as a hyphen, as many backends read it.
     #[must_use]
     pub fn removes_header(&self, request: &RequestView<'_>, name: &[u8]) -> bool {
-        self.removed(request).any(|removed| match removed.strip_suffix('*') {
-            Some(start) => name.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start.as_bytes())),
-            None => name.eq_ignore_ascii_case(removed.as_bytes()),
+        let same = |(given, own): (&u8, u8)| given.eq_ignore_ascii_case(&own) || (*given, own) == (b'_', b'-');
+        self.removed(request).any(|removed| {
+            let (start, is_whole) = removed.strip_suffix('*').map_or((removed, true), |start| (start, false));
+            (name.len() == start.len() || !is_whole && name.len() > start.len())
+                && name.iter().zip(start.bytes()).all(same)
         })
     }
 

@@ -51,7 +51,7 @@ impl Sink for Console {
             say(format_args!("error: {name} cannot be used: {why}"));
             self.has_bad_secrets = true;
         }
-        self.certs.state(name, data, trouble.as_deref())
+        self.certs.state(name, data)
     }
 
     fn secret_gone(&mut self, _: &ObjectRef) {}

@@ -120,26 +120,31 @@ impl Certificates {
         })
     }
 
-    /// What is made of a Secret that was taken: of these bytes, or of those before that stay in use. `trouble` is what was wrong
-    /// with it. A pair that it only names is not its own.
-    pub(super) fn state(&self, name: &ObjectRef, data: &SecretData, trouble: Option<&str>) -> SecretState {
+    /// What is made of a Secret that was taken: of these bytes, or of those before that stay in use. A pair that it only names is
+    /// not its own.
+    pub(super) fn state(&self, name: &ObjectRef, data: &SecretData) -> SecretState {
         let material = self.store.material(&certificate_id(name));
-        let why = || format!("cannot be used: {}", trouble.unwrap_or("it is not read")).into();
-        let mut state = SecretState::default();
-        if data.has(CERTIFICATE) || data.has(KEY) {
-            let dns_names = material.as_ref().and_then(|material| material.dns_names());
-            state.certificate = match dns_names {
-                Some(dns_names) => CertificateState::Usable { dns_names },
-                None => CertificateState::Unusable { reason: why() },
-            };
+        let dns_names = material.as_ref().and_then(|material| material.dns_names());
+        let dns_names = dns_names.filter(|_| self.of_cloud(data).is_none());
+        let has_authorities = material.is_some_and(|material| material.authorities().is_some());
+        let is_refused = dns_names.is_none() && (data.has(CERTIFICATE) || data.has(KEY))
+            || !has_authorities && data.has(AUTHORITIES);
+        // What is wrong with either it says in its own words, as to `simulate`.
+        let own = if is_refused { data.state() } else { SecretState::default() };
+        SecretState {
+            certificate: match (dns_names, own.certificate) {
+                (Some(dns_names), _) => CertificateState::Usable { dns_names },
+                (None, CertificateState::Usable { .. }) => {
+                    CertificateState::Unusable { reason: "is not served".into() }
+                }
+                (None, own) => own,
+            },
+            authorities: match (has_authorities, own.authorities) {
+                (true, _) => AuthoritiesState::Usable,
+                (false, AuthoritiesState::Usable) => AuthoritiesState::Unusable { reason: "is not served".into() },
+                (false, own) => own,
+            },
         }
-        if data.has(AUTHORITIES) && data.get(AUTHORITIES).is_none_or(|pem| !pem.trim_ascii().is_empty()) {
-            state.authorities = match material.is_some_and(|material| material.authorities().is_some()) {
-                true => AuthoritiesState::Usable,
-                false => AuthoritiesState::Unusable { reason: why() },
-            };
-        }
-        state
     }
 
     /// The pair that a Secret names without having one.
@@ -160,7 +165,7 @@ impl Sink for Plane {
         let trouble = taken.err();
         let why = trouble.as_ref().map(|why| why as &dyn Display);
         self.errors.state(name, "cannot be used", "can be used again", why);
-        self.certs.state(name, data, trouble.as_deref())
+        self.certs.state(name, data)
     }
 
     fn secret_gone(&mut self, name: &ObjectRef) {

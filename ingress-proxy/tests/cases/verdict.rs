@@ -111,7 +111,7 @@ fn once(world: &World<'_>, question: &Question, report: &Value) -> Option<Differ
             return (!is_bad).then(|| Difference { text: text(), seen: None });
         }
         // Who does not end TLS cannot say anything.
-        Err(_) if is_handed_on(world, question) && text(report, "decision") != "forward" => {
+        Err(error) if is_end(&error) && is_handed_on(world, question) && text(report, "decision") != "forward" => {
             let arrived = world.endpoints.take();
             return (!arrived.is_empty()).then(|| Difference { text: format!("not closed: {arrived:?}"), seen: None });
         }
@@ -125,6 +125,12 @@ fn once(world: &World<'_>, question: &Question, report: &Value) -> Option<Differ
         text: format!("{text}; simulate says {report}; {answer:?}; {arrived:?}"),
         seen: Some((answer, arrived)),
     })
+}
+
+/// Whether the other side has hung up.
+fn is_end(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    [BrokenPipe, ConnectionReset, UnexpectedEof].contains(&error.kind())
 }
 
 fn is_handed_on(world: &World<'_>, question: &Question) -> bool {

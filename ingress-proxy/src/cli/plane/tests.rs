@@ -109,11 +109,32 @@ fn authorities_are_good_for_what_is_made_of_them() {
         assert_eq!(state.certificate, CertificateState::default());
         state.authorities.fault().map(str::to_owned)
     };
-    assert_eq!(fault(&mut world, &key).as_deref(), Some("cannot be used: `ca.crt` has no certificate"));
-    assert_eq!(fault(&mut world, "***").as_deref(), Some("cannot be used: `ca.crt` is not base64"));
+    assert_eq!(fault(&mut world, &key).as_deref(), Some("has a `ca.crt` that is not PEM certificates"));
+    assert_eq!(fault(&mut world, "***").as_deref(), Some("has a `ca.crt` that is not base64"));
     assert_eq!(fault(&mut world, &authority), None);
     assert_eq!(fault(&mut world, "***"), None);
     assert_eq!(fault(&mut world, "").as_deref(), Some("has no `ca.crt`"));
+}
+
+/// Of a pair and authorities in one Secret each says what is wrong with itself, and what is served of both is what was good last.
+#[test]
+fn a_pair_and_authorities_are_good_or_bad_by_themselves() {
+    let mut world = World::new();
+    let ((certificate, key), (authority, _)) = (pair(), pair());
+    let good = [("tls.crt", &*certificate), ("tls.key", &*key), ("ca.crt", &*authority)];
+    let bad = world.give(&[("tls.crt", ""), ("tls.key", ""), ("ca.crt", &authority)]);
+    assert_eq!((bad.certificate, bad.authorities), (CertificateState::default(), AuthoritiesState::Usable));
+    world.give(&[("password", "***")]);
+    let bad = world.give(&[("tls.crt", "***"), ("tls.key", &key), ("ca.crt", &key)]);
+    assert_eq!(bad.certificate, CertificateState::Unusable { reason: "has a `tls.crt` that is not base64".into() });
+    assert_eq!(bad.authorities.fault(), Some("has a `ca.crt` that is not PEM certificates"));
+    let before = world.give(&good);
+    assert!(matches!(before.certificate, CertificateState::Usable { .. }) && before.authorities.fault().is_none());
+    // The pair is taken away, in one way or the other: it stays in use.
+    for without in [&[("ca.crt", &*authority)][..], &[("tls.crt", ""), ("tls.key", ""), ("ca.crt", &authority)]] {
+        assert_eq!(world.give(without), before, "{without:?}");
+        assert!(world.has_pair());
+    }
 }
 
 #[test]
