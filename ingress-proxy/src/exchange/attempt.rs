@@ -83,9 +83,7 @@ impl Failure {
             HeadError::Malformed(_) => (502, "upstream-malformed", RetryCondition::InvalidHeader),
             _ => (502, "upstream-closed", RetryCondition::Error),
         };
-        let is_stale = matches!(error, HeadError::Closed | HeadError::Io(_))
-            && connection.is_reused()
-            && !connection.has_answered();
+        let is_stale = matches!(error, HeadError::Closed | HeadError::Io(_)) && connection.may_be_stale();
         let reach = match error {
             HeadError::Refused => Reach::Refused,
             _ if is_stale => Reach::Stale,

@@ -3,6 +3,9 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::attempt::Failure;
 use super::flow::{Flow, FlowError, Terms};
@@ -13,6 +16,9 @@ use super::{Downstream, HeadError, Outcome, Scratch, tunnel};
 use crate::message::{Known, OutgoingResponse, RequestHead, ResponseHead, Source, Version};
 use crate::upstream::{Connection, InFlight, Outcome as Health, affinity};
 use crate::worker::Trouble;
+
+/// How long a client may take to get what came before its response broke off.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 impl<'a, D: Downstream> Exchange<'a, D> {
     /// Passes the response on whose head has come.
@@ -103,7 +109,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
                 if matches!(error, FlowError::Source(_) | FlowError::TooLong) {
                     // What has come is passed on, so that the end is seen for what it is: on a connection that was used before,
                     // an end without a byte would look like one of an idle connection, and the request would be sent again.
-                    let _ = poll_fn(|cx| self.down.poll_flush(cx)).await;
+                    let _ = timeout(FAREWELL, poll_fn(|cx| self.down.poll_hand_over(cx))).await;
                 }
                 record.responded(download.bytes);
                 Outcome::Broken

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::time::timeout;
 
-use super::flow::{Flow, Terms};
+use super::flow::{Flow, FlowError, Terms};
 use super::record::Record;
 use super::{Downstream, Outcome, Upstream};
 use crate::message::{Known, ResponseHead, Sink, Source};
@@ -55,6 +55,7 @@ pub(super) async fn run<D: Downstream>(down: &mut D, mut connection: Connection,
 pub(crate) async fn splice<A: Source + Sink, B: Source + Sink>(client: &mut A, server: &mut B) -> (u64, bool) {
     let (mut forth, mut back) = (Flow::default(), Flow::default());
     let terms = Terms::default();
+    let mut is_deaf = false;
     let end = poll_fn(|cx| {
         loop {
             let before = (forth.bytes, back.bytes);
@@ -66,8 +67,9 @@ pub(crate) async fn splice<A: Source + Sink, B: Source + Sink>(client: &mut A, s
             if let Poll::Ready(done) = back.poll(cx, server, client, &terms) {
                 return Poll::Ready(done);
             }
-            if forward.is_ready() {
-                return forward;
+            if let Poll::Ready(done) = forward {
+                is_deaf = matches!(done, Err(FlowError::Sink(_)));
+                return Poll::Ready(done);
             }
             if back.bytes == before.1 {
                 return Poll::Pending;
@@ -77,6 +79,18 @@ pub(crate) async fn splice<A: Source + Sink, B: Source + Sink>(client: &mut A, s
         }
     })
     .await;
+    if is_deaf {
+        // An endpoint that takes nothing more may have said something before.
+        let _ = timeout(FAREWELL, poll_fn(|cx| back.poll(cx, server, client, &terms))).await;
+    }
+    if end.is_err() {
+        // What either has said last is not lost with it.
+        let last = poll_fn(|cx| {
+            let (there, here) = (server.poll_hand_over(cx), client.poll_hand_over(cx));
+            if there.is_ready() && here.is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        });
+        let _ = timeout(FAREWELL, last).await;
+    }
     if end.is_err() || !forth.is_done() || back.is_done() {
         return (back.bytes, end.is_ok());
     }

@@ -71,9 +71,18 @@ impl Account {
     /// Enters a piece.
     pub(super) fn piece(self: &Rc<Self>, data: Bytes) -> Piece {
         let size = data.len();
+        self.enter(data, size)
+    }
+
+    fn enter(self: &Rc<Self>, data: Bytes, size: usize) -> Piece {
         self.held.set(self.held.get().saturating_add(size));
         self.ledger.held.set(self.ledger.held.get().saturating_add(size));
         Piece { data, size, account: Some(Rc::clone(self)) }
+    }
+
+    /// Enters a piece without a byte, which leaves when everything before it has.
+    pub(super) fn marker(self: &Rc<Self>) -> Piece {
+        self.enter(Bytes::new(), 1)
     }
 
     /// Whether the connection holds as much as it may; if so, the task is woken when it holds less.

@@ -41,6 +41,8 @@ pub(super) struct Outgoing {
     left: Option<u64>,
     /// Whether the end has been said.
     is_ended: bool,
+    /// Whether there is a marker behind everything that was sent.
+    is_marked: bool,
     stall: Stall,
     /// What was held when last looked at; what is less is what the peer took.
     held: usize,
@@ -62,6 +64,7 @@ impl Outgoing {
             last: None,
             left: length,
             is_ended,
+            is_marked: false,
             stall: Stall::new(&shared.clock, stall),
             held: 0,
         }
@@ -175,6 +178,20 @@ impl Sink for Outgoing {
     /// The connection's driver writes to the socket, so there is nothing to wait for.
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.send_last())
+    }
+
+    /// To give a stream up is to throw away what has not been written, the head included.
+    fn poll_hand_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_ended {
+            return Poll::Ready(Ok(()));
+        }
+        self.send_last()?;
+        if !self.is_marked {
+            self.is_marked = true;
+            let marker = self.account.marker();
+            self.stream.send_data(marker, false).map_err(io_error)?;
+        }
+        if self.account.is_clear(cx) { Poll::Ready(Ok(())) } else { self.wait(cx) }
     }
 
     /// Ready when the socket has taken all: until then somebody has to watch that the peer takes it.

@@ -76,6 +76,15 @@ pub trait Sink {
     /// As [`poll_write`](Self::poll_write).
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Waits until what was taken is out of reach of a body that is given up. Whoever waits has to bound it.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_write`](Self::poll_write).
+    fn poll_hand_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+
     /// Ends the body and sends everything that was taken. Called until it is ready; `trailers` are those of the first call.
     ///
     /// # Errors

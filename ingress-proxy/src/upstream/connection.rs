@@ -26,7 +26,7 @@ impl Connection {
         Self::H1 { connection, key, is_reused }
     }
 
-    /// Whether it has served another request before, so that the endpoint may close it at any time.
+    /// Whether it has served another request before.
     pub(crate) fn is_reused(&self) -> bool {
         matches!(self, Self::H1 { is_reused: true, .. })
     }
@@ -46,11 +46,11 @@ impl Connection {
         }
     }
 
-    /// Whether a byte of the response has come.
-    pub(crate) fn has_answered(&self) -> bool {
+    /// Whether it was idle before this request, so that the endpoint may have closed it at any time, and nothing has come since.
+    pub(crate) fn may_be_stale(&self) -> bool {
         match self {
-            Self::H1 { connection, .. } => connection.has_answered(),
-            Self::H2(_) => true,
+            Self::H1 { connection, is_reused, .. } => *is_reused && !connection.has_answered(),
+            Self::H2(stream) => stream.may_be_stale(),
         }
     }
 

@@ -9,6 +9,7 @@ mod connections;
 mod counts;
 mod endpoints;
 mod ends;
+mod over_http2;
 mod policies;
 mod pools;
 mod retries;

@@ -106,11 +106,11 @@ pub fn attacks() -> Vec<Attack> {
             calm,
             std::iter::once(post(1, "/")).chain((0..count).map(|_| data(1, PADDED, b"\x01\0"))),
         ),
-        // Nobody reads it, so what little it may have under way is all there is.
+        // Nobody reads it, so what little it may have under way is all there is. That is some eight thousand frames.
         attack(
             "DATA, one byte each",
             calm,
-            std::iter::once(post(1, "/wait")).chain((0..count.max(5_000)).map(|_| data(1, 0, b"x"))),
+            std::iter::once(post(1, "/wait")).chain((0..count.max(10_000)).map(|_| data(1, 0, b"x"))),
         ),
         Attack {
             is_many: true,

@@ -18,6 +18,7 @@ use super::frames::cases;
 use super::server::{HOST, Server};
 use super::support::ingress::Ingress;
 use super::support::requests::{pattern, value};
+use super::support::scripted::eventually;
 use super::support::tls::trusting_anybody;
 
 trait Stream: Read + Write + Send {}
@@ -139,4 +140,51 @@ fn an_end_without_a_close() {
     socket.get_mut().write_all(b"\x8f\x80abcd").unwrap();
     let mut rest = Vec::new();
     socket.get_mut().read_to_end(&mut rest).expect("the end");
+}
+
+/// Asks for a socket and reads the answer, to the last byte of its head.
+fn upgrade(stream: &mut dyn Stream, path: &str) {
+    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13";
+    let head =
+        format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{key}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("an answer");
+        answer.extend(byte);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// However a side ends, what it has said before is said.
+#[test]
+fn the_last_words_of_an_endpoint_get_through() {
+    let server = Server::start();
+    let site = server.site();
+    for (address, tls) in [(site.http, false), (site.https, true)] {
+        for _ in 0..30 {
+            let mut stream = connect(address, tls);
+            upgrade(&mut *stream, "/last");
+            stream.write_all(b"x").unwrap();
+            let mut words = [0; 10];
+            stream.read_exact(&mut words).expect("last words");
+            assert_eq!(&words, b"last words");
+        }
+    }
+}
+
+#[test]
+fn the_last_words_of_a_client_get_through() {
+    let server = Server::start();
+    let site = server.site();
+    for round in 1..=30 {
+        let mut stream = TcpStream::connect(site.http).unwrap();
+        upgrade(&mut stream, "/hears");
+        stream.write_all(b"last words").unwrap();
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(stream);
+        eventually("it has heard", || server.heads.lock().unwrap().len() == 2 * round);
+        assert_eq!(server.last_head(), "last words");
+    }
 }

@@ -152,3 +152,17 @@ fn sockets_and_pages_on_one_connection() {
         }
     });
 }
+
+#[test]
+fn the_last_words_of_an_endpoint_get_through() {
+    let server = Server::start();
+    let site = server.site();
+    both_ways(&site, async |client| {
+        for _ in 0..30 {
+            let (response, mut stream) = open(&client, "/last").await;
+            let mut body = response.into_body();
+            send(&mut stream, b"x").await.unwrap();
+            assert_eq!(exactly(&mut body, 10, &mut BytesMut::new()).await, b"last words"[..]);
+        }
+    });
+}

@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
@@ -18,6 +20,8 @@ pub const HOST: &str = "site.example";
 ///
 /// - `/echo` answers messages with themselves,
 /// - `/bytes` does the same to bytes, whatever they mean,
+/// - `/last` hears a byte, says `last words` and resets the connection,
+/// - `/hears` only listens; what it has heard at the end is kept like a head,
 /// - `/refused` is 403, `/page` is 200, `/wrong` does not know the answer to the key.
 pub struct Server {
     pub address: SocketAddr,
@@ -80,7 +84,20 @@ fn serve(mut stream: TcpStream, heads: &Mutex<Vec<String>>) -> Option<()> {
                  Sec-WebSocket-Accept: {accept}\r\n{protocol}\r\n"
             );
             stream.write_all(agreed.as_bytes()).ok()?;
-            if path == "/bytes" { echo_bytes(stream) } else { echo_messages(stream) }
+            match path {
+                "/bytes" => echo_bytes(stream),
+                "/last" => {
+                    stream.read_exact(&mut [0]).ok()?;
+                    stream.write_all(b"last words").ok()?;
+                    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).ok()?;
+                }
+                "/hears" => {
+                    let mut heard = Vec::new();
+                    let _ = stream.read_to_end(&mut heard);
+                    heads.lock().unwrap().push(String::from_utf8(heard).unwrap());
+                }
+                _ => echo_messages(stream),
+            }
         }
     }
     Some(())

@@ -88,11 +88,12 @@ impl Connection {
         if !self.is_usable() || inner.active.get() >= self.room() {
             return None;
         }
+        let was_idle = inner.opened.get() > 0 && inner.active.get() == 0;
         inner.opened.set(inner.opened.get() + 1);
         if inner.opened.get() >= inner.settings.max_requests {
             inner.is_usable.set(false);
         }
-        Some(ClientStream::new(Slot::new(self)))
+        Some(ClientStream::new(Slot::new(self), was_idle))
     }
 
     /// Whether it takes new streams, now or when others have ended.

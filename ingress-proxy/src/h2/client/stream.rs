@@ -38,11 +38,13 @@ pub struct ClientStream {
     read_timeout: Option<Duration>,
     /// Milliseconds of the clock.
     sent: u64,
+    /// Whether the connection had served others, and had no stream when this one came.
+    was_idle: bool,
     slot: Slot,
 }
 
 impl ClientStream {
-    pub(super) fn new(slot: Slot) -> Self {
+    pub(super) fn new(slot: Slot, was_idle: bool) -> Self {
         let wait = Deadline::new(&slot.connection().shared().clock, None);
         Self {
             response: None,
@@ -52,8 +54,14 @@ impl ClientStream {
             send_timeout: None,
             read_timeout: None,
             sent: 0,
+            was_idle,
             slot,
         }
+    }
+
+    /// Whether the connection, which is gone, may have been so before this request.
+    pub(crate) fn may_be_stale(&self) -> bool {
+        self.was_idle && self.incoming.is_none() && !self.slot.connection().is_usable()
     }
 
     /// For how long the endpoint may take nothing, and for how long it may send nothing; none for as long as it likes.

@@ -11,7 +11,8 @@ use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, request};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 
 use super::settings::ServerSettings;
 use super::stream::{Live, ServerStream};
@@ -49,6 +50,9 @@ fn refusal(rejection: Rejection, parts: &request::Parts) -> Response<()> {
 
 /// How long a client that is told to go away has to take that.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a client may take to read the last that was sent, and how long it may say nothing meanwhile.
+const LINGER: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// Who answers requests.
 pub trait Service {
@@ -96,8 +100,27 @@ where
     };
     let shared = Shared { guard, ledger, clock: clock.clone(), is_leaving: Rc::default() };
     let mut shutdown = pin!(shutdown);
-    let mut driver = Driver::new(connection, outbox, settings, shared, service);
-    poll_fn(|cx| driver.poll(cx, shutdown.as_mut())).await
+    let mut driver = Driver::new(connection, outbox.clone(), settings, shared, service);
+    let ended = poll_fn(|cx| driver.poll(cx, shutdown.as_mut())).await;
+    drop(driver);
+    if matches!(ended, Ended::Idle | Ended::ShutDown) {
+        linger(outbox).await;
+    }
+    ended
+}
+
+/// Reads what still comes until the client has seen the end. A connection that is closed with something unread is reset, and what
+/// the client has not read by then is lost: it goes on to open its windows while it reads.
+async fn linger(mut io: impl AsyncRead + AsyncWrite + Unpin) {
+    let all = async {
+        io.shutdown().await?;
+        let mut unwanted = [0; 1_024];
+        while let Ok(amount) = timeout(SILENCE, io.read(&mut unwanted)).await
+            && amount? > 0
+        {}
+        std::io::Result::Ok(())
+    };
+    let _ = timeout(LINGER, all).await;
 }
 
 /// Whether new requests are taken.

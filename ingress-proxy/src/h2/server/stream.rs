@@ -198,6 +198,13 @@ impl Sink for ServerStream {
         }
     }
 
+    fn poll_hand_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.outgoing {
+            Some(outgoing) => outgoing.poll_hand_over(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
     fn poll_finish(&mut self, cx: &mut Context<'_>, trailers: Option<&Trailers>) -> Poll<io::Result<()>> {
         self.outgoing()?.poll_finish(cx, trailers)
     }
