@@ -18,7 +18,7 @@ use crate::upstream::{Connection, InFlight, Outcome as Health, affinity};
 use crate::worker::Trouble;
 
 /// How long a client may take to get what came before its response broke off.
-const FAREWELL: Duration = Duration::from_secs(5);
+const FAREWELL: Duration = Duration::from_secs(30);
 
 impl<'a, D: Downstream> Exchange<'a, D> {
     /// Passes the response on whose head has come.
