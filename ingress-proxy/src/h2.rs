@@ -13,6 +13,7 @@ mod error;
 mod fields;
 mod frame;
 mod head;
+mod hoard;
 mod incoming;
 mod ledger;
 mod outbox;

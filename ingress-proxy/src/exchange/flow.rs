@@ -71,7 +71,11 @@ impl Flow {
                         if terms.limit.is_some_and(|limit| self.bytes.saturating_add(data.len() as u64) > limit) {
                             return Poll::Ready(Err(FlowError::TooLong));
                         }
-                        let amount = ready!(to.poll_write(cx, data)).map_err(FlowError::Sink)?;
+                        let Poll::Ready(written) = to.poll_write(cx, data) else {
+                            from.hoard(cx);
+                            return Poll::Pending;
+                        };
+                        let amount = written.map_err(FlowError::Sink)?;
                         from.consume(amount);
                         self.bytes = self.bytes.saturating_add(amount as u64);
                     }

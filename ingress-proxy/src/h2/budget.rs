@@ -163,6 +163,9 @@ impl Guard {
     }
 }
 
+/// What is read without a pause, in which those whose bodies came can take them: in small frames they cost more than they are.
+const AT_ONCE: usize = 64 << 10;
+
 /// A connection that is watched.
 #[derive(Debug)]
 pub(super) struct Guarded<I> {
@@ -171,6 +174,8 @@ pub(super) struct Guarded<I> {
     guard: Rc<Guard>,
     head: Deadline,
     write: Deadline,
+    /// How much has been read without a pause.
+    read: usize,
 }
 
 impl<I> Guarded<I> {
@@ -191,6 +196,7 @@ impl<I> Guarded<I> {
             guard: Rc::clone(guard),
             head: Deadline::new(&guard.clock, Some(head)),
             write: Deadline::new(&guard.clock, Some(write)),
+            read: 0,
         }
     }
 
@@ -213,9 +219,15 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
         if this.guard.excess.get().is_some() {
             return Poll::Pending;
         }
+        if this.read >= AT_ONCE {
+            this.read = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let result = Pin::new(&mut this.io).poll_read(cx, buf);
         if result.is_pending() {
+            this.read = 0;
             if !this.scanner.is_within_fields() {
                 this.head.clear();
             } else if this.head.is_over(cx) {
@@ -224,6 +236,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
             return result;
         }
         let new = buf.filled().get(before..).unwrap_or_default();
+        this.read = this.read.saturating_add(new.len());
         if !new.is_empty() {
             let guard = &this.guard;
             let now = guard.clock.now();

@@ -8,6 +8,7 @@ use h2::RecvStream;
 
 use super::error::body_error;
 use super::fields::{WhiteSpace, read_trailers};
+use super::hoard::Hoard;
 use crate::message::{BodyError, Fill, Source, Trailers};
 use crate::worker::{Clock, Pace};
 
@@ -17,6 +18,8 @@ use crate::worker::{Clock, Pace};
 pub(super) struct Incoming {
     stream: RecvStream,
     current: Bytes,
+    /// What comes behind it.
+    hoard: Hoard,
     trailers: Option<Trailers>,
     is_done: bool,
     clock: Clock,
@@ -28,7 +31,16 @@ impl Incoming {
     pub(super) fn new(stream: RecvStream, space: WhiteSpace, clock: &Clock, idle: Option<Duration>) -> Self {
         let is_done = stream.is_end_stream();
         let idle = idle.map(|idle| Pace::new(clock, idle));
-        Self { stream, current: Bytes::new(), trailers: None, is_done, clock: clock.clone(), idle, space }
+        Self {
+            stream,
+            current: Bytes::new(),
+            hoard: Hoard::default(),
+            trailers: None,
+            is_done,
+            clock: clock.clone(),
+            idle,
+            space,
+        }
     }
 
     /// How long the peer may send nothing.
@@ -66,6 +78,10 @@ impl Source for Incoming {
             if self.is_done {
                 return Poll::Ready(Ok(Fill::End));
             }
+            if let Some(piece) = self.hoard.pop() {
+                self.current = piece;
+                break;
+            }
             match self.stream.poll_data(cx) {
                 Poll::Pending => return self.wait(cx),
                 Poll::Ready(Some(data)) => self.current = data.map_err(body_error)?,
@@ -84,6 +100,14 @@ impl Source for Incoming {
         self.current.advance(amount);
         // It fails only for more than was received.
         let _ = self.stream.flow_control().release_capacity(amount);
+    }
+
+    fn hoard(&mut self, cx: &mut Context<'_>) {
+        // The end, and whatever is wrong, comes again when the rest is wanted.
+        while let Poll::Ready(Some(Ok(piece))) = self.stream.poll_data(cx) {
+            self.progress(piece.len());
+            self.hoard.push(piece);
+        }
     }
 
     fn trailers(&mut self) -> Option<Trailers> {

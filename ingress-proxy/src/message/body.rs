@@ -48,6 +48,9 @@ pub trait Source {
     /// Takes so many of the bytes that [`poll_fill`](Self::poll_fill) gave.
     fn consume(&mut self, amount: usize);
 
+    /// Takes in what has come although nobody wants it yet, if it is cheaper here than where it is.
+    fn hoard(&mut self, _: &mut Context<'_>) {}
+
     /// The trailers that came after the end, if any.
     fn trailers(&mut self) -> Option<Trailers>;
 

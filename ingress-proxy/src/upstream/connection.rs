@@ -81,6 +81,13 @@ impl Source for Connection {
         }
     }
 
+    fn hoard(&mut self, cx: &mut Context<'_>) {
+        match self {
+            Self::H1 { connection, .. } => connection.hoard(cx),
+            Self::H2(stream) => stream.hoard(cx),
+        }
+    }
+
     fn trailers(&mut self) -> Option<Trailers> {
         match self {
             Self::H1 { connection, .. } => connection.trailers(),

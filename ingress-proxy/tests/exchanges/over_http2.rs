@@ -2,13 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::support::http2::{Client, PATIENCE, piece};
+use super::support::http2::{Client, PATIENCE, piece, send, whole};
 use super::support::ingress::Ingress;
-use super::support::scripted::Scripted;
+use super::support::scripted::{Scripted, eventually};
 use super::support::site::{Site, config, manifest};
 
 fn run(test: impl Future<Output = ()>) {
@@ -124,4 +126,50 @@ fn that_an_idle_connection_is_gone_is_no_failure_of_its_endpoint() {
         }
     });
     assert!(!site.metrics.expose().contains("upstream_failures_total{"), "it is blamed");
+}
+
+/// Flow control is what holds a client back that sends small messages to a slow endpoint; its other streams go on.
+#[test]
+fn small_messages_wait_for_their_endpoint_like_others() {
+    const COUNT: usize = 800_000;
+    // The less the system holds, the sooner it waits.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(4 << 10).expect("a size");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).and_then(|()| socket.listen(8)).expect("a listener");
+    let may_read: Arc<AtomicBool> = Arc::default();
+    let read = Arc::clone(&may_read);
+    let origin = Scripted::at(socket.into(), move |peer| {
+        eventually("it may read", || read.load(Ordering::SeqCst));
+        let (mut all, mut end) = (0, Vec::new());
+        while !end.ends_with(b"\r\n0\r\n\r\n") && peer.receive() {
+            all += peer.pending.iter().filter(|byte| **byte == b'~').count();
+            end.append(&mut peer.pending);
+            end.drain(..end.len().saturating_sub(7));
+        }
+        let all = all.to_string();
+        peer.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{all}", all.len()));
+    });
+    let mut config = config();
+    config.downstream.http2_cleartext = true;
+    let site = Site::start(&manifest("a.example", origin.address), config);
+    run(async {
+        let client = Client::plain(site.http).await;
+        let (response, mut upload) = client.begin(client.request("POST", "a.example", "/"), false).await;
+        let sent = async {
+            for _ in 0..COUNT {
+                send(&mut upload, b"abcdefghi~").await.expect("a window");
+            }
+            upload.send_data(bytes::Bytes::new(), true).expect("a stream");
+        };
+        let others = async {
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_millis(150)).await;
+                assert_eq!(client.get("nobody.example", "/").await.status, 404);
+            }
+            may_read.store(true, Ordering::SeqCst);
+        };
+        tokio::join!(sent, others);
+        let answer = whole(response.await.expect("a response")).await.expect("a body");
+        assert_eq!(answer.body, COUNT.to_string().as_bytes());
+    });
 }

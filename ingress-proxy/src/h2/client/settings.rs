@@ -19,7 +19,7 @@ pub struct ClientSettings {
     /// trip of 1 ms.
     pub stream_window: u32,
     /// The same of all streams together. So much that all streams may be slow at once and none stops the others. It also is half of
-    /// what messages in small pieces may cost (see `data_frame_budget`): of ten bytes each, eight streams that nobody reads.
+    /// what messages in small pieces may cost until they are put together (see `data_frame_budget`).
     pub connection_window: u32,
     /// The greatest list of fields of a response, each counted with 32 bytes more than its text.
     pub max_header_list: u32,

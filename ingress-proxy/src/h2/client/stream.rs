@@ -183,6 +183,12 @@ impl Source for ClientStream {
         }
     }
 
+    fn hoard(&mut self, cx: &mut Context<'_>) {
+        if let Some(incoming) = &mut self.incoming {
+            incoming.hoard(cx);
+        }
+    }
+
     fn trailers(&mut self) -> Option<Trailers> {
         self.incoming.as_mut()?.trailers()
     }

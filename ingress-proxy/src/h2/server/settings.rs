@@ -102,8 +102,8 @@ impl ServerSettings {
             // Frames for a stream that was just reset are no errors of the client; so many are remembered for so long.
             .max_concurrent_reset_streams(100)
             .reset_stream_duration(Duration::from_secs(3))
-            // Bodies in small pieces: what those that are not read yet cost beside their bytes. Four times what `h2` has by default, as
-            // clients that stream small messages write each by itself.
+            // Bodies in small pieces: what those cost that nobody has put together yet. Four times what `h2` has by default, as clients
+            // that stream small messages write each by itself.
             .data_frame_budget((self.connection_window * 2) as usize)
             .enable_connect_protocol();
         builder

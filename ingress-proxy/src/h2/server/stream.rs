@@ -170,6 +170,10 @@ impl Source for ServerStream {
         self.traffic.0 = self.traffic.0.saturating_add(amount as u64);
     }
 
+    fn hoard(&mut self, cx: &mut Context<'_>) {
+        self.incoming.hoard(cx);
+    }
+
     fn trailers(&mut self) -> Option<Trailers> {
         self.incoming.trailers()
     }
