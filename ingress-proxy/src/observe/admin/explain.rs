@@ -70,6 +70,10 @@ fn decoded(value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use ingress_cli::input::Manifests;
+    use ingress_core::compiler::Compiler;
+    use ingress_core::dialect::{Dialects, Nginx};
+    use ingress_core::lower::Options;
     use serde_json::json;
 
     use super::*;
@@ -97,5 +101,33 @@ mod tests {
         let report = answer("url=http://other.example/").unwrap();
         assert_eq!((&report["decision"], &report["reason"]), (&json!("respond"), &json!("no-host")));
         assert!(answer("").is_err() && answer("url=ftp://x/").is_err());
+    }
+
+    /// Whether names with an underscore count is the proxy's to say, not the question's.
+    #[test]
+    fn names_with_an_underscore_count_where_the_proxy_takes_them() {
+        let ingress = |name: &str, annotations: Value| {
+            let backend = json!({"service": {"name": name, "port": {"number": 80}}});
+            let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
+            json!({
+                "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+                "metadata": {"name": name, "annotations": annotations},
+                "spec": {"rules": [{"host": "cafe.example", "http": {"paths": paths}}]},
+            })
+        };
+        let canary = json!({
+            "nginx.ingress.kubernetes.io/canary": "true",
+            "nginx.ingress.kubernetes.io/canary-by-header": "X_A",
+        });
+        let mut manifests = Manifests::default();
+        manifests.read("-", format!("{}\n---\n{}", ingress("old", json!({})), ingress("new", canary)), "default");
+        let mut options = Options::default();
+        options.dialects = Dialects::only(Arc::new(Nginx::default()));
+        let snapshot = Compiler::new(options).compile(&manifests.inputs).snapshot;
+        for (underscores, service) in [(false, "old"), (true, "new")] {
+            let query = "url=http://cafe.example/&header=X_A:%20always";
+            let report = answer(Arc::clone(&snapshot), query, underscores).unwrap();
+            assert_eq!(report["backend"]["service"], service);
+        }
     }
 }
