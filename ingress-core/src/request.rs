@@ -116,7 +116,8 @@ impl<'r> RequestView<'r> {
     ///
     /// [`BadRequest`] says what is wrong and which status answers it.
     pub fn from_raw(raw: &RawRequest<'r>, conn: &'r ConnInfo, draw: u64) -> Result<Self, BadRequest> {
-        if matches!(raw.method, "CONNECT" | "TRACE") {
+        // Its target has a form of its own.
+        if raw.method == "CONNECT" {
             return Err(BadRequest::MethodNotProxied);
         }
         let marks = raw.headers.marks();
@@ -129,6 +130,9 @@ impl<'r> RequestView<'r> {
             b"*" => return Err(BadRequest::TargetForm),
             target => Target::Path(Path::new(target)?),
         };
+        if raw.method == "TRACE" {
+            return Err(BadRequest::MethodNotProxied);
+        }
         Ok(Self {
             method: raw.method,
             authority: authority.unwrap_or_default(),

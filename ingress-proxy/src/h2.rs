@@ -18,5 +18,6 @@ mod incoming;
 mod ledger;
 mod outbox;
 mod outgoing;
+mod window;
 
 pub use self::error::Ended;

@@ -87,10 +87,10 @@ pub(super) struct ManifestArgs {
 #[command(next_help_heading = "Listeners")]
 pub(super) struct ListenArgs {
     /// Port for HTTP
-    #[arg(long, value_name = "PORT", default_value_t = 80)]
+    #[arg(long, value_name = "PORT", default_value_t = 80, value_parser = values::port)]
     pub(super) http_port: u16,
     /// Port for HTTPS
-    #[arg(long, value_name = "PORT", default_value_t = 443)]
+    #[arg(long, value_name = "PORT", default_value_t = 443, value_parser = values::port)]
     pub(super) https_port: u16,
     /// Addresses to listen on, separated by commas [default: all, of IPv6 too where the machine has it]
     #[arg(long, value_name = "IP", value_delimiter = ',')]
@@ -225,7 +225,7 @@ pub(super) struct EndpointArgs {
 #[command(next_help_heading = "Observation")]
 pub(super) struct ObserveArgs {
     /// Port for health checks and metrics
-    #[arg(long, value_name = "PORT", default_value_t = 10254)]
+    #[arg(long, value_name = "PORT", default_value_t = 10254, value_parser = values::port)]
     pub(super) healthz_port: u16,
     /// Address for them [default: 127.0.0.1, and all addresses in a Kubernetes pod]
     #[arg(long, value_name = "IP")]

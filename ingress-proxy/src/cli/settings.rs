@@ -203,7 +203,7 @@ impl Flags {
         ];
         for (number, (flag, port)) in ports.into_iter().enumerate() {
             // Listeners share ports with another process of this program, so that the system would not object.
-            let other = ports.into_iter().skip(number + 1).find(|(_, other)| *other == port && port != 0);
+            let other = ports.into_iter().skip(number + 1).find(|(_, other)| *other == port);
             if let Some((other, _)) = other {
                 return Err(format!("`{flag}` and `{other}` are both `{port}`"));
             }

@@ -112,6 +112,12 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| format!("`{text}` is not a number from 1 to 100000000"))
 }
 
+/// A port to listen on. One that the system chooses would be known to nobody.
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| format!("`{text}` is not a number from 1 to 65535"))
+}
+
 /// A number of threads.
 pub(super) fn workers(text: &str) -> Result<usize, String> {
     let workers = text.parse().ok().filter(|workers| (1..=1024).contains(workers));

@@ -9,6 +9,8 @@ use h2::RecvStream;
 use super::error::body_error;
 use super::fields::{WhiteSpace, read_trailers};
 use super::hoard::Hoard;
+use super::outgoing::Shared;
+use super::window::Held;
 use crate::message::{BodyError, Fill, Source, Trailers};
 use crate::worker::{Clock, Pace};
 
@@ -20,6 +22,7 @@ pub(super) struct Incoming {
     current: Bytes,
     /// What comes behind it.
     hoard: Hoard,
+    held: Held,
     trailers: Option<Trailers>,
     is_done: bool,
     clock: Clock,
@@ -28,16 +31,17 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(stream: RecvStream, space: WhiteSpace, clock: &Clock, idle: Option<Duration>) -> Self {
+    pub(super) fn new(stream: RecvStream, space: WhiteSpace, shared: &Shared, idle: Option<Duration>) -> Self {
         let is_done = stream.is_end_stream();
-        let idle = idle.map(|idle| Pace::new(clock, idle));
+        let idle = idle.map(|idle| Pace::new(&shared.clock, idle));
         Self {
             stream,
             current: Bytes::new(),
             hoard: Hoard::default(),
+            held: Held::new(&shared.window),
             trailers: None,
             is_done,
-            clock: clock.clone(),
+            clock: shared.clock.clone(),
             idle,
             space,
         }
@@ -56,17 +60,30 @@ impl Incoming {
         Poll::Ready(Ok(()))
     }
 
-    /// Waits, but not for ever.
+    /// Waits, but not for ever. While the peer could not send, its time does not run.
     fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, BodyError>> {
-        let is_over = self.idle.as_mut().is_some_and(|idle| idle.is_over(cx));
-        if is_over { Poll::Ready(Err(BodyError::TimedOut)) } else { Poll::Pending }
+        let Some(idle) = &mut self.idle else {
+            return Poll::Pending;
+        };
+        if !idle.is_over(cx) {
+            return Poll::Pending;
+        }
+        if !self.held.was_in_the_way() {
+            return Poll::Ready(Err(BodyError::TimedOut));
+        }
+        idle.start_over();
+        // It has just begun.
+        idle.is_over(cx);
+        Poll::Pending
     }
 
     /// So many bytes have come. Of a client that is worth as much time as it is bytes; an endpoint may take its time again.
     fn progress(&mut self, bytes: usize) {
+        let was_in_the_way = self.held.was_in_the_way();
+        self.held.take(bytes);
         match (&mut self.idle, self.space) {
-            (Some(idle), WhiteSpace::Refuse) => idle.progress(bytes),
-            (Some(idle), WhiteSpace::Trim) => idle.start_over(),
+            (Some(idle), WhiteSpace::Refuse) if !was_in_the_way => idle.progress(bytes),
+            (Some(idle), _) => idle.start_over(),
             (None, _) => {}
         }
     }
@@ -98,6 +115,7 @@ impl Source for Incoming {
     fn consume(&mut self, amount: usize) {
         let amount = amount.min(self.current.len());
         self.current.advance(amount);
+        self.held.release(amount);
         // It fails only for more than was received.
         let _ = self.stream.flow_control().release_capacity(amount);
     }

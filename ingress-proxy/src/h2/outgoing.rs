@@ -13,6 +13,7 @@ use super::budget::Guard;
 use super::error::io_error;
 use super::fields::write_trailers;
 use super::ledger::{Account, Ledger, Piece};
+use super::window::Window;
 use crate::message::{Sink, Trailers};
 use crate::worker::{Clock, Stall};
 
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     pub(super) guard: Rc<Guard>,
     pub(super) ledger: Rc<Ledger>,
     pub(super) clock: Clock,
+    pub(super) window: Rc<Window>,
     /// Whether the client shall open no more streams.
     pub(super) is_leaving: Rc<Cell<bool>>,
 }

@@ -30,6 +30,34 @@ fn a_body_that_does_not_come() {
     });
 }
 
+/// Uploads that nobody takes used up the window of the connection, and another one got 408 for what it was not allowed to send.
+#[test]
+fn a_body_that_may_not_be_sent_is_waited_for() {
+    run(async |clock| {
+        let settings = with(|settings| {
+            settings.idle_timeout = SHORT;
+            (settings.stream_window, settings.connection_window) = (64 << 10, 64 << 10);
+        });
+        let mut peer = Peer::begin(&clock, &settings).await;
+        peer.send(&[post(1, "/hoard"), post(3, "/")].concat()).await;
+        for _ in 0..4 {
+            peer.send(&data(1, 0, &[b'x'; 16_000])).await;
+        }
+        sleep(SHORT * 3).await;
+        let (_, frames) = peer.ping().await;
+        assert!(frames.iter().all(|frame| frame.error().is_none()), "{frames:?}");
+        // Now it may, and has time for it.
+        peer.send(&reset(1, CANCEL)).await;
+        sleep(SHORT / 2).await;
+        peer.send(&data(3, END_STREAM, b"x")).await;
+        assert_eq!(peer.until(Frame::ends).await[0].status(), Some(200));
+        // And no more than that.
+        peer.send(&post(5, "/")).await;
+        let frames = peer.until(|frame| frame.error().is_some()).await;
+        assert_eq!(frames.last().map(|frame| (frame.kind, frame.stream)), Some((RST_STREAM, 5)));
+    });
+}
+
 #[test]
 fn a_body_that_trickles_is_not_waited_for() {
     run(async |clock| {

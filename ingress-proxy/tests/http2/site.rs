@@ -168,6 +168,15 @@ async fn answer(site: &Site, head: &RequestHead, mut stream: ServerStream) -> io
             poll_fn(|cx| stream.poll_gone(cx)).await;
             Err(io::ErrorKind::ConnectionAborted.into())
         }
+        // The same, and keeps what comes.
+        "hoard" => {
+            poll_fn(|cx| {
+                stream.hoard(cx);
+                stream.poll_gone(cx)
+            })
+            .await;
+            Err(io::ErrorKind::ConnectionAborted.into())
+        }
         // Does not care for the body.
         "early" => {
             stream.start(&start(BodyLength::Exact(0)))?;

@@ -20,6 +20,7 @@ use crate::h2::error::io_error;
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::outbox::Outbox;
 use crate::h2::outgoing::Shared;
+use crate::h2::window::Window;
 use crate::worker::{Clock, Deadline};
 
 /// A connection to an endpoint. Clones are the same connection, which lives as long as it has streams or may get some.
@@ -60,7 +61,13 @@ where
     let (requests, mut http2) = settings.builder().handshake::<_, Piece>(outbox.clone()).await.map_err(io_error)?;
     let connection = Connection(Rc::new(Inner {
         settings: Rc::clone(settings),
-        shared: Shared { guard, ledger, clock: clock.clone(), is_leaving: Rc::default() },
+        shared: Shared {
+            guard,
+            ledger,
+            clock: clock.clone(),
+            window: Window::new(settings.connection_window),
+            is_leaving: Rc::default(),
+        },
         requests: RefCell::new(Some(requests)),
         is_usable: Cell::new(true),
         active: Cell::new(0),

@@ -152,8 +152,8 @@ impl Upstream for ClientStream {
                     self.response = None;
                     let (parts, body) = response.into_parts();
                     let result = read_response(&parts, body.is_end_stream(), head);
-                    let clock = &self.slot.connection().shared().clock;
-                    self.incoming = Some(Incoming::new(body, WhiteSpace::Trim, clock, self.read_timeout));
+                    let shared = self.slot.connection().shared();
+                    self.incoming = Some(Incoming::new(body, WhiteSpace::Trim, shared, self.read_timeout));
                     result.map_err(HeadError::from)
                 }
                 Poll::Ready(Err(error)) => Err(head_error(error)),

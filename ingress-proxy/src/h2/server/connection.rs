@@ -23,6 +23,7 @@ use crate::h2::head::{Refusal, read_request};
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::outbox::Outbox;
 use crate::h2::outgoing::Shared;
+use crate::h2::window::Window;
 use crate::message::{EachField, ImfFixdate, Rejection, RequestHead};
 use crate::worker::{Clock, Deadline};
 
@@ -98,7 +99,13 @@ where
         Ok(connection) => connection,
         Err(ended) => return ended,
     };
-    let shared = Shared { guard, ledger, clock: clock.clone(), is_leaving: Rc::default() };
+    let shared = Shared {
+        guard,
+        ledger,
+        clock: clock.clone(),
+        window: Window::new(settings.connection_window),
+        is_leaving: Rc::default(),
+    };
     let mut shutdown = pin!(shutdown);
     let mut driver = Driver::new(connection, outbox.clone(), settings, shared, service);
     let ended = poll_fn(|cx| driver.poll(cx, shutdown.as_mut())).await;

@@ -61,7 +61,7 @@ impl ServerStream {
         owes_continue: bool,
         live: Live,
     ) -> Self {
-        let incoming = Incoming::new(body, WhiteSpace::Refuse, &shared.clock, idle);
+        let incoming = Incoming::new(body, WhiteSpace::Refuse, shared, idle);
         Self {
             incoming,
             respond,
