@@ -10,6 +10,7 @@ mod counts;
 mod endpoints;
 mod ends;
 mod over_http2;
+mod passed;
 mod policies;
 mod pools;
 mod retries;

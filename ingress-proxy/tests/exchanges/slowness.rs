@@ -2,15 +2,10 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ingress_core::dialect::{Dialects, Nginx};
-use ingress_core::lower::Options;
-
 use super::support::client::Client;
-use super::support::ingress::Ingress;
-use super::support::scripted::{Scripted, eventually};
+use super::support::scripted::Scripted;
 use super::support::site::{Site, config, manifest};
 use super::{annotated, request, site};
 
@@ -120,35 +115,6 @@ fn beginnings_in_pieces() {
         assert_eq!(client.answer().expect("an answer").text(), path);
         assert_eq!(client.send(request("GET", "/more")).answer().expect("another").text(), "/more");
     }
-}
-
-#[test]
-fn a_passthrough_connection_finds_an_endpoint_that_is_there() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
-    let was_asked: Arc<AtomicBool> = Arc::default();
-    let asked = Arc::clone(&was_asked);
-    let origin = Scripted::start(move |peer| {
-        asked.store(peer.receive(), Ordering::SeqCst);
-        peer.send("hi");
-        peer.wait_for_end();
-    });
-    let annotations = &[("ssl-passthrough", "true")];
-    let ingress = Ingress { host: "a.example", endpoints: &[gone, origin.address], annotations, ..Ingress::default() };
-    let (mut config, mut options) = (config(), Options::default());
-    config.upstream.max_fails = 0;
-    options.dialects = Dialects::only(Arc::new(Nginx::new(true)));
-    let site = Site::with_options(&ingress.to_string(), config, options);
-    for _ in 0..6 {
-        let settings = Arc::new(super::support::tls::trusting_anybody());
-        let name = rustls::pki_types::ServerName::try_from("a.example").expect("a name");
-        let mut hello = Vec::new();
-        let mut tls = rustls::ClientConnection::new(settings, name).expect("a client");
-        tls.write_tls(&mut hello).expect("a hello");
-        let mut client = Client::new(site.https);
-        assert_eq!(client.send(hello).exactly(2).as_deref(), Some(&b"hi"[..]));
-    }
-    assert!(was_asked.load(Ordering::SeqCst));
-    eventually("failures are counted", || site.metrics.expose().contains("upstream-connect-error"));
 }
 
 /// Whoever is sent away for doing nothing is told by TLS that it was us.

@@ -278,3 +278,32 @@ fn a_slow_stream_does_not_stop_the_others() {
         assert_eq!(patiently(read_all(&mut quick)).await.0.len(), 16 << 10);
     });
 }
+
+/// The client reads nothing for a while. `h2` ends a connection, and all calls on it, that has so many frames unread.
+#[test]
+fn small_messages_are_kept_until_they_are_wanted() {
+    run(async |clock| {
+        let mut config = client_settings();
+        config.connection_window = 1 << 20;
+        let mut endpoint = Endpoint::new(&clock, config, &[]).await;
+        let mut stream = endpoint.ask(BodyLength::None).await;
+        endpoint.send(&[&response(1, 0, &[(":status", "200")])]).await;
+        head(&mut stream).await.unwrap();
+        let mut is_sent = false;
+        let mut sending = std::pin::pin!(async {
+            for number in 0..20_000_u32 {
+                endpoint.send(&[&data(1, 0, &[number.to_be_bytes()[3]])]).await;
+            }
+            endpoint.send(&[&data(1, END_STREAM, b"")]).await;
+        });
+        patiently(poll_fn(|cx| {
+            stream.hoard(cx);
+            is_sent = is_sent || sending.as_mut().poll(cx).is_ready();
+            if is_sent { Poll::Ready(()) } else { Poll::Pending }
+        }))
+        .await;
+        let (body, error) = patiently(read_all(&mut stream)).await;
+        assert_eq!((body.len(), error), (20_000, None));
+        assert!(body.iter().zip(0_u32..).all(|(byte, number)| *byte == number.to_be_bytes()[3]));
+    });
+}
