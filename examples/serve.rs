@@ -35,12 +35,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     {
         inputs.insert(decode(kind, &mut serde_json::Deserializer::from_str(text))?);
     }
-    let mut compiler = Compiler::new(Options::default());
+    let loopback = vec![AddressRange::parse("127.0.0.0/8")?];
+    let mut options = Options::default();
+    options.allowed_endpoints.clone_from(&loopback);
+    let mut compiler = Compiler::new(options);
     let mut publisher = Publisher::default();
 
     // The proxy: it serves whatever snapshot is in force.
     let mut config = Config::default();
-    config.upstream.allowed_endpoints = vec![AddressRange::parse("127.0.0.0/8")?];
+    config.upstream.allowed_endpoints = loopback;
     let mut running = ingress_proxy::start(Settings {
         config,
         reader: publisher.reader(),

@@ -6,6 +6,7 @@
 mod backend;
 mod cipher_suite;
 mod filter;
+mod forbidden_address;
 mod precedence;
 mod redirect;
 mod rewrite;
@@ -26,6 +27,7 @@ pub use filter::{
     Piece, Protocol, ProxyRedirect, ResponseHeaders, Retries, RetryCondition, RoutePolicy, Satisfy, Template, Throttle,
     Timeouts, TlsRedirect, TrustedHeader, Upstream, UpstreamTls, Variable,
 };
+pub use forbidden_address::{ForbiddenAddress, addresses_meant};
 pub use precedence::{Precedence, PrecedenceField};
 pub use redirect::{Location, Redirect};
 pub use rewrite::{InvalidRewrite, Rewrite};

@@ -106,6 +106,10 @@ pub struct TrustArgs {
     /// Believe the X-Forwarded-* headers of --trusted-cidr, unless the ConfigMap says otherwise
     #[arg(long)]
     pub use_forwarded_headers: bool,
+    /// Addresses of endpoints that may be connected to although a manifest must not name them, such as 127.0.0.0/8;
+    /// separated by commas
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = parse_range)]
+    pub allow_endpoint_cidr: Vec<AddressRange>,
 }
 
 /// What is asked.
@@ -221,6 +225,7 @@ impl EngineArgs {
         options.dialects = dialects;
         options.config_map.clone_from(&self.configmap);
         options.disable_catch_all = self.disable_catch_all;
+        options.allowed_endpoints.clone_from(&self.trust.allow_endpoint_cidr);
         let controller_options = self.ingress_class.is_some()
             || self.controller_class.is_some()
             || self.watch_ingress_without_class

@@ -174,6 +174,8 @@ codes! {
     ResourceBackend = "0504" "resource-backend" Warning RouteRefused;
     /// An endpoint's address is malformed.
     InvalidEndpointAddress = "0505" "invalid-endpoint-address" Warning ValueIgnored;
+    /// An endpoint's address is one that a manifest must not name.
+    ForbiddenEndpointAddress = "0506" "forbidden-endpoint-address" Warning ValueIgnored;
 
     /// Two rules have the same host, path and type.
     DuplicateRule = "0601" "duplicate-rule" Warning RouteDropped;

@@ -11,7 +11,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::host::check_subdomain;
 use crate::model::{EndpointPort, Inputs, Service, ServicePort, TargetPort};
 use crate::object::{FieldPath, Kind, ObjectRef, Origin};
-use crate::policy::{Availability, Backend, BackendRef, Endpoint, PortRef, Reach};
+use crate::policy::{AddressRange, Availability, Backend, BackendRef, Endpoint, ForbiddenAddress, PortRef, Reach};
 
 /// The Service of a backend.
 pub(super) fn service_of(reference: &BackendRef) -> ObjectRef {
@@ -19,12 +19,18 @@ pub(super) fn service_of(reference: &BackendRef) -> ObjectRef {
 }
 
 /// Finds out what is known of a backend. `out` takes findings about the endpoints' own objects.
-pub(super) fn resolve(reference: &Arc<BackendRef>, inputs: &Inputs, out: &mut Vec<Diagnostic>) -> Backend {
+pub(super) fn resolve(
+    reference: &Arc<BackendRef>,
+    inputs: &Inputs,
+    allowed: &[AddressRange],
+    out: &mut Vec<Diagnostic>,
+) -> Backend {
     let name = service_of(reference);
+    let mut out = Findings { allowed, out };
     let mut backend = Backend::assumed(Arc::clone(reference));
     if !inputs.has_services() {
         if inputs.has_endpoints() {
-            backend.availability = endpoints(&name, None, reference, inputs, out);
+            backend.availability = endpoints(&name, None, reference, inputs, &mut out);
         }
         return backend;
     }
@@ -39,21 +45,22 @@ pub(super) fn resolve(reference: &Arc<BackendRef>, inputs: &Inputs, out: &mut Ve
     backend.port = PortRef::Number(number);
     let port_name = declared.map_or("", |port| &*port.name);
     if reference.reach == Reach::ClusterIp && service.spec.cluster_ip.parse::<IpAddr>().is_ok() {
-        backend.availability = Availability::Endpoints([endpoint(&service.spec.cluster_ip, number)].into());
+        let address = &service.spec.cluster_ip;
+        let is_good = out.is_good(address, || (Arc::new(name.clone()), FieldPath::named(&"spec.clusterIP")));
+        backend.availability = available(is_good.then(|| endpoint(address, number)).into_iter().collect());
     } else if reference.reach == Reach::NodePort
         && inputs.has_nodes()
         && let Some(port) = declared.and_then(|port| port.node_port).and_then(|port| u16::try_from(port).ok())
     {
         backend.availability = nodes(inputs, port);
     } else if service.is_external_name() {
-        let name = service.spec.external_name.trim_end_matches('.');
-        backend.availability = if check_subdomain(&name.to_ascii_lowercase()).is_ok() {
-            Availability::Endpoints([endpoint(name, number)].into())
-        } else {
-            Availability::NoEndpoints
-        };
+        let external = service.spec.external_name.trim_end_matches('.');
+        let lower = external.to_ascii_lowercase();
+        let of = || (Arc::new(name.clone()), FieldPath::named(&"spec.externalName"));
+        let is_good = check_subdomain(&lower).is_ok() && out.is_good(&lower, of);
+        backend.availability = available(is_good.then(|| endpoint(external, number)).into_iter().collect());
     } else if inputs.has_endpoints() {
-        backend.availability = endpoints(&name, Some(port_name), reference, inputs, out);
+        backend.availability = endpoints(&name, Some(port_name), reference, inputs, &mut out);
     }
     backend
 }
@@ -87,8 +94,7 @@ fn service_port<'s>(service: &'s Service, reference: &BackendRef) -> Option<(u16
 /// The ready nodes, which all serve a `nodePort`.
 fn nodes(inputs: &Inputs, port: u16) -> Availability {
     let addresses = inputs.nodes().filter(|(_, node)| node.ready).flat_map(|(_, node)| node.addresses.iter().take(1));
-    let found: BTreeSet<Endpoint> = addresses.map(|address| endpoint(address, port)).collect();
-    if found.is_empty() { Availability::NoEndpoints } else { Availability::Endpoints(found.into_iter().collect()) }
+    available(addresses.map(|address| endpoint(address, port)).collect())
 }
 
 /// The ready addresses of all slices of the Service. `port_name` is the name of the Service port; where the Service is not
@@ -98,7 +104,7 @@ fn endpoints(
     port_name: Option<&str>,
     reference: &BackendRef,
     inputs: &Inputs,
-    out: &mut Vec<Diagnostic>,
+    out: &mut Findings<'_>,
 ) -> Availability {
     let numbers = |ports: &[EndpointPort]| -> Vec<u16> {
         let ports: Vec<&EndpointPort> = ports.iter().filter(|port| port.is_tcp()).collect();
@@ -113,20 +119,6 @@ fn endpoints(
         numbers.filter(|number| *number > 0).collect()
     };
     let mut found = BTreeSet::new();
-    let mut add = |object: &Arc<ObjectRef>, field: String, address: &str, ports: &[u16]| {
-        let name = || check_subdomain(address).is_ok().then_some(());
-        if address.parse::<IpAddr>().is_ok() || name().is_some() {
-            found.extend(ports.iter().map(|port| endpoint(address, *port)));
-        } else {
-            let message = format!("endpoint address `{address}` is neither an IP address nor a DNS name");
-            out.push(Diagnostic::new(
-                Code::InvalidEndpointAddress,
-                Some(Arc::clone(object)),
-                FieldPath::text(field),
-                message,
-            ));
-        }
-    };
     for (object, slice) in inputs.slices_of(service) {
         let ports = numbers(&slice.ports);
         for (i, endpoint) in slice.endpoints.iter().enumerate() {
@@ -134,7 +126,9 @@ fn endpoints(
                 continue;
             }
             for (j, address) in endpoint.addresses.iter().enumerate() {
-                add(object, format!("endpoints[{i}].addresses[{j}]"), address, &ports);
+                let of = || (Arc::clone(object), FieldPath::text(format!("endpoints[{i}].addresses[{j}]")));
+                let is_good = slice.is_named_by_operator || out.is_good(address, of);
+                found.extend(ports.iter().filter(|_| is_good).map(|port| self::endpoint(address, *port)));
             }
         }
     }
@@ -142,17 +136,56 @@ fn endpoints(
         for (i, subset) in endpoints.subsets.iter().enumerate() {
             let ports = numbers(&subset.ports);
             for (j, address) in subset.addresses.iter().enumerate() {
-                add(object, format!("subsets[{i}].addresses[{j}].ip"), &address.ip, &ports);
+                let of = || (Arc::clone(object), FieldPath::text(format!("subsets[{i}].addresses[{j}].ip")));
+                let is_good = out.is_good(&address.ip, of);
+                found.extend(ports.iter().filter(|_| is_good).map(|port| endpoint(&address.ip, *port)));
             }
         }
     }
-    if found.is_empty() { Availability::NoEndpoints } else { Availability::Endpoints(found.into_iter().collect()) }
+    available(found)
+}
+
+fn available(endpoints: BTreeSet<Endpoint>) -> Availability {
+    if endpoints.is_empty() {
+        Availability::NoEndpoints
+    } else {
+        Availability::Endpoints(endpoints.into_iter().collect())
+    }
 }
 
 fn endpoint(address: &str, port: u16) -> Endpoint {
     match address.parse::<IpAddr>() {
         Ok(ip) => Endpoint::Address(SocketAddr::new(ip, port)),
         Err(_) => Endpoint::Name(address.into(), port),
+    }
+}
+
+/// What is found about addresses, and which of them are used although a manifest must not name them.
+struct Findings<'a> {
+    allowed: &'a [AddressRange],
+    out: &'a mut Vec<Diagnostic>,
+}
+
+impl Findings<'_> {
+    /// Whether an address may be an endpoint's; if not, its owner is told. Where a name leads is not known here.
+    fn is_good(&mut self, address: &str, of: impl FnOnce() -> (Arc<ObjectRef>, FieldPath)) -> bool {
+        let (code, message) = match address.parse::<IpAddr>().map(|ip| ForbiddenAddress::of(ip, self.allowed)) {
+            Ok(None) => return true,
+            Ok(Some(reason)) => {
+                let message = format!(
+                    "endpoint address `{address}` is left out: {reason}; only --allow-endpoint-cidr makes it an endpoint"
+                );
+                (Code::ForbiddenEndpointAddress, message)
+            }
+            Err(_) if check_subdomain(address).is_ok() => return true,
+            Err(_) => {
+                let message = format!("endpoint address `{address}` is neither an IP address nor a DNS name");
+                (Code::InvalidEndpointAddress, message)
+            }
+        };
+        let (object, field) = of();
+        self.out.push(Diagnostic::new(code, Some(object), field, message));
+        false
     }
 }
 

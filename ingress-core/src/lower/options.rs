@@ -2,7 +2,7 @@
 
 use crate::dialect::Dialects;
 use crate::object::ObjectRef;
-use crate::policy::BackendRef;
+use crate::policy::{AddressRange, BackendRef};
 
 /// The deprecated annotation that names a class, still honoured where the field is absent.
 pub(super) const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
@@ -22,6 +22,8 @@ pub struct Options {
     /// Whether Ingresses with a default backend are left out where it would take names that no host has
     /// (`--disable-catch-all`).
     pub disable_catch_all: bool,
+    /// Addresses of endpoints that are used although a manifest must not name them (`--allow-endpoint-cidr`).
+    pub allowed_endpoints: Vec<AddressRange>,
     /// How many routes have their requests counted apart from those of others; all without this. A host that is new or changed has all its
     /// routes among them if there is room, and keeps its place for as long as it is there.
     pub counted_routes: usize,
@@ -39,6 +41,7 @@ impl Default for Options {
             default_backend: None,
             config_map: None,
             disable_catch_all: false,
+            allowed_endpoints: Vec::new(),
             counted_routes: usize::MAX,
             hash_seed: 0,
         }

@@ -429,7 +429,8 @@ impl State {
         let routes_of = |pattern: &HostPattern| Some(Arc::clone(&hosts.get(pattern)?.merged.as_ref()?.host));
         let default = self.default_backend.clone();
         let mut report = |source, findings| self.findings.replace(source, findings);
-        self.backends.resolve(inputs, &routes_of, default.as_deref(), &mut changes.backends, &mut report);
+        let allowed = &*self.options.allowed_endpoints;
+        self.backends.resolve((inputs, allowed), &routes_of, default.as_deref(), &mut changes.backends, &mut report);
     }
 
     /// Replaces the findings of one source.

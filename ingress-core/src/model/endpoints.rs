@@ -18,6 +18,9 @@ pub struct EndpointSlice {
     /// `ports`.
     #[serde(default, deserialize_with = "null_list", skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<EndpointPort>,
+    /// Whether the operator has named these addresses, who may name any. Nothing in an object says so.
+    #[serde(skip)]
+    pub is_named_by_operator: bool,
 }
 
 impl EndpointSlice {

@@ -196,7 +196,7 @@ fn endpoint_ports() -> impl Strategy<Value = Vec<EndpointPort>> {
     vec(port.prop_map(|(name, port, protocol)| EndpointPort { name, port, protocol }), 0..3)
 }
 
-const ADDRESSES: &[&str] = &["10.0.0.1", "10.0.0.2", "fd00::1", "db.example", "not an address"];
+const ADDRESSES: &[&str] = &["10.0.0.1", "10.0.0.2", "fd00::1", "127.0.0.1", "db.example", "not an address"];
 
 pub(super) fn slice() -> impl Strategy<Value = EndpointSlice> {
     let endpoint = (vec(text(ADDRESSES), 0..3), of(any::<bool>()))
@@ -204,7 +204,7 @@ pub(super) fn slice() -> impl Strategy<Value = EndpointSlice> {
     (metadata(&["e1", "e2", "e3"]), optional(&["s1", "s2"], 0.9), vec(endpoint, 0..3), endpoint_ports()).prop_map(
         |(mut metadata, service, endpoints, ports)| {
             metadata.labels = map("kubernetes.io/service-name", service);
-            EndpointSlice { metadata, endpoints, ports }
+            EndpointSlice { metadata, endpoints, ports, ..EndpointSlice::default() }
         },
     )
 }

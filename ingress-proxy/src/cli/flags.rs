@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use ingress_cli::commands::simulate::EngineArgs;
-use ingress_core::policy::AddressRange;
 use ingress_proxy::certs::{Suites, Versions};
 
 #[cfg(feature = "kubernetes")]
@@ -132,17 +131,13 @@ pub(super) struct TlsArgs {
     pub(super) use_http2: bool,
 }
 
-/// What is said of clients, and what may be reached.
+/// What is said of clients.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trust")]
 pub(super) struct ReachArgs {
     /// Send the header Forwarded (RFC 7239) too
     #[arg(long)]
     pub(super) send_forwarded: bool,
-    /// Addresses that may be connected to although a manifest must not name them, such as 127.0.0.0/8; separated by
-    /// commas. Addresses of --endpoint always may
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = values::range)]
-    pub(super) allow_endpoint_cidr: Vec<AddressRange>,
 }
 
 /// What clients may do. Times are written `10s`, `500ms`, `2m`, `1h` or in seconds, sizes `8k`, `1m` or in bytes.

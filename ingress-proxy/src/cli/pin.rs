@@ -184,6 +184,7 @@ fn slice(service: &ObjectRef, number: usize, port_name: &str, address: Box<str>,
         metadata,
         endpoints: vec![SliceEndpoint { addresses: vec![address], conditions: EndpointConditions::default() }],
         ports: vec![EndpointPort { name: port_name.into(), port: Some(port.into()), protocol: Box::default() }],
+        is_named_by_operator: true,
     }
 }
 

@@ -214,7 +214,7 @@ impl Flags {
             None => vec![Ipv4Addr::LOCALHOST.into()],
         };
         let mut upstream = upstream(&endpoint);
-        upstream.allowed_endpoints.clone_from(&reach.allow_endpoint_cidr);
+        upstream.allowed_endpoints.clone_from(&engine.trust().allow_endpoint_cidr);
         upstream.named_endpoints = manifests.pins.iter().map(Pin::named).collect();
         let workers = listen.workers.unwrap_or(machine.cores).max(1);
         let mut downstream = downstream(&client);

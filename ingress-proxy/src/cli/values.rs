@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ingress_core::object::{Kind, ObjectRef};
-use ingress_core::policy::AddressRange;
 use ingress_proxy::certs::{Suites, Versions};
 use ingress_proxy::observe::access_log::{Format, UPSTREAM};
 use ingress_proxy::observe::escape::Escape;
@@ -122,11 +121,6 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
 pub(super) fn workers(text: &str) -> Result<usize, String> {
     let workers = text.parse().ok().filter(|workers| (1..=1024).contains(workers));
     workers.ok_or_else(|| format!("`{text}` is not a number from 1 to 1024"))
-}
-
-/// A CIDR block or an address.
-pub(super) fn range(text: &str) -> Result<AddressRange, String> {
-    AddressRange::parse(text).map_err(|error| format!("{error}; write `10.0.0.0/8`, `2001:db8::/32` or one address"))
 }
 
 /// Versions of TLS.

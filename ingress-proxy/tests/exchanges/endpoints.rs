@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ingress_core::lower::Options;
 use ingress_core::policy::Endpoint;
 use ingress_proxy::config::{Config, NamedEndpoint};
 
@@ -166,16 +167,20 @@ fn what_the_operator_names_is_dialled_and_nothing_beside_it() {
         (Endpoint::Name("localhost".into(), named.address.port()), by_name(named.address.port()), true),
         (Endpoint::Name("localhost".into(), named.address.port()), by_name(other.address.port()), false),
     ] {
-        let mut config = Config::default();
-        config.upstream.named_endpoints = vec![for_site(endpoint.clone())];
-        let site = Site::start(&manifest, config);
+        let site = naming(endpoint.clone(), &manifest);
         let status = Client::new(site.http).get("/").status;
         assert_eq!(status, if is_dialled { 200 } else { 503 }, "{endpoint}: {manifest}");
     }
 }
 
-fn for_site(endpoint: Endpoint) -> NamedEndpoint {
-    NamedEndpoint { namespace: "default".into(), service: "site".into(), endpoint }
+/// A proxy that may dial nothing on loopback but one endpoint of the Service `site`, and whose engine does not mind.
+fn naming(endpoint: Endpoint, manifest: &str) -> Site {
+    let mut options = Options::default();
+    options.allowed_endpoints = config().upstream.allowed_endpoints;
+    let mut config = Config::default();
+    config.upstream.named_endpoints =
+        vec![NamedEndpoint { namespace: "default".into(), service: "site".into(), endpoint }];
+    Site::with_options(manifest, config, options)
 }
 
 #[test]
@@ -183,9 +188,8 @@ fn what_the_operator_names_for_one_service_is_not_dialled_for_another() {
     let origin = Scripted::echo();
     let endpoints = [origin.address];
     let of = |name, host| Ingress { name, host, endpoints: &endpoints, ..Ingress::default() };
-    let mut config = Config::default();
-    config.upstream.named_endpoints = vec![for_site(Endpoint::Address(origin.address))];
-    let site = Site::start(&format!("{}{}", of("site", "a.example"), of("other", "b.example")), config);
+    let manifests = format!("{}{}", of("site", "a.example"), of("other", "b.example"));
+    let site = naming(Endpoint::Address(origin.address), &manifests);
     let mut client = Client::new(site.http);
     // The second time there is an idle connection to that address.
     for _ in 0..2 {

@@ -154,13 +154,14 @@ fn what_cannot_be_opened_is_named_with_its_flag() {
     let log = files.join("missing/log.txt").to_string_lossy().into_owned();
     let (http, https, healthz) = ("--http-port", "--https-port", "--healthz-port");
     let busy = |flag| format!("`{flag}`: cannot listen on `127.0.0.1:{port}`");
-    let none = "0";
+    let free = [Port::new(), Port::new(), Port::new()];
+    let [one, two, three] = free.each_ref().map(|port| port.address.port().to_string());
     // The files are read before requests are accepted, and what is wrong with them is not lost with the rest.
     for (arguments, expected, has_read) in [
-        ([http, &port, https, none, healthz, none, "--workers", "1"], busy(http), true),
-        ([http, none, https, &port, healthz, none, "--workers", "1"], busy(https), true),
-        ([http, none, https, none, healthz, &port, "--workers", "1"], busy(healthz), false),
-        ([http, none, https, none, healthz, none, "--access-log", &log], format!("`--access-log {log}`: "), false),
+        ([http, &port, https, &two, healthz, &three, "--workers", "1"], busy(http), true),
+        ([http, &one, https, &port, healthz, &three, "--workers", "1"], busy(https), true),
+        ([http, &one, https, &two, healthz, &port, "--workers", "1"], busy(healthz), false),
+        ([http, &one, https, &two, healthz, &three, "--access-log", &log], format!("`--access-log {log}`: "), false),
     ] {
         let mut program = Command::new(PROGRAM);
         let output = program.arg("--file").arg(&*files).args(["--bind-address", "127.0.0.1"]).args(arguments).output();

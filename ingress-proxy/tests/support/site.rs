@@ -40,7 +40,8 @@ impl Site {
         Self::with_options(manifest, config, Options::default())
     }
 
-    pub(crate) fn with_options(manifest: &str, config: Config, options: Options) -> Self {
+    pub(crate) fn with_options(manifest: &str, config: Config, mut options: Options) -> Self {
+        options.allowed_endpoints.extend_from_slice(&config.upstream.allowed_endpoints);
         let mut manifests = Manifests::default();
         manifests.read("test.yaml", manifest.to_owned(), "default");
         assert!(manifests.findings.is_empty(), "{:?}", manifests.findings);

@@ -11,7 +11,7 @@ use crate::lower::claims::Claims;
 use crate::lower::merge::Merged;
 use crate::model::Inputs;
 use crate::object::{Kind, ObjectRef, Origin};
-use crate::policy::{Backend, BackendRef, DefaultBackend, Target, VirtualHost};
+use crate::policy::{AddressRange, Backend, BackendRef, DefaultBackend, Target, VirtualHost};
 
 /// The number of a backend. It stays the same as long as some route names the backend, so that a change of endpoints is a
 /// change of one table entry and of no route.
@@ -254,7 +254,7 @@ impl Backends {
     /// Resolves what was touched. `out` takes what differs, `report` the findings of each source that was looked at.
     pub(super) fn resolve(
         &mut self,
-        inputs: &Inputs,
+        (inputs, allowed): (&Inputs, &[AddressRange]),
         routes_of: &dyn Fn(&HostPattern) -> Option<Arc<VirtualHost>>,
         default: Option<&DefaultBackend>,
         out: &mut BTreeMap<BackendId, Option<Arc<Backend>>>,
@@ -277,7 +277,7 @@ impl Backends {
             let Some(entry) = self.entries.get_mut(&reference) else { continue };
             entry.is_dirty = false;
             let mut found = Vec::new();
-            let mut backend = backend::resolve(&reference, inputs, &mut found);
+            let mut backend = backend::resolve(&reference, inputs, allowed, &mut found);
             backend.policy = entry.claims.as_deref().and_then(|claims| claims.policy(&reference, &mut found));
             let is_up = backend.availability.is_up();
             if let Some(default) = default.filter(|_| entry.is_default && !is_up) {
