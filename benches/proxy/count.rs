@@ -57,7 +57,7 @@ impl Count {
     /// The most that ours may need per request.
     const fn most(self) -> f64 {
         match self {
-            // What there is, and some percent more. The aim is 15,000.
+            // The aim of the design; what there is is a little less.
             Self::Instructions => 15_000.0,
             // None; a table that grows once in the longer run is not an allocation per request.
             Self::Allocations => 0.01,

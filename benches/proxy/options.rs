@@ -14,7 +14,7 @@ const SCALE_TURNS: usize = 20;
 #[derive(Debug, Parser)]
 #[command(name = "proxy", version)]
 pub(crate) struct Options {
-    /// Scenarios to run; all but handshake-pq without this.
+    /// Scenarios to run; all but handshake-pq and one-of-many without this.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO")]
     pub(crate) only: Vec<Scenario>,
     /// Proxies to measure; all without this.

@@ -153,10 +153,10 @@ pub(super) struct ClientArgs {
     /// How long the head of a request, or a TLS handshake, may take [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
     pub(super) client_header_timeout: Option<Duration>,
-    /// How long a client may send nothing of a body, or of a tunnel take nothing [default: 60s]
+    /// How long a client may send nothing of a body, or over HTTP/1 take nothing of a tunnel [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
     pub(super) client_body_timeout: Option<Duration>,
-    /// How long a client may take next to nothing of a response [default: 30s]
+    /// How long a client may take next to nothing of a response, or over HTTP/2 of a tunnel [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
     pub(super) send_timeout: Option<Duration>,
     /// The greatest head of a request; over HTTP/2 16k at most, or half of this if that is more [default: 32k]
@@ -264,7 +264,7 @@ pub(super) struct ShutdownArgs {
     /// How long requests under way may then take
     #[arg(long, value_name = "TIME", default_value = "240s", value_parser = values::time)]
     pub(super) worker_shutdown_timeout: Duration,
-    /// How long to wait at the very end
+    /// How long to wait at the very end; in a pod a quarter of a second at least
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = values::time)]
     pub(super) post_shutdown_grace_period: Duration,
 }
@@ -298,8 +298,8 @@ impl Flags {
     }
 }
 
-/// A command line as ingress-nginx reads it, for clap: flags may be switched on with `=true` and off with `=false`, and the
-/// first argument may be the name of ingress-nginx's program, which its manifests give to an entry point.
+/// A command line as ingress-nginx reads it, for clap: flags may be switched on with `=true` and off with `=false`, as Go
+/// writes them, and the first argument may be the name of ingress-nginx's program, which its manifests give to an entry point.
 fn as_clap_reads(args: impl IntoIterator<Item = OsString>, command: &clap::Command) -> Vec<OsString> {
     let switch = |name: &str| {
         let mut args = command.get_arguments();
@@ -310,9 +310,9 @@ fn as_clap_reads(args: impl IntoIterator<Item = OsString>, command: &clap::Comma
     for arg in args {
         let parts = arg.to_str().and_then(|arg| arg.split_once('='));
         match parts.filter(|(flag, _)| flag.strip_prefix("--").is_some_and(switch)) {
-            Some((flag, "true" | "1")) => read.push(flag.into()),
+            Some((flag, "true" | "True" | "TRUE" | "t" | "T" | "1")) => read.push(flag.into()),
             // The last one counts.
-            Some((flag, "false" | "0")) => read.retain(|earlier| earlier != flag),
+            Some((flag, "false" | "False" | "FALSE" | "f" | "F" | "0")) => read.retain(|earlier| earlier != flag),
             _ if read.len() == 1 && arg.to_str().is_some_and(|arg| arg.ends_with("/nginx-ingress-controller")) => {
                 is_controller = true;
                 // Its manifests have one page for both kinds of probes. Whoever waits longer is alive nevertheless.

@@ -107,6 +107,9 @@ fn counts_for_cluster(name: &str) -> bool {
 /// Adds the flags to a command, unseen in its help.
 pub(super) fn add(command: Command) -> Command {
     let others = FLAGS.iter().filter(|(name, ..)| !counts_for_cluster(name));
+    // A Deployment may say what is so in any case. Something else would leave annotations out, restrictions among them.
+    let prefix = Arg::new("annotations-prefix").long("annotations-prefix").hide(true);
+    let command = command.arg(prefix.value_parser(super::values::annotations_prefix));
     command.args(others.map(|(name, has_value, _)| {
         let arg = Arg::new(*name).long(*name).hide(true);
         let arg = if *name == "v" { arg.short('v') } else { arg };

@@ -66,21 +66,40 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// `10s`, `500ms`, `2m`, `1h`, or seconds.
+/// `10s`, `500ms`, `2m`, `1h`, several of them as in `1h30m0s`, or seconds.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time; write `10s`, `500ms`, `2m`, `1h` or seconds");
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let of_seconds = |seconds| number.checked_mul(seconds).map(Duration::from_secs);
-    let time = match unit {
-        "ms" => Some(Duration::from_millis(number)),
-        "" | "s" => Some(Duration::from_secs(number)),
-        "m" => of_seconds(60),
-        "h" => of_seconds(3_600),
-        _ => return Err(wrong()),
-    };
-    time.filter(|time| *time <= MAX_TIME).ok_or_else(|| format!("`{text}` is longer than a week"))
+    let mut rest = text;
+    let mut total: u64 = 0;
+    loop {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, more) = rest.split_at_checked(digits).ok_or_else(wrong)?;
+        let letters = more.bytes().take_while(u8::is_ascii_lowercase).count();
+        let (unit, more) = more.split_at_checked(letters).ok_or_else(wrong)?;
+        let milliseconds = match unit {
+            "ms" => 1,
+            // Seconds without a unit stand alone.
+            "" if rest == text && more.is_empty() => 1_000,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        total = total.saturating_add(number.saturating_mul(milliseconds));
+        if more.is_empty() {
+            break;
+        }
+        rest = more;
+    }
+    let time = Some(Duration::from_millis(total)).filter(|time| *time <= MAX_TIME);
+    time.ok_or_else(|| format!("`{text}` is longer than a week"))
+}
+
+/// The prefix of ingress-nginx's annotations, which is the only one that is read.
+pub(super) fn annotations_prefix(text: &str) -> Result<(), String> {
+    const READ: &str = "nginx.ingress.kubernetes.io";
+    if text == READ { Ok(()) } else { Err(format!("annotations are read under `{READ}` and no other prefix")) }
 }
 
 /// A time that is not zero.
@@ -202,6 +221,12 @@ mod tests {
             ("2m", Some(120_000)),
             ("1h", Some(3_600_000)),
             ("75", Some(75_000)),
+            ("1m30s", Some(90_000)),
+            ("1h0m0s500ms", Some(3_600_500)),
+            ("1m30", None),
+            ("30m1", None),
+            ("1mm", None),
+            ("1ms s", None),
             ("0", Some(0)),
             ("168h", Some(604_800_000)),
             ("169h", None),

@@ -179,6 +179,7 @@ fn what_is_wrong_is_named_with_its_flag() {
         (&["--keep-alive", "5x"], &["--keep-alive", "`5x` is not a time"]),
         (&["--fail-timeout", "0"], &["--fail-timeout", "longer than zero"]),
         (&["--max-header-size", "8g"], &["--max-header-size", "`8g` is not a size"]),
+        (&["--annotations-prefix=x.example"], &["--annotations-prefix", "under `nginx.ingress.kubernetes.io`"]),
         (&["--workers", "0"], &["--workers", "`0` is not a number"]),
         (&["--http-port", "65536"], &["--http-port", "`65536` is not a number from 1 to 65535"]),
         (&["--https-port", "0"], &["--https-port", "`0` is not a number from 1 to 65535"]),
@@ -247,7 +248,7 @@ fn a_deployment_of_ingress_nginx_brings_its_command_line() {
     // Of newer ones, and of what people add to them.
     let args = "--publish-service=ingress-nginx/ingress-nginx-controller --controller-class=k8s.io/internal \
                 --publish-status-address localhost --report-node-internal-ip-address --update-status -v=2 --v 3 \
-                --watch-ingress-without-class=true --default-backend-service=shop/tea --status-port 10246 \
+                --watch-ingress-without-class=True --annotations-prefix=nginx.ingress.kubernetes.io --default-backend-service=shop/tea --status-port 10246 \
                 --tcp-services-configmap=a/b --watch-namespace= --enable-metrics=true --enable-metrics=false --sync-period=-1s";
     let (settings, notes) =
         read(&[&["--file", "x"], &args.split_whitespace().collect::<Vec<_>>()[..]].concat(), SMALL).unwrap();
