@@ -2,6 +2,7 @@
 //!
 //! What TLS means for a connection is the business of `server` and `upstream`; what both need stands here.
 
+mod authorities;
 mod pair;
 mod pem;
 mod store;
@@ -13,6 +14,8 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
+pub use self::authorities::Authorities;
+pub(crate) use self::authorities::Purpose;
 pub use self::pair::{BadPair, Pair};
 pub use self::pem::BadPem;
 pub(crate) use self::pem::of_certificate as pem_of;

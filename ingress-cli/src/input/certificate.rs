@@ -1,9 +1,11 @@
 //! What can be done with the PEM in a Secret, in the judgement of rustls, which the proxy serves with. This is the only file of
 //! the crate that sees PEM.
 
+use std::sync::Arc;
+
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
-use rustls::server::ParsedCertificate;
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls_pemfile::Item;
 use x509_cert::Certificate;
@@ -20,6 +22,7 @@ const MOST_BYTES: usize = 1 << 20;
 const NOT_X509: &str = "has a `tls.crt` that is not an X.509 certificate";
 const NOT_PEM: &str = "has a `tls.crt` that is not a PEM certificate";
 const NOT_A_KEY: &str = "has a `tls.key` that is not a PEM private key";
+const NOT_LISTS: &str = "has a `ca.crl` that is not PEM lists of revoked certificates";
 const NOT_AUTHORITIES: &str = "has a `ca.crt` that is not PEM certificates";
 
 /// The DNS names of a certificate chain that can be served with a key.
@@ -60,18 +63,35 @@ pub(super) fn dns_names(chain: &[u8], key: &[u8]) -> Result<Vec<Box<str>>, &'sta
     Ok(dns.collect())
 }
 
-/// Whether there are authorities to verify somebody with, all of which can be used.
-pub(super) fn authorities(pem: &[u8]) -> Result<(), &'static str> {
+/// Whether there are authorities to verify somebody with, all of which can be used, and so can the lists of what they have revoked.
+pub(super) fn authorities(pem: &[u8], lists: &[u8]) -> Result<(), &'static str> {
     if pem.trim_ascii().is_empty() {
         return Err("has no `ca.crt`");
     }
     let mut roots = RootCertStore::empty();
     for item in items(pem) {
         if let Item::X509Certificate(certificate) = item.ok_or(NOT_AUTHORITIES)? {
-            roots.add(certificate).map_err(|_| "has a `ca.crt` with a certificate that cannot be an authority's")?;
+            let is_read = Certificate::from_der(&certificate).is_ok();
+            let is_good = is_read && roots.add(certificate).is_ok();
+            is_good.then_some(()).ok_or("has a `ca.crt` with a certificate that cannot be an authority's")?;
         }
     }
-    if roots.is_empty() { Err(NOT_AUTHORITIES) } else { Ok(()) }
+    if roots.is_empty() {
+        return Err(NOT_AUTHORITIES);
+    }
+    if lists.trim_ascii().is_empty() {
+        return Ok(());
+    }
+    let revoked = items(lists).filter_map(|item| match item {
+        Some(Item::Crl(list)) => Some(Ok(list)),
+        Some(_) => None,
+        None => Some(Err(NOT_LISTS)),
+    });
+    let revoked: Vec<_> = revoked.collect::<Result<_, _>>()?;
+    let is_empty = revoked.is_empty();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).with_crls(revoked).build();
+    if is_empty || verifier.is_err() { Err(NOT_LISTS) } else { Ok(()) }
 }
 
 /// The first private key.

@@ -46,7 +46,7 @@ impl SecretData {
     }
 
     /// What the Secret can be used for: whether rustls would serve with `tls.crt` and `tls.key`, and whether it would verify
-    /// anybody with `ca.crt`.
+    /// anybody with `ca.crt` and `ca.crl`.
     ///
     /// ```
     /// use ingress_cli::input::SecretData;
@@ -63,7 +63,8 @@ impl SecretData {
         };
         let pair =
             || -> Result<Vec<Box<str>>, String> { Ok(certificate::dns_names(bytes("tls.crt")?, bytes("tls.key")?)?) };
-        let authorities = || -> Result<(), String> { Ok(certificate::authorities(bytes("ca.crt")?)?) };
+        let authorities =
+            || -> Result<(), String> { Ok(certificate::authorities(bytes("ca.crt")?, bytes("ca.crl")?)?) };
         SecretState {
             certificate: match pair() {
                 Ok(dns_names) => CertificateState::Usable { dns_names },

@@ -47,6 +47,9 @@ pub enum BadPair {
     /// The authorities are not what they should be.
     #[error("`ca.crt` {0}")]
     Authorities(BadPem),
+    /// The lists of revoked certificates are not what they should be.
+    #[error("`ca.crl` {0}")]
+    Lists(BadPem),
     /// A certificate of the chain is no certificate.
     #[error("`tls.crt` has a certificate that is not X.509")]
     NotX509,

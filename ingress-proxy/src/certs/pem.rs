@@ -4,8 +4,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rustls::RootCertStore;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls_pemfile::Item;
 
 /// The most bytes of a file; an object of Kubernetes cannot be larger.
@@ -36,6 +35,12 @@ pub enum BadPem {
     /// A certificate that nobody can be verified with.
     #[error("has a certificate that cannot be an authority's")]
     NotAnAuthority,
+    /// No section of the kind.
+    #[error("has no list of revoked certificates")]
+    NoList,
+    /// A list that nobody can be looked up in.
+    #[error("has a list of revoked certificates that cannot be read")]
+    NotAList,
 }
 
 /// The certificates of a chain, the leaf first.
@@ -84,15 +89,26 @@ pub(super) fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, BadPem> {
     Err(BadPem::NoKey)
 }
 
-/// The authorities of a bundle.
-pub(super) fn authorities(pem: &[u8]) -> Result<RootCertStore, BadPem> {
-    let mut roots = RootCertStore::empty();
-    for item in items(pem)? {
-        if let Item::X509Certificate(certificate) = item? {
-            roots.add(certificate).map_err(|_| BadPem::NotAnAuthority)?;
-        }
-    }
-    if roots.is_empty() { Err(BadPem::NoCertificate) } else { Ok(roots) }
+/// The certificates of a bundle, however many.
+pub(super) fn bundle(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, BadPem> {
+    let certificates = items(pem)?.filter_map(|item| match item {
+        Ok(Item::X509Certificate(certificate)) => Some(Ok(certificate)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    });
+    let certificates: Vec<_> = certificates.collect::<Result<_, _>>()?;
+    if certificates.is_empty() { Err(BadPem::NoCertificate) } else { Ok(certificates) }
+}
+
+/// The lists of revoked certificates.
+pub(super) fn lists(pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, BadPem> {
+    let lists = items(pem)?.filter_map(|item| match item {
+        Ok(Item::Crl(list)) => Some(Ok(list)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    });
+    let lists: Vec<_> = lists.collect::<Result<_, _>>()?;
+    if lists.is_empty() { Err(BadPem::NoList) } else { Ok(lists) }
 }
 
 /// The sections of a file that are of a known kind.
@@ -166,9 +182,8 @@ mod tests {
     #[test]
     fn bundles() {
         let (certificate, _) = signed(true);
-        assert_eq!(authorities(certificate.repeat(40).as_bytes()).unwrap().len(), 40);
-        assert_eq!(authorities(b"").unwrap_err(), BadPem::NoCertificate);
-        let garbage = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert_eq!(authorities(garbage).unwrap_err(), BadPem::NotAnAuthority);
+        assert_eq!(bundle(certificate.repeat(40).as_bytes()).unwrap().len(), 40);
+        assert_eq!(bundle(b"").unwrap_err(), BadPem::NoCertificate);
+        assert_eq!(lists(certificate.as_bytes()).unwrap_err(), BadPem::NoList);
     }
 }

@@ -12,11 +12,10 @@ use std::time::SystemTime;
 use ahash::RandomState;
 use arc_swap::ArcSwap;
 use ingress_core::policy::CertificateId;
-use rustls::RootCertStore;
 use rustls::sign::CertifiedKey;
 
 use super::pair::SELF_SIGNED_LIFE;
-use super::{BadPair, Pair, pem};
+use super::{Authorities, BadPair, Pair};
 
 /// Into how many maps the ids are divided, so that a new one does not mean a copy of all.
 const SHARDS: usize = 64;
@@ -51,6 +50,8 @@ pub struct SecretPem<'a> {
     pub key: Option<&'a [u8]>,
     /// `ca.crt`: authorities that somebody else's certificate is verified with.
     pub authorities: Option<&'a [u8]>,
+    /// `ca.crl`: lists of what these have revoked.
+    pub lists: Option<&'a [u8]>,
 }
 
 impl fmt::Debug for SecretPem<'_> {
@@ -60,6 +61,7 @@ impl fmt::Debug for SecretPem<'_> {
             .field("certificate", &self.certificate.is_some())
             .field("key", &self.key.is_some())
             .field("authorities", &self.authorities.is_some())
+            .field("lists", &self.lists.is_some())
             .finish()
     }
 }
@@ -72,7 +74,7 @@ pub struct Material {
     older: Vec<Pair>,
     /// Whether the source has another pair by now, which cannot be used.
     is_left_over: bool,
-    authorities: Option<Arc<RootCertStore>>,
+    authorities: Option<Arc<Authorities>>,
 }
 
 impl Material {
@@ -105,7 +107,7 @@ impl Material {
 
     /// The authorities. While they are the same they are the same `Arc`.
     #[must_use]
-    pub fn authorities(&self) -> Option<&Arc<RootCertStore>> {
+    pub fn authorities(&self) -> Option<&Arc<Authorities>> {
         self.authorities.as_ref()
     }
 }
@@ -163,12 +165,13 @@ impl CertStore {
                 refused = Some(Refused { why, is_served: now.pair().is_some() });
             }
         }
-        match pem.authorities.filter(|pem| !pem.trim_ascii().is_empty()).map(pem::authorities) {
-            Some(Ok(authorities)) if before.authorities.as_ref().is_some_and(|it| it.roots == authorities.roots) => {}
+        let is_filled = |pem: &&[u8]| !pem.trim_ascii().is_empty();
+        let lists = pem.lists.filter(is_filled);
+        match pem.authorities.filter(is_filled).map(|pem| Authorities::from_pem(pem, lists)) {
+            Some(Ok(authorities)) if before.authorities.as_deref() == Some(&authorities) => {}
             Some(Ok(authorities)) => now.authorities = Some(Arc::new(authorities)),
             Some(Err(why)) => {
-                let is_served = before.authorities.is_some();
-                refused.get_or_insert(Refused { why: BadPair::Authorities(why), is_served });
+                refused.get_or_insert(Refused { why, is_served: before.authorities.is_some() });
             }
             None => now.authorities = None,
         }

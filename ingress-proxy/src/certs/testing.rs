@@ -21,7 +21,7 @@ pub(crate) struct Made {
 impl Made {
     /// As a Secret has it.
     pub(crate) fn pem(&self) -> SecretPem<'_> {
-        SecretPem { certificate: Some(self.chain.as_bytes()), key: Some(self.key.as_bytes()), authorities: None }
+        SecretPem { certificate: Some(self.chain.as_bytes()), key: Some(self.key.as_bytes()), ..SecretPem::default() }
     }
 
     pub(crate) fn put(&self, store: &CertStore, name: &str) {
@@ -29,12 +29,16 @@ impl Made {
     }
 }
 
+/// The time so many days from now.
+pub(crate) fn in_days(days: i64) -> SystemTime {
+    let distance = Duration::from_secs(days.unsigned_abs() * 86_400);
+    if days < 0 { SystemTime::now() - distance } else { SystemTime::now() + distance }
+}
+
 /// A certificate that nobody vouches for, good until so many days from now.
 pub(crate) fn self_signed(name: &str, days: i64) -> Made {
     let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-    let distance = Duration::from_secs(days.unsigned_abs() * 86_400);
-    let now = SystemTime::now();
-    params.not_after = if days < 0 { now - distance } else { now + distance }.into();
+    params.not_after = in_days(days).into();
     let key = KeyPair::generate().unwrap();
     Made { chain: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
 }
@@ -49,7 +53,14 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn root(name: &str) -> Self {
-        let (params, key) = (Self::params(name), KeyPair::generate().unwrap());
+        Self::root_with(name, |_| ())
+    }
+
+    /// One that differs from others.
+    pub(crate) fn root_with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = Self::params(name);
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem, path: String::new() }
     }
@@ -69,9 +80,19 @@ impl Authority {
         params
     }
 
+    pub(crate) fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
+    }
+
     /// A certificate for a name, with the way to the root.
     pub(crate) fn issue(&self, name: &str) -> Made {
+        self.issue_with(name, |_| ())
+    }
+
+    /// One that differs from others.
+    pub(crate) fn issue_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Made {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut params);
         params.distinguished_name.push(DnType::CommonName, name);
         params.distinguished_name.push(DnType::OrganizationName, "Shop");
         let key = KeyPair::generate().unwrap();

@@ -22,9 +22,10 @@ use super::source::{Sink, State};
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
 const AUTHORITIES: &str = "ca.crt";
+const LISTS: &str = "ca.crl";
 
 /// The keys of a Secret that are about TLS.
-const KEYS: [&str; 3] = [CERTIFICATE, KEY, AUTHORITIES];
+const KEYS: [&str; 4] = [CERTIFICATE, KEY, AUTHORITIES, LISTS];
 
 /// In place of a value that is not base64: something is there, and it is not PEM.
 const GARBLED: &[u8] = b"?";
@@ -102,12 +103,14 @@ impl Certificates {
             return None;
         }
         let garbled = KEYS.into_iter().find(|key| data.has(key) && data.get(key).is_none());
-        let [certificate, key, authorities] = KEYS.map(|key| data.has(key).then(|| data.get(key).unwrap_or(GARBLED)));
+        let [certificate, key, authorities, lists] =
+            KEYS.map(|key| data.has(key).then(|| data.get(key).unwrap_or(GARBLED)));
         let pem = match cloud {
             Some(pem) => {
-                SecretPem { certificate: Some(pem.certificate.as_bytes()), key: Some(pem.key.as_bytes()), authorities }
+                let (certificate, key) = (Some(pem.certificate.as_bytes()), Some(pem.key.as_bytes()));
+                SecretPem { certificate, key, authorities, lists }
             }
-            None => SecretPem { certificate, key, authorities },
+            None => SecretPem { certificate, key, authorities, lists },
         };
         let refused = self.store.update(&id, pem).err();
         Some(match (refused, garbled) {

@@ -161,7 +161,7 @@ impl Key {
             None => Arc::new(Anybody),
             Some(depth) => {
                 let authorities = material.and_then(Material::authorities).ok_or(Unusable::Authorities)?;
-                Arc::new(UpToDepth::new(authorities, depth)?)
+                Arc::new(UpToDepth::new(authorities, depth))
             }
         };
         let builder = ClientConfig::builder_with_provider(suites.provider())

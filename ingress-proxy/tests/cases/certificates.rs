@@ -70,7 +70,8 @@ impl Certificates {
                 (made.cert.pem(), made.signing_key.serialize_pem())
             });
             let authorities = Some(self.good.pem.as_bytes());
-            let pem = SecretPem { certificate: Some(chain.as_bytes()), key: Some(key.as_bytes()), authorities };
+            let pem =
+                SecretPem { certificate: Some(chain.as_bytes()), key: Some(key.as_bytes()), authorities, lists: None };
             store.update(&id, pem).expect("a good pair");
         }
     }

@@ -59,7 +59,7 @@ impl Issued {
     /// Makes it the pair of a Secret.
     pub fn put(&self, store: &CertStore, secret: &str) {
         let (certificate, key) = (Some(self.certificate.as_bytes()), Some(self.key.as_bytes()));
-        store.update(&id(secret), SecretPem { certificate, key, authorities: None }).expect("a pair");
+        store.update(&id(secret), SecretPem { certificate, key, ..SecretPem::default() }).expect("a pair");
     }
 }
 

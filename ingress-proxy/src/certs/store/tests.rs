@@ -97,7 +97,8 @@ fn what_is_left_over_is_served_until_it_expires() {
     // Nothing better is there, so an expired one is taken as nginx takes it.
     assert_eq!(store.update(&id("x"), made("old.example", -1).pem()), Ok(true));
     assert_eq!(names(&store, &id("x")), ["old.example".into()]);
-    let refused = store.update(&id("x"), SecretPem { certificate: Some(b"x"), key: Some(b"x"), authorities: None });
+    let refused =
+        store.update(&id("x"), SecretPem { certificate: Some(b"x"), key: Some(b"x"), ..SecretPem::default() });
     assert_eq!(refused.unwrap_err().to_string(), "`tls.crt` has no certificate");
     assert_eq!(names(&store, &id("x")), Vec::<Box<str>>::new());
     assert!(Arc::ptr_eq(

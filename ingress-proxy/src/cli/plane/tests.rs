@@ -116,6 +116,21 @@ fn authorities_are_good_for_what_is_made_of_them() {
     assert_eq!(fault(&mut world, "").as_deref(), Some("has no `ca.crt`"));
 }
 
+#[test]
+fn authorities_beside_a_list_that_cannot_be_read_are_none() {
+    let mut world = World::new();
+    let (authority, _) = pair();
+    for (list, why) in [
+        ("***", "has a `ca.crl` that is not base64"),
+        (&authority, "has a `ca.crl` that is not PEM lists of revoked certificates"),
+    ] {
+        let state = world.give(&[("ca.crt", &authority), ("ca.crl", list)]);
+        assert_eq!(state.authorities.fault(), Some(why));
+        assert!(world.said()[0].contains("`ca.crl`"));
+    }
+    assert_eq!(world.give(&[("ca.crt", &authority), ("ca.crl", "")]).authorities.fault(), None);
+}
+
 /// Of a pair and authorities in one Secret each says what is wrong with itself, and what is served of both is what was good last.
 #[test]
 fn a_pair_and_authorities_are_good_or_bad_by_themselves() {

@@ -14,16 +14,15 @@ use ingress_core::policy::{CertificateId, ClientCertificate, HostSettings, Verif
 use ingress_core::request::{PeerCertificate, TlsInfo};
 use ingress_core::snapshot::Snapshot;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 use x509_cert::Certificate;
-use x509_cert::der::Decode;
+use x509_cert::der::{Decode, Encode};
 
 use super::{Recipe, names};
-use crate::certs::{self, CertStore};
+use crate::certs::{self, Authorities, CertStore, Purpose};
 use crate::io::Io;
 
 /// The configurations of hosts that ask for certificates, by the Secret with the authorities.
@@ -38,9 +37,8 @@ pub(super) struct ClientAuth {
 #[derive(Clone)]
 struct Asking {
     config: Arc<ServerConfig>,
-    authorities: Option<Arc<RootCertStore>>,
-    /// None without authorities: nobody is good then.
-    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    /// Without any nobody is good.
+    authorities: Option<Arc<Authorities>>,
 }
 
 impl fmt::Debug for Asking {
@@ -60,7 +58,7 @@ pub(super) struct Wanted {
 #[derive(Debug)]
 pub struct Checked {
     setting: ClientCertificate,
-    authorities: Option<Arc<RootCertStore>>,
+    authorities: Option<Arc<Authorities>>,
     store: Arc<CertStore>,
 }
 
@@ -112,15 +110,10 @@ impl ClientAuth {
         Ok(asking)
     }
 
-    fn ask(&self, authorities: Option<&Arc<RootCertStore>>) -> Result<Asking, Error> {
-        let verifier = authorities.and_then(|authorities| {
-            let builder =
-                WebPkiClientVerifier::builder_with_provider(Arc::clone(authorities), Arc::clone(certs::provider()));
-            builder.build().ok()
-        });
-        let hints = authorities.map(|authorities| authorities.subjects()).unwrap_or_default();
+    fn ask(&self, authorities: Option<&Arc<Authorities>>) -> Result<Asking, Error> {
+        let hints = authorities.map(|authorities| authorities.subjects().to_vec()).unwrap_or_default();
         let config = Arc::new(self.recipe.config(Arc::new(AnyCertificate { hints }))?);
-        Ok(Asking { config, authorities: authorities.map(Arc::clone), verifier })
+        Ok(Asking { config, authorities: authorities.map(Arc::clone) })
     }
 }
 
@@ -149,11 +142,9 @@ impl Wanted {
     }
 
     fn is_good(&self, leaf: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> bool {
-        let Some(verifier) = &self.asking.verifier else { return false };
-        // Each certificate of a chain is certified by the next, so a path that uses more of them is too deep.
-        let depth = usize::try_from(self.setting.depth).unwrap_or(usize::MAX);
-        let chain = chain.get(..depth).unwrap_or(chain);
-        verifier.verify_client_cert(leaf, chain, UnixTime::now()).is_ok()
+        self.asking.authorities.as_ref().is_some_and(|authorities| {
+            authorities.vouch_for(leaf, chain, Purpose::Client, self.setting.depth, UnixTime::now()).is_ok()
+        })
     }
 }
 
@@ -167,6 +158,13 @@ fn names(leaf: &CertificateDer<'_>) -> Option<(Box<str>, Box<str>)> {
     let leaf = Certificate::from_der(leaf).ok()?;
     let leaf = leaf.tbs_certificate();
     Some((names::written(leaf.subject()).into(), names::written(leaf.issuer()).into()))
+}
+
+/// The key of a certificate that the library does not read, such as one of version 1.
+fn public_key(leaf: &CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, CertificateError> {
+    let read = Certificate::from_der(leaf).map_err(|_| CertificateError::BadEncoding)?;
+    let key = read.tbs_certificate().subject_public_key_info().to_der();
+    Ok(key.map_err(|_| CertificateError::BadEncoding)?.into())
 }
 
 /// Asks for a certificate and takes any whose key the client has.
@@ -200,7 +198,22 @@ impl ClientCertVerifier for AnyCertificate {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, leaf, signed, &certs::provider().signature_verification_algorithms)
+        let algorithms = &certs::provider().signature_verification_algorithms;
+        match verify_tls12_signature(message, leaf, signed, algorithms) {
+            Err(Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::BadEncoding)) => {
+                let (key, signature) = (public_key(leaf)?, signed.signature());
+                let key = webpki::RawPublicKeyEntity::try_from(&key).map_err(|_| CertificateError::BadEncoding)?;
+                let by = algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
+                let mut by = by.into_iter().flat_map(|(_, algorithms)| algorithms.iter());
+                let is_good = by.any(|algorithm| key.verify_signature(*algorithm, message, signature).is_ok());
+                if is_good {
+                    Ok(HandshakeSignatureValid::assertion())
+                } else {
+                    Err(CertificateError::BadSignature.into())
+                }
+            }
+            result => result,
+        }
     }
 
     fn verify_tls13_signature(
@@ -209,7 +222,13 @@ impl ClientCertVerifier for AnyCertificate {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, leaf, signed, &certs::provider().signature_verification_algorithms)
+        let algorithms = &certs::provider().signature_verification_algorithms;
+        match verify_tls13_signature(message, leaf, signed, algorithms) {
+            Err(Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::BadEncoding)) => {
+                verify_tls13_signature_with_raw_key(message, &public_key(leaf)?, signed, algorithms)
+            }
+            result => result,
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

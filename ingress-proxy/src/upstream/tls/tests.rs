@@ -4,6 +4,8 @@ use std::future::Future;
 use std::net::Ipv4Addr;
 
 use ingress_core::policy::Certificate;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{CertificateError, RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -223,12 +225,13 @@ fn the_pair_of_the_secret_is_shown() {
         root.issue("client").put(&configs.store, "pair");
         self_signed("client", 9).put(&configs.store, "stranger");
         configs.store.update(&id("ca"), root.secret()).unwrap();
-        let material = configs.store.material(&id("ca")).unwrap();
-        let clients = material.authorities();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(root.secret().authorities.unwrap()).unwrap()).unwrap();
+        let clients = Arc::new(roots);
         for version in [&TLS12, &TLS13] {
             for (secret, is_in) in [("pair", true), ("stranger", false), ("ca", false)] {
                 let terms = configs.terms(Some(&settings(secret)), "a.example", ENDPOINT, Alpn::Http1).unwrap();
-                let result = connect(terms, server(&root.issue("a.example"), version, clients)).await;
+                let result = connect(terms, server(&root.issue("a.example"), version, Some(&clients))).await;
                 assert_eq!(result.map(|seen| seen.has_certificate).ok(), is_in.then_some(true), "{secret}");
             }
         }

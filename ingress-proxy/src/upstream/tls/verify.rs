@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-use super::Unusable;
-use crate::certs;
+use crate::certs::{self, Authorities, Purpose};
 
 /// Nobody asks. The signature of the handshake is not looked at either: whoever may show any certificate may show one of his
 /// own, and certificates that cannot be parsed here should not matter.
@@ -53,16 +54,13 @@ impl ServerCertVerifier for Anybody {
 /// A chain to one of some authorities, with so many certificates between.
 #[derive(Debug)]
 pub(super) struct UpToDepth {
-    inner: Arc<WebPkiServerVerifier>,
-    depth: usize,
+    authorities: Arc<Authorities>,
+    depth: u32,
 }
 
 impl UpToDepth {
-    pub(super) fn new(authorities: &Arc<RootCertStore>, depth: u32) -> Result<Self, Unusable> {
-        let provider = Arc::clone(certs::provider());
-        let builder = WebPkiServerVerifier::builder_with_provider(Arc::clone(authorities), provider);
-        let inner = builder.build().map_err(|_| Unusable::Authorities)?;
-        Ok(Self { inner, depth: usize::try_from(depth).unwrap_or(usize::MAX) })
+    pub(super) fn new(authorities: &Arc<Authorities>, depth: u32) -> Self {
+        Self { authorities: Arc::clone(authorities), depth }
     }
 }
 
@@ -72,12 +70,12 @@ impl ServerCertVerifier for UpToDepth {
         leaf: &CertificateDer<'_>,
         chain: &[CertificateDer<'_>],
         name: &ServerName<'_>,
-        ocsp: &[u8],
+        _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        // Each certificate of a chain is certified by the next, so a path that uses more of them is too deep.
-        let chain = chain.get(..self.depth).unwrap_or(chain);
-        self.inner.verify_server_cert(leaf, chain, name, ocsp, now)
+        self.authorities.vouch_for(leaf, chain, Purpose::Server, self.depth, now)?;
+        verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -86,7 +84,7 @@ impl ServerCertVerifier for UpToDepth {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, leaf, signed)
+        verify_tls12_signature(message, leaf, signed, &certs::provider().signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -95,10 +93,10 @@ impl ServerCertVerifier for UpToDepth {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, leaf, signed)
+        verify_tls13_signature(message, leaf, signed, &certs::provider().signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        certs::provider().signature_verification_algorithms.supported_schemes()
     }
 }
