@@ -198,7 +198,7 @@ pub(super) struct EndpointArgs {
     /// How long failures count, and how long that while is [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
     pub(super) fail_timeout: Option<Duration>,
-    /// The most idle connections that one worker keeps to an endpoint; 0 for none [default: 320]
+    /// The most idle connections of HTTP/1 that one worker keeps to an endpoint; 0 for none [default: 320]
     #[arg(long, value_name = "N")]
     pub(super) upstream_keepalive_connections: Option<u32>,
     /// How long a connection to an endpoint may be idle [default: 60s]

@@ -196,7 +196,7 @@ impl<'a> Attempts<'a> {
 
     fn is_in_time(&self, now: u64) -> bool {
         let timeout = self.retries.map_or(0, |retries| u64::from(retries.timeout) * 1_000);
-        timeout == 0 || now.saturating_sub(self.started) <= timeout
+        timeout == 0 || now.saturating_sub(self.started) < timeout
     }
 
     fn tries_are_left(&self) -> bool {
@@ -239,8 +239,8 @@ mod tests {
             (Some(&two), "GET", broken, 1, 0, true),
             (Some(&two), "GET", broken, 2, 0, false),
             (Some(&any_number), "GET", broken, 9, 0, true),
-            (Some(&in_time), "GET", broken, 1, 2_000, true),
-            (Some(&in_time), "GET", broken, 1, 2_001, false),
+            (Some(&in_time), "GET", broken, 1, 1_999, true),
+            (Some(&in_time), "GET", broken, 1, 2_000, false),
             (Some(&never), "GET", refused, 1, 0, false),
             (Some(&orders), "POST", broken, 1, 0, true),
             (Some(&unavailable), "GET", status(503), 1, 0, true),

@@ -77,6 +77,9 @@ pub(super) async fn run<D: Downstream>(
             let failure = attempts.last().unwrap_or(Failure::NO_ENDPOINT);
             return exchange.give_up(failure, scratch, record).await;
         };
+        if attempts.last().is_some() {
+            worker.metrics.upstream_retries.increment();
+        }
         record.upstream(&endpoint);
         let in_flight = Rc::clone(&endpoint).begin(worker.clock.now());
         let failure = match exchange.attempt(&endpoint, scratch, record, &attempts).await {
@@ -110,7 +113,6 @@ pub(super) async fn run<D: Downstream>(
         if !attempts.go_on(failure, &endpoint, &plan.group, &exchange.upload, worker.clock.now()) {
             return exchange.give_up(failure, scratch, record).await;
         }
-        worker.metrics.upstream_retries.increment();
         (exchange.upload, exchange.turn) = (exchange.upload.anew(), Turn::default());
         exchange.heard = (0, worker.clock.now());
     }

@@ -157,6 +157,11 @@ impl Guard {
         self.has_begun.get()
     }
 
+    /// When something was heard of the peer last, in milliseconds of the clock.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard.get()
+    }
+
     /// For how long nothing was heard of the peer.
     pub(super) fn silence(&self) -> Duration {
         Duration::from_millis(self.clock.now().saturating_sub(self.heard.get()))

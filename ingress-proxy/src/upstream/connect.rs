@@ -134,7 +134,6 @@ pub(crate) async fn plain(worker: &Worker, endpoint: &Endpoint, within: u32) -> 
 }
 
 async fn open(worker: &Worker, endpoint: &Endpoint, within: Duration) -> Result<TcpStream, ConnectError> {
-    worker.metrics.upstream_connects.increment();
     let tcp = match &endpoint.target {
         policy::Endpoint::Address(address) => tcp(worker, *address, endpoint.is_named).await?,
         policy::Endpoint::Name(name, port) => by_name(worker, name, *port, endpoint.is_named, within).await?,
@@ -161,6 +160,7 @@ async fn tcp(worker: &Worker, address: SocketAddr, is_named: bool) -> Result<Tcp
     } else {
         forbidden::check(address, &worker.config.upstream.allowed_endpoints, &worker.own)?;
     }
+    worker.metrics.upstream_connects.increment();
     Ok(TcpStream::connect(address).await?)
 }
 

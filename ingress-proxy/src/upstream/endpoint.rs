@@ -86,6 +86,11 @@ impl Endpoint {
         self.health.is_open(now)
     }
 
+    /// Whether it has been left out and has not served a request since.
+    pub(super) fn is_suspected(&self) -> bool {
+        self.health.is_suspected()
+    }
+
     pub(super) fn leave(&self) {
         self.is_gone.set(true);
     }

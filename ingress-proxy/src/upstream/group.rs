@@ -93,7 +93,7 @@ impl Group {
             Choice::Hash(key) => members.by_hash(&asked, maglev::hash(key)),
             Choice::HashSubset { key, size } => members.in_subset(&asked, maglev::hash(key), *size, draw),
         };
-        picked.or_else(|| members.last_resort(tried, draw)).map(Rc::clone)
+        picked.or_else(|| members.last_resort(&asked, draw)).map(Rc::clone)
     }
 
     /// Whether there is an endpoint but for this one and those that were tried.

@@ -73,9 +73,9 @@ impl Peers {
 /// The health of one endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Health {
-    /// Failures since [`window`](Self::window).
+    /// Failures, each less than the time after the one before.
     fails: Cell<u32>,
-    window: Cell<u64>,
+    last_fail: Cell<u64>,
     /// How often in a row it has been left out; not 0 means suspected.
     ejections: Cell<u32>,
     /// When it was to be let in again. Requests that began before say nothing new.
@@ -117,8 +117,7 @@ impl Health {
         if max_fails == 0 || started < self.trial.get() {
             return false;
         }
-        if now.saturating_sub(self.window.get()) >= timeout {
-            self.window.set(now);
+        if now.saturating_sub(self.last_fail.replace(now)) >= timeout {
             self.fails.set(0);
         }
         self.fails.set(self.fails.get().saturating_add(1));

@@ -36,6 +36,8 @@ struct Inner {
     is_usable: Cell<bool>,
     active: Cell<u32>,
     opened: Cell<u64>,
+    /// When it was heard last before it had no stream; none if it never had one.
+    idle_since: Cell<Option<u64>>,
     driver: RefCell<Option<Waker>>,
     waiters: RefCell<Option<Rc<Waiters>>>,
 }
@@ -72,6 +74,7 @@ where
         is_usable: Cell::new(true),
         active: Cell::new(0),
         opened: Cell::new(0),
+        idle_since: Cell::new(None),
         driver: RefCell::default(),
         waiters: RefCell::default(),
     }));
@@ -95,7 +98,12 @@ impl Connection {
         if !self.is_usable() || inner.active.get() >= self.room() {
             return None;
         }
-        let was_idle = inner.opened.get() > 0 && inner.active.get() == 0;
+        let heard = inner.shared.guard.heard();
+        if inner.active.get() == 0 {
+            inner.idle_since.set((inner.opened.get() > 0).then_some(heard));
+        }
+        // It may be gone, and nobody knows before something is heard of it.
+        let was_idle = inner.idle_since.get() == Some(heard);
         inner.opened.set(inner.opened.get() + 1);
         if inner.opened.get() >= inner.settings.max_requests {
             inner.is_usable.set(false);

@@ -38,7 +38,7 @@ pub struct ClientStream {
     read_timeout: Option<Duration>,
     /// Milliseconds of the clock.
     sent: u64,
-    /// Whether the connection had served others, and had no stream when this one came.
+    /// Whether the connection had served others, had no stream, and has said nothing from then until this one came.
     was_idle: bool,
     slot: Slot,
 }

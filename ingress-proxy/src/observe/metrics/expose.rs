@@ -209,7 +209,7 @@ impl Own {
             ("connections_rejected_total", "Connections closed because there were too many", count(), {
                 sum(|worker| worker.rejected.get())
             }),
-            ("upstream_connects_total", "Connections made to endpoints", count(), {
+            ("upstream_connects_total", "Attempts to connect to endpoints", count(), {
                 sum(|worker| worker.upstream_connects.get())
             }),
             ("upstream_reuses_total", "Requests sent over a connection that was there", count(), {

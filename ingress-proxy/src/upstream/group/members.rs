@@ -16,7 +16,9 @@ pub(super) struct Asked<'a> {
 
 impl Asked<'_> {
     pub(super) fn admits(&self, endpoint: &Rc<Endpoint>) -> bool {
-        endpoint.is_open(self.now) && is_untried(self.tried, endpoint)
+        // A request that has failed once is nobody's trial.
+        let is_trusted = self.tried.is_empty() || !endpoint.is_suspected();
+        is_trusted && endpoint.is_open(self.now) && is_untried(self.tried, endpoint)
     }
 }
 
@@ -58,11 +60,23 @@ impl Members {
     /// The next in turn that comes into question and has its turn.
     pub(super) fn in_turn(&self, asked: &Asked<'_>, draw: u64) -> Option<&Rc<Endpoint>> {
         let takes_turn = |endpoint: &&Rc<Endpoint>| asked.admits(endpoint) && endpoint.takes_turn(asked.now);
-        self.next_that(draw, takes_turn).or_else(|| self.next_that(draw, |endpoint| asked.admits(endpoint)))
+        let found = self.next_that(asked.tried, draw, takes_turn);
+        found.or_else(|| self.next_that(asked.tried, draw, |endpoint| asked.admits(endpoint)))
     }
 
-    fn next_that(&self, draw: u64, question: impl Fn(&&Rc<Endpoint>) -> bool) -> Option<&Rc<Endpoint>> {
-        self.list.iter().find_map(|_| self.next(draw).filter(&question))
+    /// The next in turn of which something is true. Who takes the place of another in a retry takes nobody's turn.
+    fn next_that(
+        &self,
+        tried: &[Rc<Endpoint>],
+        draw: u64,
+        question: impl Fn(&&Rc<Endpoint>) -> bool,
+    ) -> Option<&Rc<Endpoint>> {
+        let turn = self.turn.get();
+        let found = self.list.iter().find_map(|_| self.next(draw).filter(&question));
+        if !tried.is_empty() {
+            self.turn.set(turn);
+        }
+        found
     }
 
     /// The cheaper of two that are drawn at random.
@@ -128,9 +142,11 @@ impl Members {
         members.next().or_else(|| self.drawn(asked, &mut draws, None).map(|(_, endpoint)| endpoint))
     }
 
-    /// The next in turn that was not tried.
-    pub(super) fn last_resort(&self, tried: &[Rc<Endpoint>], draw: u64) -> Option<&Rc<Endpoint>> {
-        self.next_that(draw, |endpoint| is_untried(tried, endpoint))
+    /// The next in turn that was not tried, at best one that is not left out.
+    pub(super) fn last_resort(&self, asked: &Asked<'_>, draw: u64) -> Option<&Rc<Endpoint>> {
+        let is_left = |endpoint: &&Rc<Endpoint>| is_untried(asked.tried, endpoint);
+        let found = self.next_that(asked.tried, draw, |endpoint| is_left(endpoint) && endpoint.is_open(asked.now));
+        found.or_else(|| self.next_that(asked.tried, draw, is_left))
     }
 
     /// The table of the endpoints, or that of the subsets of some size. One is kept.

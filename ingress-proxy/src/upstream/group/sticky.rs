@@ -57,7 +57,7 @@ impl Group {
                 Some(hash) => members.by_hash(&asked, hash),
                 None => members.in_turn(&asked, draw),
             };
-            let endpoint = endpoint.or_else(|| members.last_resort(tried, draw))?;
+            let endpoint = endpoint.or_else(|| members.last_resort(&asked, draw))?;
             return Some(Session { endpoint: Rc::clone(endpoint), key: None });
         }
         if !affinity.persistent
@@ -65,7 +65,7 @@ impl Group {
         {
             return Some(session);
         }
-        let endpoint = members.in_turn(&asked, draw).or_else(|| members.last_resort(tried, draw))?;
+        let endpoint = members.in_turn(&asked, draw).or_else(|| members.last_resort(&asked, draw))?;
         let key = affinity.persistent.then(|| Key::of_endpoint(&self.name(), &endpoint.target));
         Some(Session { endpoint: Rc::clone(endpoint), key })
     }

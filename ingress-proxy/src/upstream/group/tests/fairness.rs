@@ -114,6 +114,36 @@ fn where_a_subset_is_used_up_another_endpoint_helps() {
     assert!(own.iter().all(|number| first.contains(&target(*number))), "{own:?} {first:?}");
 }
 
+/// Of three of which one fails the one behind it had twice its share, and of two the one that fails had nine in ten.
+#[test]
+fn a_retry_takes_nobodys_turn() {
+    let group = group(3);
+    let first = group.one(&ROUND_ROBIN, 0);
+    let instead = group.pick(&ROUND_ROBIN, std::slice::from_ref(&first), 0, 1).unwrap();
+    let next = group.one(&ROUND_ROBIN, 2);
+    assert!(Rc::ptr_eq(&instead, &next) && !Rc::ptr_eq(&first, &next));
+}
+
+/// A request that had failed was the trial of one suspect after the other, while healthy endpoints were there.
+#[test]
+fn a_request_that_has_failed_is_nobodys_trial() {
+    let choices = [ROUND_ROBIN, LEAST_REQUEST, EWMA, Choice::Hash(b"key"), Choice::HashSubset { key: b"key", size: 2 }];
+    for choice in choices {
+        let group = group(6);
+        (0..3).for_each(|number| fail(&group.at(number), 0, 0));
+        let due = 10_000;
+        let tried = [group.at(0)];
+        for draw in 0..50 {
+            let picked = group.pick(&choice, &tried, due, draw).unwrap();
+            assert!(!picked.is_suspected(), "{choice:?}");
+        }
+        // Where no other is left it may be one, and at best one that is due.
+        fail(&group.at(1), due, due);
+        let tried: Vec<_> = [0, 3, 4, 5].map(|number| group.at(number)).into();
+        assert!(Rc::ptr_eq(&group.pick(&choice, &tried, due, 0).unwrap(), &group.at(2)), "{choice:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

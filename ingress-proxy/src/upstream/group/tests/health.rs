@@ -73,15 +73,15 @@ fn so_many_failures_within_the_time() {
     let bad = group.at(0);
     fail(&bad, 20_000, 20_000);
     fail(&bad, 25_000, 25_000);
-    // The first is forgotten, and the second with it.
-    fail(&bad, 30_000, 30_000);
-    fail(&bad, 31_000, 31_000);
-    assert!(bad.is_open(31_000));
-    fail(&bad, 32_000, 32_000);
-    assert!(!bad.is_open(32_000));
+    // Both are forgotten.
+    fail(&bad, 35_000, 35_000);
+    fail(&bad, 44_999, 44_999);
+    assert!(bad.is_open(44_999));
+    fail(&bad, 45_000, 45_000);
+    assert!(!bad.is_open(45_000));
     // On its trial one is enough.
-    fail(&bad, 42_000, 42_000);
-    assert!(!bad.is_open(61_999));
+    fail(&bad, 55_000, 55_000);
+    assert!(!bad.is_open(74_999));
 }
 
 #[test]
