@@ -196,7 +196,7 @@ impl World {
         }
         let default = self.default.as_ref();
         table.default_backend = default.map(|(leads, nginx)| {
-            Arc::new(DefaultBackend { target: leads.build(), origin: None, path_policy: policy(*nginx) })
+            Arc::new(DefaultBackend { target: leads.build(), origin: None, path_policy: policy(*nginx), policy: None })
         });
         table.backends = (0..4).zip(self.available).map(|(number, available)| entry(number, available)).collect();
         let requests = self.requests.iter().take(MAX_REQUESTS).map(|ask| ask.build(&table)).collect();

@@ -17,7 +17,7 @@ mod upstream;
 
 use std::sync::Arc;
 
-pub(crate) use self::apply::{Place, World, at_host, at_route, pass_through, passed_through};
+pub(crate) use self::apply::{Place, World, at_default, at_host, at_route, pass_through, passed_through};
 pub use self::canary::CanaryBy;
 pub use self::client::client_behind;
 pub(crate) use self::handshake::{Handshake, server_name};
@@ -217,10 +217,19 @@ impl<'s> Matched<'s> {
         }
     }
 
+    /// What is done with requests beside forwarding them.
+    #[must_use]
+    pub fn policy(&self) -> Option<&'s Arc<RoutePolicy>> {
+        match self {
+            Self::Default(default) => default.policy.as_ref(),
+            _ => self.route()?.policy.as_ref(),
+        }
+    }
+
     /// The filters of the route.
     #[must_use]
     pub fn filters(&self) -> Option<&'s Filters> {
-        self.route()?.policy.as_deref().map(|policy| &*policy.filters)
+        self.policy().map(|policy| &*policy.filters)
     }
 }
 

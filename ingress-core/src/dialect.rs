@@ -151,6 +151,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Reads the annotations of one Ingress and reports what is wrong with them.
     fn interpret(&self, subject: &Subject<'_>, out: &mut Vec<Diagnostic>) -> Intent;
 
+    /// What the controller does with requests that no Ingress says anything of: those of its own default backend.
+    fn of_controller(&self) -> Intent {
+        Intent::default()
+    }
+
     /// Finishes one host, of which all objects that name it are known.
     fn combine(&self, draft: &mut HostDraft<'_>, out: &mut Vec<Diagnostic>) {
         let _ = (draft, out);

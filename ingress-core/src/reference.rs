@@ -167,7 +167,10 @@ fn default<'s>(
         return Decision::bad_request(BadRequest::Path(rejection));
     }
     match default {
-        Some(default) => decide_target(parts, &default.target, Matched::Default(default), policy),
+        Some(default) => match &default.policy {
+            Some(policy) => decision::at_default(default, policy, backend_of(parts, &default.target), request),
+            None => decide_target(parts, &default.target, Matched::Default(default), policy),
+        },
         None => Decision::respond(404, otherwise, None),
     }
 }

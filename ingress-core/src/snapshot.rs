@@ -288,7 +288,10 @@ impl Snapshot {
             return Decision::bad_request(BadRequest::Path(rejection));
         }
         match default {
-            Some(DefaultEntry { default, backend }) => self.decide_number(*backend, Matched::Default(default), policy),
+            Some(DefaultEntry { default, backend }) => match &default.policy {
+                Some(policy) => decision::at_default(default, policy, self.backends.get(*backend), request),
+                None => self.decide_number(*backend, Matched::Default(default), policy),
+            },
             None => Decision::respond(404, otherwise, None),
         }
     }

@@ -460,7 +460,7 @@ impl<S: Sink> Controller<S> {
 /// What is decided before anything is known.
 fn nothing_known() -> RouteTable {
     let target = Target::respond(503, "starting");
-    let default = DefaultBackend { target, origin: None, path_policy: PathPolicy::default() };
+    let default = DefaultBackend { target, origin: None, path_policy: PathPolicy::default(), policy: None };
     RouteTable { default_backend: Some(Arc::new(default)), ..RouteTable::default() }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::{Decision, Forward, Matched, Redirected, Response, Via, access, canary, client, reason, response};
 use crate::path::PathPolicy;
-use crate::policy::{Backend, BackendRef, HostSettings, Location, Route, RoutePolicy, Target, VirtualHost};
+use crate::policy::{
+    Backend, BackendRef, DefaultBackend, Filters, HostSettings, Location, Route, RoutePolicy, Target, VirtualHost,
+};
 use crate::request::RequestView;
 
 /// What a decision depends on beside host and route.
@@ -75,13 +77,8 @@ pub(crate) fn at_route<'s>(
     let matched = place.matched();
     let (filters, target, settings) = (&*policy.filters, &place.route.target, place.host.settings());
     let respond = |status, reason| Decision::respond(status, reason, Some(matched));
-    if let Some(limit) = filters.body_limit
-        && request.declared_length().is_some_and(|length| length > limit)
-    {
-        return respond(413, reason::BODY_TOO_LARGE);
-    }
-    if access::is_blocked(&filters.access, request) {
-        return respond(403, reason::HEADER_BLOCKED);
+    if let Some((status, reason)) = at_once(filters, request) {
+        return respond(status, reason);
     }
     match target {
         Target::Redirect(redirect) if matches!(redirect.location, Location::WithSlash { .. }) => {
@@ -130,6 +127,43 @@ pub(crate) fn at_route<'s>(
         (None, Target::Respond(fixed)) => respond(fixed.status, fixed.reason),
         // The other targets have been answered above.
         (None, _) => respond(503, reason::NO_ENDPOINTS),
+    }
+}
+
+/// What is refused before it is looked at where a request goes.
+fn at_once(filters: &Filters, request: &RequestView<'_>) -> Option<(u16, &'static str)> {
+    if let Some(limit) = filters.body_limit
+        && request.declared_length().is_some_and(|length| length > limit)
+    {
+        return Some((413, reason::BODY_TOO_LARGE));
+    }
+    access::is_blocked(&filters.access, request).then_some((403, reason::HEADER_BLOCKED))
+}
+
+/// What becomes of a request that the controller's own default backend takes. It has no rule that could say more.
+pub(crate) fn at_default<'s>(
+    default: &'s DefaultBackend,
+    policy: &'s RoutePolicy,
+    backend: Option<&'s Backend>,
+    request: &RequestView<'_>,
+) -> Decision<'s> {
+    let matched = Matched::Default(default);
+    let respond = |status, reason| Decision::respond(status, reason, Some(matched));
+    if let Some((status, reason)) = at_once(&policy.filters, request) {
+        return respond(status, reason);
+    }
+    if let Some(decision) = super::fixed(&default.target, matched) {
+        return decision;
+    }
+    let Some(backend) = backend.filter(|backend| backend.availability.is_up()) else {
+        return respond(503, reason::NO_ENDPOINTS);
+    };
+    match access::refuse(&policy.filters.access, request) {
+        Some((status, reason)) => respond(status, reason),
+        None => {
+            let path_policy = default.path_policy;
+            Decision::Forward(Forward { backend, matched, path_policy, policy: Some(policy), via: Via::Route })
+        }
     }
 }
 

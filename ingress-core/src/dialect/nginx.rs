@@ -34,9 +34,10 @@ use super::{
     Subject, TieBreak, TrailingSlash, WildcardDepth,
 };
 use crate::diagnostic::Diagnostic;
-use crate::model::ConfigMap;
+use crate::model::{ConfigMap, Ingress, Inputs};
+use crate::object::{Kind, ObjectRef};
 use crate::path::PathPolicy;
-use crate::policy::{AddressRange, Filters, Reach};
+use crate::policy::{Access, AddressRange, Filters, Reach};
 
 /// What all annotations of the controller begin with.
 const PREFIX: &str = "nginx.ingress.kubernetes.io/";
@@ -133,8 +134,22 @@ impl Dialect for Nginx {
         intent
     }
 
+    /// What nginx does in all servers, and in the first `/` of the server for unknown names. Lists of allowed addresses, authentication
+    /// and redirects are those of Ingresses, also where the ConfigMap has them.
+    fn of_controller(&self) -> Intent {
+        let object = Arc::new(ObjectRef::new(Kind::Ingress, "", ""));
+        let (ingress, inputs) = (Ingress::default(), Inputs::default());
+        let subject = Subject { object: &object, ingress: &ingress, cluster: &Cluster::new(&inputs) };
+        let intent = self.interpret(&subject, &mut Vec::new());
+        let filters = intent.filters.map(|filters| {
+            let access = Access { allow: Box::default(), basic: None, external: None, ..filters.access.clone() };
+            Arc::new(Filters { access, tls_redirect: None, ..Filters::clone(&filters) })
+        });
+        Intent { filters, refused: intent.refused, ..Intent::default() }
+    }
+
     fn combine(&self, draft: &mut HostDraft<'_>, out: &mut Vec<Diagnostic>) {
-        combine::host(draft, &self.settings, out);
+        combine::host(draft, &self.settings, &|| self.of_controller(), out);
     }
 
     fn configured(

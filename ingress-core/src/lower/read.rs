@@ -361,7 +361,8 @@ pub(super) fn extra_routes<'a>(
     })
 }
 
-fn policy(intent: &Intent) -> Option<Arc<RoutePolicy>> {
+/// What is done with the requests of all its paths.
+pub(super) fn policy(intent: &Intent) -> Option<Arc<RoutePolicy>> {
     let filters = intent.filters.as_ref()?;
     Some(Arc::new(RoutePolicy { filters: Arc::clone(filters), rewrite: None }))
 }

@@ -108,6 +108,8 @@ pub(crate) struct State {
     /// The load balancers that Ingresses name.
     load_balancers: BTreeMap<Arc<ObjectRef>, Box<str>>,
     default_members: BTreeSet<ConflictKey>,
+    /// Whether the controller's own default backend has not been looked at with the settings that there are.
+    is_fallback_new: bool,
     default_backend: Option<Arc<DefaultBackend>>,
     backends: Backends,
     findings: Findings,
@@ -146,6 +148,7 @@ impl State {
             load_balancers: BTreeMap::new(),
             default_members: BTreeSet::new(),
             default_backend: None,
+            is_fallback_new: true,
             backends: Backends::new(hasher),
             findings: Findings::default(),
             options,
@@ -184,7 +187,8 @@ impl State {
         }
         self.choose_certificates(&dirty.certificates, inputs, &mut changes);
         // The controller's own default backend is in force before any Ingress brings one.
-        if dirty.default_backend || (self.default_backend.is_none() && self.fallback.is_some()) {
+        let is_fallback_new = std::mem::take(&mut self.is_fallback_new) && self.fallback.is_some();
+        if dirty.default_backend || is_fallback_new {
             self.choose_default_backend(inputs, &mut changes);
         }
         self.resolve_backends(inputs, &mut changes);
@@ -258,6 +262,7 @@ impl State {
                 ));
             }
         }
+        self.is_fallback_new = true;
         self.named_by_settings = cluster.into_asked();
         self.are_readings_new = true;
         self.report(Source::Config, out);
@@ -403,11 +408,11 @@ impl State {
         }
         self.report(Source::DefaultBackend, out);
         let chosen = match chosen {
-            Some((target, origin)) => Some(DefaultBackend { target, origin: Some(origin), path_policy }),
-            None => self.fallback.as_ref().map(|reference| DefaultBackend {
-                target: Target::Backend(Arc::clone(reference)),
-                origin: None,
-                path_policy,
+            Some((target, origin)) => Some(DefaultBackend { target, origin: Some(origin), path_policy, policy: None }),
+            None => self.fallback.as_ref().map(|reference| {
+                let intent = self.dialects.of(None, None).of_controller();
+                let target = read::intended(&intent, Target::Backend(Arc::clone(reference)));
+                DefaultBackend { target, origin: None, path_policy, policy: read::policy(&intent) }
             }),
         };
         if self.default_backend.as_deref() == chosen.as_ref() {

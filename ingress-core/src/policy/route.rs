@@ -285,6 +285,8 @@ pub struct DefaultBackend {
     pub origin: Option<Origin>,
     /// How paths that reach it by no host are made canonical.
     pub path_policy: PathPolicy,
+    /// What the controller does with all requests, where there is no Ingress to say more.
+    pub policy: Option<Arc<RoutePolicy>>,
 }
 
 #[cfg(all(test, target_pointer_width = "64"))]

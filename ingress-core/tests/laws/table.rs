@@ -157,7 +157,8 @@ pub(super) fn route_table() -> impl Strategy<Value = RouteTable> {
                 (Arc::clone(&reference), Arc::new(Backend { availability, ..Backend::assumed(reference) }))
             })
             .collect();
-        let default = default.map(|(target, path_policy)| DefaultBackend { target, origin: None, path_policy });
+        let default =
+            default.map(|(target, path_policy)| DefaultBackend { target, origin: None, path_policy, policy: None });
         RouteTable {
             hosts: hosts.into_iter().enumerate().map(build).collect(),
             default_backend: default.map(Arc::new),

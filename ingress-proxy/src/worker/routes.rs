@@ -209,7 +209,7 @@ fn canary<'s>(decision: &Decision<'s>) -> Option<&'s Arc<BackendRef>> {
 impl RouteState {
     fn new(metrics: &WorkerMetrics, decision: &Decision<'_>, is_logged: bool) -> Self {
         let matched = decision.matched();
-        let filters = matched.and_then(|matched| matched.route()?.policy.as_ref());
+        let filters = matched.and_then(|matched| matched.policy());
         Self {
             metrics: match matched {
                 Some(Matched::Route { is_counted: false, .. }) => metrics.rest(),

@@ -10,15 +10,20 @@ use std::collections::BTreeMap;
 
 use super::settings::Settings;
 use crate::diagnostic::Diagnostic;
-use crate::dialect::{DraftMember, HostDraft};
+use crate::dialect::{DraftMember, HostDraft, Intent};
 use crate::object::{FieldPath, ObjectRef};
 use crate::path::PathPattern;
 use crate::policy::Route;
 
 /// Finishes a host as ingress-nginx's server block would be.
-pub(super) fn host(draft: &mut HostDraft<'_>, settings: &Settings, out: &mut Vec<Diagnostic>) {
+pub(super) fn host(
+    draft: &mut HostDraft<'_>,
+    settings: &Settings,
+    of_controller: &dyn Fn() -> Intent,
+    out: &mut Vec<Diagnostic>,
+) {
     let members = Members::new(draft.members);
-    implicit::add(draft, out);
+    implicit::add(draft, of_controller, out);
     locations::exempt(draft, settings);
     canaries::attach(draft, out);
     server::settings(draft, &members, out);
