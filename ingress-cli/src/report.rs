@@ -254,7 +254,7 @@ pub struct UpstreamReport {
     pub headers: Map<String, Value>,
     /// Headers that are taken from the client's, before those are set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub removed_headers: Vec<&'static str>,
+    pub removed_headers: Vec<Box<str>>,
 }
 
 /// The rule that decided.

@@ -167,7 +167,8 @@ fn line(request: &Value) -> Value {
 }
 
 /// What dialects do with requests: each is compared as far as it is written, and null means that it is absent.
-const EFFECTS: [&str; 22] = [
+const EFFECTS: [&str; 23] = [
+    "hidden_headers",
     "upstream",
     "protocol",
     "timeouts",

@@ -11,6 +11,7 @@ mod precedence;
 mod redirect;
 mod rewrite;
 mod route;
+mod same_site;
 mod settings;
 mod text;
 mod tls;

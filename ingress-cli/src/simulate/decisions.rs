@@ -43,7 +43,7 @@ pub(super) fn report(
                 target: text(&forward.upstream_target(view)).into_owned(),
                 host: text(&forward.upstream_host(view)).into_owned(),
                 headers: headers(&forward.upstream_headers(view)),
-                removed_headers: forward.removed_headers(view),
+                removed_headers: forward.removed_headers(view).into_iter().map(Into::into).collect(),
             });
             if let Some(view) = view {
                 report.effects = effects::of(forward, view, table);

@@ -30,7 +30,7 @@ pub(super) fn of(forward: &Forward<'_>, view: &RequestView<'_>, table: &RouteTab
     set("buffering", Some(buffering(filters)));
     set("body_limit", filters.body_limit.map(|limit| json!(limit)));
     set("upstream_tls", upstream.tls.as_deref().map(upstream_tls));
-    set("affinity", forward.affinity().map(|affinity| self::affinity(affinity, forward)));
+    set("affinity", forward.affinity().map(|affinity| self::affinity(affinity, forward, view)));
     set("hash_key", forward.hash_key(view).map(|key| json!(text(&key))));
     let balance = forward.load_balance();
     set("load_balance", (balance != LoadBalance::RoundRobin).then(|| json!(balance.as_str())));
@@ -46,7 +46,7 @@ pub(super) fn of(forward: &Forward<'_>, view: &RequestView<'_>, table: &RouteTab
     if let Some((canary, by)) = forward.canary() {
         set("canary", Some(json!({"ingress": canary.origin.object.path(), "rule": by.as_str()})));
     }
-    let hidden = &filters.response.hide;
+    let hidden: Vec<&str> = filters.response.hidden().collect();
     set("hidden_headers", (!hidden.is_empty()).then(|| json!(hidden)));
     set("custom_errors", filters.errors.as_ref().map(|it| errors(it, table)));
     set("fallback", (forward.via == Via::Fallback).then(|| json!(true)));
@@ -95,7 +95,7 @@ fn upstream_tls(tls: &UpstreamTls) -> Value {
     }))
 }
 
-fn affinity(affinity: &Affinity, forward: &Forward<'_>) -> Value {
+fn affinity(affinity: &Affinity, forward: &Forward<'_>, view: &RequestView<'_>) -> Value {
     without_nulls(json!({
         "cookie": affinity.cookie,
         "is_set": forward.sets_affinity_cookie(),
@@ -104,7 +104,7 @@ fn affinity(affinity: &Affinity, forward: &Forward<'_>) -> Value {
         "domain": affinity.domain,
         "expires": affinity.expires,
         "max_age": affinity.max_age,
-        "samesite": affinity.same_site,
+        "samesite": affinity.same_site_for(view.header("user-agent").next()),
         "secure": affinity.secure,
         "change_on_failure": affinity.change_on_failure,
     }))

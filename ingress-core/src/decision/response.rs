@@ -48,7 +48,8 @@ impl Decision<'_> {
             if let Some(cors) = &filters.cors {
                 each_cors_header(cors, request, &mut |it, _| is_said |= it.eq_ignore_ascii_case(name));
             }
-            if !is_said {
+            // One that is set to nothing is taken away.
+            if !is_said && !value.is_empty() {
                 each(name, value.as_bytes());
             }
         }

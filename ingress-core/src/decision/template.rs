@@ -34,7 +34,14 @@ fn push(variable: &Variable, source: &ClientAddress, request: &RequestView<'_>, 
                 out.extend_from_slice(address.to_string().as_bytes());
             }
         }
-        Variable::Header(name) => out.extend_from_slice(request.header(name).next().unwrap_or_default()),
+        Variable::Header(name) => {
+            // As nginx has joined them since 1.23, and HTTP/2 does with crumbs of cookies (RFC 9113 8.2.3).
+            let between: &[u8] = if name.eq_ignore_ascii_case("cookie") { b"; " } else { b", " };
+            for (number, line) in request.header(name).enumerate() {
+                out.extend_from_slice(if number > 0 { between } else { b"" });
+                out.extend_from_slice(line);
+            }
+        }
         Variable::Cookie(name) => out.extend_from_slice(canary::cookie(request, name.as_bytes()).unwrap_or_default()),
         Variable::Arg(name) => {
             let mut pairs = request.query().unwrap_or_default().split(|byte| *byte == b'&');

@@ -92,6 +92,12 @@ impl<'s> Forward<'s> {
     /// which is what the rewrite makes of the path, and `X-Original-Forwarded-For`, if the client sent several lines of it.
     pub fn each_upstream_header(&self, request: &RequestView<'_>, each: &mut dyn FnMut(&str, &[u8])) {
         let Some(filters) = self.filters() else { return };
+        // What is empty is not sent, as with nginx's `proxy_set_header`.
+        let each = &mut |name: &str, value: &[u8]| {
+            if !value.is_empty() {
+                each(name, value);
+            }
+        };
         let certificate = self.settings().and_then(|settings| settings.client_certificate.as_ref());
         for (name, value) in &filters.upstream.set_headers {
             // What a handshake has shown nobody else may say.
@@ -99,7 +105,8 @@ impl<'s> Forward<'s> {
                 each(name, value.as_bytes());
             }
         }
-        let is_set = |name: &str| filters.upstream.set_headers.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
+        let set = || filters.upstream.set_headers.iter().filter(|(_, value)| !value.is_empty());
+        let is_set = |name: &str| set().any(|(it, _)| it.eq_ignore_ascii_case(name));
         let mut or_else = |name: &str, value: &[u8]| {
             if !is_set(name) {
                 each(name, value);
@@ -166,7 +173,7 @@ impl<'s> Forward<'s> {
     /// proxy has used. A final `*` stands for any rest of a name. Those of [`upstream_headers`](Self::upstream_headers) are set
     /// afterwards.
     #[must_use]
-    pub fn removed_headers(&self, request: &RequestView<'_>) -> Vec<&'static str> {
+    pub fn removed_headers(&self, request: &RequestView<'_>) -> Vec<&'s str> {
         self.removed(request).collect()
     }
 
@@ -182,7 +189,7 @@ impl<'s> Forward<'s> {
         })
     }
 
-    fn removed(&self, request: &RequestView<'_>) -> impl Iterator<Item = &'static str> {
+    fn removed(&self, request: &RequestView<'_>) -> impl Iterator<Item = &'s str> + use<'s> {
         let filters = self.filters();
         let uses_credentials = filters.is_some_and(|filters| filters.access.basic.is_some());
         let believes = filters.is_some_and(|filters| client::is_believed(&filters.access.client, request));
@@ -193,7 +200,9 @@ impl<'s> Forward<'s> {
             (uses_credentials, &["Authorization"]),
         ];
         let is_removed = move |(applies, _): &(bool, _)| *applies && filters.is_some();
-        parts.into_iter().filter(is_removed).flat_map(|(_, names)| names.iter().copied())
+        let set = filters.into_iter().flat_map(|filters| &filters.upstream.set_headers);
+        let emptied = set.filter(|(_, value)| value.is_empty()).map(|(name, _)| &**name);
+        parts.into_iter().filter(is_removed).flat_map(|(_, names)| names.iter().copied()).chain(emptied)
     }
 
     /// What is spoken with the backend.

@@ -104,6 +104,14 @@ pub struct ResponseHeaders {
     pub location: ProxyRedirect,
 }
 
+impl ResponseHeaders {
+    /// The headers of backends' responses that clients do not get: those that are hidden, and those that are set to nothing.
+    pub fn hidden(&self) -> impl Iterator<Item = &str> {
+        let emptied = self.set.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| &**name);
+        self.hide.iter().map(|name| &**name).chain(emptied)
+    }
+}
+
 /// A copy of each request that goes elsewhere and whose response is dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a record; a new field must break an adapter that would ignore it")]

@@ -87,6 +87,17 @@ pub struct Affinity {
     pub change_on_failure: bool,
 }
 
+impl Affinity {
+    /// The `SameSite` that a browser is sent: `None`, `Lax` or `Strict`.
+    #[must_use]
+    pub fn same_site_for(&self, user_agent: Option<&[u8]>) -> Option<&'static str> {
+        let is_misread = self.conditional_same_site_none && user_agent.is_some_and(super::same_site::misreads_none);
+        let given = self.same_site.as_deref()?;
+        let known = ["None", "Lax", "Strict"].into_iter().find(|word| given.eq_ignore_ascii_case(word))?;
+        (known != "None" || !is_misread).then_some(known)
+    }
+}
+
 /// Another backend that gets a part of the requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a record; a new field must break an adapter that would ignore it")]

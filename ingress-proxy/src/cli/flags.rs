@@ -210,7 +210,7 @@ pub(super) struct EndpointArgs {
     /// How old a connection to an endpoint may become [default: 1h]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
     pub(super) upstream_keepalive_time: Option<Duration>,
-    /// The greatest head of a response [default: 64k]
+    /// The greatest head of a response, which has 1,000 fields at the most [default: 64k]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(super) max_response_header_size: Option<usize>,
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
+use ingress_core::policy::Filters;
+
 use crate::message::{BodyError, Fields, Fill, Sink, Source, Trailers};
 
 /// One body that is copied piece by piece; nothing is kept that the other side does not take.
@@ -31,6 +33,8 @@ pub(super) struct Terms<'a> {
     pub(super) limit: Option<u64>,
     /// Trailers of these names: recipients that merge trailers into the head would have them beside ours.
     pub(super) set: Option<&'a Fields>,
+    /// Headers of the endpoint that the client does not get, be they trailers.
+    pub(super) hides: Option<&'a Filters>,
     /// Trailers with an underscore in their name, which would be taken for others.
     pub(super) drops_underscores: bool,
 }
@@ -39,7 +43,12 @@ impl Terms<'_> {
     fn apply(&self, trailers: &mut Trailers) {
         let is_set =
             |name: &[u8]| self.set.is_some_and(|set| set.iter().any(|(_, own, _)| own.eq_ignore_ascii_case(name)));
-        trailers.fields.remove_if(|_, name, _| self.drops_underscores && name.contains(&b'_') || is_set(name));
+        let is_hidden = |name: &[u8]| {
+            let is_this = |hidden: &str| hidden.as_bytes().eq_ignore_ascii_case(name);
+            self.hides.is_some_and(|filters| filters.response.hidden().any(is_this))
+        };
+        let is_dropped = |name: &[u8]| self.drops_underscores && name.contains(&b'_');
+        trailers.fields.remove_if(|_, name, _| is_dropped(name) || is_set(name) || is_hidden(name));
     }
 }
 

@@ -157,6 +157,7 @@ impl<D: Downstream> Exchange<'_, D> {
         Terms {
             limit: self.plan.body_limit,
             set: Some(&scratch.request_headers),
+            hides: None,
             drops_underscores: !self.worker.config.downstream.underscores_in_headers,
         }
     }

@@ -71,6 +71,8 @@ impl<'a, D: Downstream> Exchange<'a, D> {
             return Outcome::Broken;
         }
         record.sent = Sent::Response;
+        let hides = self.plan.route.filters.as_deref();
+        let back = Terms { set: Some(&scratch.response_headers), hides, ..Terms::default() };
         let gone = || Poll::Ready(Err(FlowError::Sink(io::ErrorKind::ConnectionAborted.into())));
         let mut download = Flow::default();
         let mut is_uploading = !self.head.websocket;
@@ -88,7 +90,7 @@ impl<'a, D: Downstream> Exchange<'a, D> {
                     Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(FlowError::TooLong)),
                 }
             }
-            let sent = download.poll(cx, &mut connection, self.down, &Terms::default());
+            let sent = download.poll(cx, &mut connection, self.down, &back);
             if sent.is_pending() && self.down.poll_gone(cx).is_ready() {
                 // An endpoint that has nothing to say for now would never be told.
                 return gone();

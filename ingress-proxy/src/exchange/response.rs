@@ -31,6 +31,9 @@ impl EachField for ResponseFields<'_> {
             match (known, self.filters) {
                 (Known::Location, Some(filters)) => call(name, &location(&filters.response.location, value)),
                 (Known::SetCookie, Some(filters)) => call(name, &set_cookie(filters, value)),
+                (Known::Other, Some(filters)) if is_refresh(name) => {
+                    call(name, &refresh(&filters.response.location, value));
+                }
                 _ => call(name, value),
             }
         }
@@ -45,7 +48,11 @@ impl EachField for ResponseFields<'_> {
 
     fn append_lines(&self, out: &mut Vec<u8>) {
         let has = |known| self.head.fields.first(known).is_some();
-        if self.filters.is_some() && (has(Known::Location) || has(Known::SetCookie)) {
+        let refreshes = |filters: &Filters| {
+            filters.response.location != ProxyRedirect::Off
+                && self.head.fields.iter().any(|(_, name, _)| is_refresh(name))
+        };
+        if self.filters.is_some_and(|filters| has(Known::Location) || has(Known::SetCookie) || refreshes(filters)) {
             // Some values are written anew.
             return self.each(&mut |name, value| encode::field(out, name, value));
         }
@@ -82,7 +89,7 @@ impl<'a> ResponseFields<'a> {
         known.is_hop_by_hop()
             || known == Known::SecWebSocketAccept && self.is_http2
             || self.set.iter().any(|(its, other, _)| its == known && other.eq_ignore_ascii_case(name))
-            || self.filters.is_some_and(|filters| filters.response.hide.iter().any(|other| is(other)))
+            || self.filters.is_some_and(|filters| filters.response.hidden().any(is))
     }
 }
 
@@ -94,6 +101,20 @@ fn location<'v>(rule: &ProxyRedirect, value: &'v [u8]) -> Cow<'v, [u8]> {
             Some(rest) => Cow::Owned([to.as_bytes(), rest].concat()),
             None => Cow::Borrowed(value),
         },
+    }
+}
+
+fn is_refresh(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"refresh")
+}
+
+/// A `Refresh` whose address has another beginning, where the policy says so (nginx `proxy_redirect`).
+fn refresh<'v>(rule: &ProxyRedirect, value: &'v [u8]) -> Cow<'v, [u8]> {
+    const URL: &[u8] = b"url=";
+    let at = value.windows(URL.len()).position(|text| text.eq_ignore_ascii_case(URL)).map(|at| at + URL.len());
+    match at.and_then(|at| value.split_at_checked(at)) {
+        Some((before, address)) => Cow::Owned([before, &location(rule, address)].concat()),
+        None => Cow::Borrowed(value),
     }
 }
 
@@ -112,6 +133,8 @@ fn set_cookie<'v>(filters: &Filters, value: &'v [u8]) -> Cow<'v, [u8]> {
         let spaces = attribute.len() - trimmed.len();
         let name_end = trimmed.iter().position(|byte| *byte == b'=').unwrap_or(trimmed.len());
         let (name, rest) = trimmed.split_at_checked(name_end).unwrap_or((trimmed, b""));
+        // Around both there may be white space (RFC 6265 5.2).
+        let name = name.trim_ascii_end();
         let is_domain = name.eq_ignore_ascii_case(b"domain");
         let rule = match name {
             _ if number == 0 => None,
@@ -119,7 +142,7 @@ fn set_cookie<'v>(filters: &Filters, value: &'v [u8]) -> Cow<'v, [u8]> {
             name if name.eq_ignore_ascii_case(b"path") => path.as_ref(),
             _ => None,
         };
-        let value = rest.strip_prefix(b"=").unwrap_or_default();
+        let value = rest.strip_prefix(b"=").unwrap_or_default().trim_ascii();
         match rule.and_then(|(from, to)| replaced(value, from.as_bytes(), to.as_bytes(), is_domain)) {
             Some(value) => {
                 out.extend_from_slice(attribute.get(..spaces).unwrap_or_default());
@@ -181,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn the_address_of_a_refresh_moves_too() {
+        let rule = ProxyRedirect::Replace("http://a.example/".into(), "/".into());
+        for (given, expected) in [
+            ("5; url=http://a.example/x", "5; url=/x"),
+            ("5;URL=http://a.example/", "5;URL=/"),
+            ("5; url=http://b.example/", "5; url=http://b.example/"),
+            ("5", "5"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&refresh(&rule, given.as_bytes())), expected);
+        }
+    }
+
+    #[test]
     fn cookies_move_to_another_domain_and_path() {
         let mut filters = Filters::default();
         filters.response.cookie_domain = Some(("a.example".into(), "b.example".into()));
@@ -188,6 +224,7 @@ mod tests {
         let table = [
             ("id=1; Path=/app/x; Domain=.A.example; Secure", "id=1; Path=//x; Domain=b.example; Secure"),
             ("path=/app; path=/app", "path=/app; path=/"),
+            ("id=1; Path = /app ;Domain =a.example", "id=1; Path=/;Domain=b.example"),
             ("id=1; Path=/other; Domain=c.example", "id=1; Path=/other; Domain=c.example"),
         ];
         for (given, expected) in table {

@@ -34,6 +34,8 @@ pub struct Decoder {
     /// How many bytes of chunk extensions may still come.
     extensions: usize,
     trailers: Option<Trailers>,
+    /// Whether what no trailer may have is left out and the rest is as good; else it makes the body malformed.
+    is_lenient: bool,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,13 @@ impl Decoder {
             // No head of HTTP/1 says `Stream`.
             Framing::Empty | Framing::Stream(_) => State::Done,
         };
-        Self { state, extensions: MAX_EXTENSIONS, trailers: None }
+        Self { state, extensions: MAX_EXTENSIONS, trailers: None, is_lenient: false }
+    }
+
+    /// The same of an endpoint, whose trailers are taken without those that no trailer may have (RFC 9110 6.5.1).
+    #[must_use]
+    pub fn of_endpoint(framing: Framing) -> Self {
+        Self { is_lenient: true, ..Self::new(framing) }
     }
 
     /// What is at the beginning of `input`. Nothing is held back: the same bytes have to be there again with more behind them
@@ -92,7 +100,7 @@ impl Decoder {
             State::Trailers(section) => match section.end(input, MAX_TRAILERS) {
                 Ok(None) => Ok(Step::More),
                 Ok(Some(length)) => {
-                    self.trailers = trailers(input.get(..length).unwrap_or_default())?;
+                    self.trailers = trailers(input.get(..length).unwrap_or_default(), self.is_lenient)?;
                     self.state = State::Done;
                     Ok(Step::Skip(length))
                 }
@@ -172,17 +180,17 @@ fn counted(left: u64, more: impl FnOnce(u64) -> State, end: State) -> State {
     if left == 0 { end } else { more(left) }
 }
 
-fn trailers(lines: &[u8]) -> Result<Option<Trailers>, BodyError> {
+fn trailers(lines: &[u8], is_lenient: bool) -> Result<Option<Trailers>, BodyError> {
     if lines == b"\r\n" {
         return Ok(None);
     }
     let mut fields = Fields::default();
     field_lines::read(lines, MAX_TRAILER_FIELDS, Underscores::Keep, &mut fields, |_, _| Ok(())).map_err(malformed)?;
-    if fields.iter().any(|(_, name, _)| must_not_trail(name)) {
+    if !is_lenient && fields.iter().any(|(_, name, _)| must_not_trail(name)) {
         return Err(BodyError::Malformed("a trailer field that no trailer may have"));
     }
     // The request has its identifier in the head.
-    fields.remove_if(|_, name, _| Known::of_any_spelling(name) == Known::XRequestId);
+    fields.remove_if(|_, name, _| must_not_trail(name) || Known::of_any_spelling(name) == Known::XRequestId);
     Ok((!fields.is_empty()).then_some(Trailers { fields }))
 }
 

@@ -103,8 +103,8 @@ impl Wire {
     }
 
     /// A head has been read, and this is its body.
-    pub fn begin_reading(&mut self, framing: Framing) {
-        self.reading = Reading::Body(Decoder::new(framing));
+    pub fn begin_reading(&mut self, body: Decoder) {
+        self.reading = Reading::Body(body);
         self.body_read = 0;
         self.read.start_over();
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::Client;
 use crate::exchange::{self, Downstream, Outcome, Refused, Scratch};
 use crate::h1::encode;
-use crate::h1::{HeadParser, Limits, request_line};
+use crate::h1::{Decoder, HeadParser, Limits, request_line};
 use crate::io::{Io, Wire};
 use crate::message::{
     BodyError, EachField, Fill, NoFields, OutgoingResponse, Rejection, RequestHead, Sink, Source, Trailers, Version,
@@ -170,7 +170,7 @@ impl Connection {
         self.version = head.version;
         self.keep_alive = head.keep_alive;
         self.owes_continue = head.expects_continue;
-        self.wire.begin_reading(head.framing);
+        self.wire.begin_reading(Decoder::new(head.framing));
         Ok(())
     }
 

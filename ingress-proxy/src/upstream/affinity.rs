@@ -4,8 +4,6 @@
 //! their canary. With the mode `persistent` the first half is ingress-nginx's too, so that clients that it served find their
 //! endpoint again. Choosing the endpoint is not done here.
 
-mod same_site;
-
 use std::fmt;
 use std::io::Write as _;
 
@@ -116,16 +114,11 @@ pub struct SetCookie<'a> {
 impl SetCookie<'_> {
     /// Appends the value of the field; nothing if the name is none that a cookie can have.
     pub fn write(&self, to: &mut Vec<u8>) {
-        let Affinity { cookie, domain, expires, max_age, same_site, conditional_same_site_none, secure, .. } =
-            self.affinity;
+        let Affinity { cookie, domain, expires, max_age, secure, .. } = self.affinity;
         if cookie.is_empty() || !cookie.bytes().all(|byte| is_attribute_byte(byte) && !b" =\",".contains(&byte)) {
             return;
         }
-        let is_misread = *conditional_same_site_none && self.user_agent.is_some_and(same_site::misreads_none);
-        let same_site = ["None", "Lax", "Strict"]
-            .into_iter()
-            .filter(|word| *word != "None" || !is_misread)
-            .find(|word| same_site.as_deref().is_some_and(|given| given.eq_ignore_ascii_case(word)));
+        let same_site = self.affinity.same_site_for(self.user_agent);
         // Browsers take no `SameSite=None` without `Secure`; where nothing is said, TLS ends in front of us.
         let is_secure = secure.unwrap_or(self.is_https || same_site == Some("None"));
         let domain = domain.as_deref().filter(|domain| domain.bytes().all(is_attribute_byte));

@@ -83,7 +83,8 @@ pub(crate) async fn get(worker: &Worker, request: Request<'_>) -> Result<Connect
     }
     let dialled = timeout(seconds(request.timeouts.connect), dial(worker, &request));
     let io = dialled.await.unwrap_or(Err(ConnectError::TimedOut))?;
-    let limits = Limits { head: worker.config.upstream.max_head, fields: 256, target: 0, underscores: true };
+    let limits =
+        Limits { head: worker.config.upstream.max_head, fields: MAX_RESPONSE_FIELDS, target: 0, underscores: true };
     let wire = Wire::new(io, &worker.buffers, &worker.clock, read, write);
     let open = worker.metrics.hold(|it| &it.upstream_open);
     Ok(Connection::h1(Box::new(h1::Connection::new(wire, limits, worker.clock.now(), open)), request.key))
@@ -126,6 +127,9 @@ async fn dial_http2(worker: &Worker, request: &Request<'_>) -> Result<client::Co
     let open = worker.metrics.hold(|it| &it.upstream_open);
     Ok(client::connect(io, settings, &worker.clock, |_| drop(open)).await?)
 }
+
+/// The most fields of a response; more come from something that does not end.
+const MAX_RESPONSE_FIELDS: usize = 1_000;
 
 /// A new connection on which nothing has been said, within so many seconds.
 pub(crate) async fn plain(worker: &Worker, endpoint: &Endpoint, within: u32) -> Result<TcpStream, ConnectError> {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::exchange::{HeadError, Upstream};
 use crate::h1::encode::{self, Writing};
-use crate::h1::{HeadParser, Limits};
+use crate::h1::{Decoder, HeadParser, Limits};
 use crate::io::Wire;
 use crate::message::{
     BodyError, BodyLength, Fill, Framing, OutgoingRequest, ResponseHead, Sink, Source, Trailers, Version,
@@ -137,7 +137,7 @@ impl Upstream for Connection {
             BodyLength::Unknown => Writing::Chunked,
         });
         // Until there is a head there is no body.
-        self.wire.begin_reading(Framing::Empty);
+        self.wire.begin_reading(Decoder::new(Framing::Empty));
         Ok(())
     }
 
@@ -181,7 +181,7 @@ impl Upstream for Connection {
         let is_interim = head.status < 200;
         if !is_interim {
             self.keep_alive = head.keep_alive && !self.asks_websocket && !self.asks_close;
-            self.wire.begin_reading(head.framing);
+            self.wire.begin_reading(Decoder::of_endpoint(head.framing));
         } else {
             self.wire.wait_anew();
         }

@@ -91,7 +91,18 @@ pub(crate) fn of_request(question: &Question, report: &Value, arrived: &Arrived)
         }
         found.retain(|(name, _)| !name.eq_ignore_ascii_case("x-request-id"));
     }
-    differ("the endpoint got", wanted, found)
+    differ("the endpoint got", with_one_cookie(wanted), with_one_cookie(found))
+}
+
+/// The fields with all cookies in one line, which is what becomes of several over HTTP/2 (RFC 9113 8.2.3).
+fn with_one_cookie(mut fields: Vec<Field>) -> Vec<Field> {
+    let is_cookie = |(name, _): &Field| name.eq_ignore_ascii_case("cookie");
+    let cookies: Vec<String> = fields.iter().filter(|field| is_cookie(field)).map(|(_, value)| value.clone()).collect();
+    if cookies.len() > 1 {
+        fields.retain(|field| !is_cookie(field));
+        fields.push(("cookie".to_owned(), cookies.join("; ")));
+    }
+    fields
 }
 
 /// Routes without a policy of their own have the proxy say who the client is.

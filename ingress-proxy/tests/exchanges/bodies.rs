@@ -293,3 +293,20 @@ fn trailers_say_nothing_of_ours() {
     let answer = Client::new(site.http).send(format!("{head}{body}")).answer().expect("an answer");
     assert!(answer.text().contains("X-Sum: 1") && !answer.text().contains("X_Sum"), "{}", answer.text());
 }
+
+/// What no trailer may have is left out, and so is what clients do not get as a header; the response is as good as without it.
+#[test]
+fn trailers_of_an_endpoint_without_what_none_may_have() {
+    let origin = Scripted::start(|peer| {
+        while peer.request().is_some() {
+            let trailers = "Content-Length: 9\r\nX-Sum: 1\r\nAuthorization: x\r\nServer: secret\r\n";
+            peer.send(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n{trailers}\r\n"));
+        }
+    });
+    let site = annotated(&[origin.address], &[]);
+    let mut client = Client::new(site.http);
+    for _ in 0..2 {
+        let answer = client.get("/");
+        assert_eq!((answer.text(), &*answer.trailers), ("ab".to_owned(), "X-Sum: 1\r\n"));
+    }
+}

@@ -23,13 +23,14 @@ pub(super) fn host(
     out: &mut Vec<Diagnostic>,
 ) {
     let members = Members::new(draft.members);
-    implicit::add(draft, of_controller, out);
+    implicit::add(draft, out);
     locations::exempt(draft, settings);
     canaries::attach(draft, out);
     server::settings(draft, &members, out);
     if !regex::apply(draft, &members, out) {
         locations::with_slash(draft, &members, out);
     }
+    implicit::guard(draft, of_controller);
 }
 
 /// The objects of a host, to be found by name.

@@ -46,7 +46,7 @@ pub(super) fn is_of_the_message(name: &str) -> bool {
 /// What becomes of a header.
 enum Verdict {
     Sent,
-    /// It is sent without a value, and why.
+    /// It is set to nothing, so that nobody sends it, and why.
     Emptied(&'static str),
     LeftOut(&'static str),
 }
@@ -68,7 +68,7 @@ fn of_request(name: &str, value: &str) -> Verdict {
             Verdict::LeftOut("has variables, which are not filled in here; what is written without it stays")
         }
         // The client could send what the backend takes for the controller's word.
-        _ => Verdict::Emptied("has variables, which are not filled in here; backends get it without a value"),
+        _ => Verdict::Emptied("has variables, which are not filled in here; backends do not get it"),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::path::{PathKind, PathPattern};
 use crate::policy::{Filters, Route, RoutePolicy, ShadowReason, Shadowed, Target};
 
 /// Adds the location, unless a rule takes its place.
-pub(super) fn add(draft: &mut HostDraft<'_>, of_controller: &dyn Fn() -> Intent, out: &mut Vec<Diagnostic>) {
+pub(super) fn add(draft: &mut HostDraft<'_>, out: &mut Vec<Diagnostic>) {
     let ordinary = |member: &&DraftMember<'_>| member.intent.is_ordinary();
     let mut members = draft.members.iter().filter(ordinary);
     let catch_all = draft.members.iter().filter(ordinary).find(|member| member.is_catch_all);
@@ -47,10 +47,7 @@ pub(super) fn add(draft: &mut HostDraft<'_>, of_controller: &dyn Fn() -> Intent,
     };
     let origin = if own.is_some() { default_field(member) } else { host_field(member) };
     let target = own.cloned().unwrap_or_else(nowhere);
-    // A rule for every host lends the server of unknown names nothing: its `/` is the controller's own.
-    let lends = is_host || member.is_catch_all;
-    let own_intent = (!lends).then(of_controller);
-    let intent = own_intent.as_ref().unwrap_or(member.intent);
+    let intent = member.intent;
     let path = PathPattern::Prefix("/".into());
     let policy = intent.filters.as_ref().map(|filters| {
         let filters = match member.is_catch_all {
@@ -60,7 +57,11 @@ pub(super) fn add(draft: &mut HostDraft<'_>, of_controller: &dyn Fn() -> Intent,
         };
         Arc::new(RoutePolicy { filters, rewrite: None })
     });
+    // A rule for every host lends the server of unknown names nothing: its `/` is the controller's own.
+    let lends = is_host || member.is_catch_all;
+    let policy = policy.filter(|_| lends);
     let target = match (&intent.refused, &intent.redirect) {
+        _ if !lends => target,
         (Some(refused), _) => Target::Invalid(Box::new(*refused)),
         (None, Some(redirect)) if !member.is_catch_all => {
             out.push(governs(draft.pattern, member, "redirect"));
@@ -69,6 +70,18 @@ pub(super) fn add(draft: &mut HostDraft<'_>, of_controller: &dyn Fn() -> Intent,
         (None, _) => target,
     };
     draft.routes.push(Route { policy, ..Route::new(path, target, origin) });
+}
+
+/// Gives the `/` that no Ingress lends its annotations to what the controller does with all requests. It comes last: what has a policy
+/// before is an Ingress's.
+pub(super) fn guard(draft: &mut HostDraft<'_>, of_controller: &dyn Fn() -> Intent) {
+    for route in draft.routes.iter_mut().filter(|route| route.policy.is_none()) {
+        let intent = of_controller();
+        if let Some(refused) = intent.refused {
+            route.target = Target::Invalid(Box::new(refused));
+        }
+        route.policy = intent.filters.map(|filters| Arc::new(RoutePolicy { filters, rewrite: None }));
+    }
 }
 
 fn default_field(member: &DraftMember<'_>) -> Origin {

@@ -53,6 +53,7 @@ const ESCAPES: &str = "values are escaped as `\\xXX`; lines of JSON are written 
 const MALFORMED: &str = "a request with a malformed header is refused, and none is passed on without it";
 
 const KEYS: &[(&str, Unread)] = &[
+    ("enable-underscores-in-headers", Unread::FlagIfOn("--enable-underscores-in-headers")),
     ("keep-alive", Unread::Flag("--keep-alive")),
     ("keep-alive-requests", Unread::Flag("--keep-alive-requests")),
     ("upstream-keepalive-connections", Unread::Flag("--upstream-keepalive-connections")),

@@ -3,7 +3,7 @@
 
 /// Whether the browser refuses a cookie with `SameSite=None` or treats it as `Strict`.
 pub(super) fn misreads_none(user_agent: &[u8]) -> bool {
-    let has = |text: &str| memchr::memmem::find(user_agent, text.as_bytes()).is_some();
+    let has = |text: &str| find(user_agent, text).is_some();
     // Every browser of iOS 12 is its Safari.
     if has("(iP") && (has("CPU iPhone OS 12_") || has("CPU OS 12_")) {
         return true;
@@ -18,10 +18,14 @@ pub(super) fn misreads_none(user_agent: &[u8]) -> bool {
     ["Chrome/", "Chromium/"].into_iter().any(|name| (51..=66).contains(&version(user_agent, name)[0]))
 }
 
+fn find(user_agent: &[u8], text: &str) -> Option<usize> {
+    user_agent.windows(text.len()).position(|part| part == text.as_bytes())
+}
+
 /// The first three numbers behind a name.
 fn version(user_agent: &[u8], name: &str) -> [u32; 3] {
     let mut version = [0; 3];
-    let Some(at) = memchr::memmem::find(user_agent, name.as_bytes()) else { return version };
+    let Some(at) = find(user_agent, name) else { return version };
     let text = user_agent.get(at + name.len()..).unwrap_or_default();
     let end = text.iter().position(|byte| *byte != b'.' && !byte.is_ascii_digit()).unwrap_or(text.len());
     let text = text.get(..end).unwrap_or_default();
