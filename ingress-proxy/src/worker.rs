@@ -72,6 +72,8 @@ pub struct Worker {
     troubles: Troubles,
     all_metrics: Arc<Metrics>,
     is_draining: Cell<bool>,
+    /// Whether a connection has begun without the PROXY protocol that it should have begun with, and none with it since.
+    is_unproxied: Cell<bool>,
     connections: Cell<usize>,
 }
 
@@ -134,6 +136,7 @@ impl Worker {
             errors,
             all_metrics,
             is_draining: Cell::new(false),
+            is_unproxied: Cell::new(false),
             connections: Cell::new(0),
         }
     }
@@ -211,6 +214,20 @@ impl Worker {
     /// Says that an endpoint answers again, if it had been told that it is down.
     pub(crate) fn up_again(&self, endpoint: &Rc<Endpoint>) {
         self.troubles.up_again(&self.errors, endpoint);
+    }
+
+    /// Notes whether a connection began with the PROXY protocol, as all shall. If none does, that is an outage which nothing else would
+    /// explain.
+    pub(crate) fn proxy_header(&self, peer: &impl std::fmt::Display, error: Option<&std::io::Error>) {
+        let what = "the PROXY protocol";
+        let (when_bad, when_good) = ("is not spoken by a peer that connects", "is spoken again");
+        if let Some(error) = error {
+            self.metrics.refused.count("proxy-protocol");
+            self.is_unproxied.set(true);
+            self.errors.state(what, when_bad, when_good, Some(&format_args!("{peer}: {error}")));
+        } else if self.is_unproxied.replace(false) {
+            self.errors.state(what, when_bad, when_good, None);
+        }
     }
 
     /// Hands on what the access log has of this worker.

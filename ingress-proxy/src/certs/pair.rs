@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
@@ -53,6 +54,9 @@ pub enum BadPair {
     /// A certificate of the chain is no certificate.
     #[error("`tls.crt` has a certificate that is not X.509")]
     NotX509,
+    /// The first certificate has something in it that cannot be served with, or is of version 1.
+    #[error("`tls.crt` has a certificate with something in it that TLS libraries refuse")]
+    Unreadable,
     /// A kind of key that there is no use for.
     #[error("`tls.key` is of a kind that is not supported, or malformed")]
     UnusableKey,
@@ -104,6 +108,8 @@ impl Pair {
         parsed.try_for_each(|certificate| certificate.map(drop))?;
         let key = provider().key_provider.load_private_key(key).map_err(|_| BadPair::UnusableKey)?;
         let certified = CertifiedKey::new(chain, key);
+        let is_read = certified.end_entity_cert().and_then(|leaf| ParsedCertificate::try_from(leaf).map(drop));
+        is_read.map_err(|_| BadPair::Unreadable)?;
         certified.keys_match().map_err(|_| BadPair::Mismatch)?;
         Ok(Self {
             certified: Arc::new(certified),
@@ -212,6 +218,8 @@ mod tests {
         let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let (certificate, pem) = (make(&key), key.serialize_pem());
         let not_x509 = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+        let old = include_str!("../../../testdata/certificates/version-1/client.pem");
+        let old_key = include_str!("../../../testdata/certificates/version-1/client.key");
         let not_a_key = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
         let table = [
             ("", &*pem, BadPair::NoCertificate),
@@ -223,6 +231,7 @@ mod tests {
             (&format!("{certificate}{not_x509}"), &pem, BadPair::NotX509),
             (&certificate, not_a_key, BadPair::UnusableKey),
             (&certificate, &other.serialize_pem(), BadPair::Mismatch),
+            (old, old_key, BadPair::Unreadable),
         ];
         for (certificate, key, expected) in table {
             assert_eq!(Pair::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap_err(), expected);

@@ -197,7 +197,7 @@ impl Record {
         let Some(route) = &self.route else { return };
         let ended = self.ended.unwrap_or_else(Instant::now);
         let duration = micros(ended.duration_since(self.started));
-        route.metrics.record(&Sample {
+        let sample = Sample {
             method: Method::of(&head.method),
             status: self.status,
             duration_us: duration,
@@ -206,7 +206,12 @@ impl Record {
             upstream_us: self.upstream_end.map(micros),
             request_bytes: self.traffic.0,
             response_bytes: self.traffic.1,
-        });
+        };
+        if route.metrics.is_gone() {
+            worker.metrics.late.increment();
+        } else {
+            route.metrics.record(&sample);
+        }
         let is_logged = route.filters.as_deref().is_none_or(|filters| filters.observe.access_log);
         if let Some(log) = worker.log.as_ref().filter(|_| is_logged) {
             self.log(&mut log.borrow_mut(), worker, route, client, head, scratch, (number, ended, duration));

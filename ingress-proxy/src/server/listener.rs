@@ -173,7 +173,10 @@ async fn begin(
     let mut client = Client::new(&worker, SocketAddr::new(peer.ip().to_canonical(), peer.port()), local, number);
     let config = &worker.config.downstream;
     if config.proxy_protocol {
-        let header = tokio::time::timeout(config.header_timeout, proxied(&mut tcp, &mut read)).await??;
+        let header = tokio::time::timeout(config.header_timeout, proxied(&mut tcp, &mut read)).await;
+        let header = header.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        worker.proxy_header(&client.tcp_peer, header.as_ref().err());
+        let header = header?;
         if let proxy_protocol::Header::Handed { client: source, server } = header {
             if client.is_trusted {
                 // The balancer is believed about the client, not the client about itself: it is trusted if it is one that is.

@@ -189,3 +189,37 @@ fn endpoints_that_are_left_out_are_counted() {
         assert_eq!(figure(&site, &format!("ingress_proxy_upstream_{name}")), wanted, "{name}");
     }
 }
+
+/// Requests that were under way when their route went, and its figures were forgotten, were in no sum.
+#[test]
+fn requests_whose_routes_are_gone_when_they_end_are_counted() {
+    let may_answer: Arc<AtomicBool> = Arc::default();
+    let go = Arc::clone(&may_answer);
+    let origin = Scripted::start(move |peer| {
+        while peer.request().is_some() {
+            eventually("it may answer", || go.load(Ordering::SeqCst));
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let mut site = site(origin.address);
+    let mut client = Client::new(site.http);
+    client.send(request("GET", "/"));
+    eventually("it is asked", || !origin.requests().is_empty());
+    site.apply(&manifest("b.example", origin.address));
+    site.metrics.prune(&site.publisher.reader());
+    may_answer.store(true, Ordering::SeqCst);
+    assert_eq!(client.answer().expect("an answer").status, 200);
+    eventually("it is counted", || figure(&site, "nginx_ingress_controller_nginx_process_requests_total") == "1");
+}
+
+/// Nothing else would explain why nobody is served behind a balancer that does not speak it.
+#[test]
+fn connections_without_the_proxy_protocol_are_counted() {
+    let mut config = config();
+    config.downstream.proxy_protocol = true;
+    let site = Site::start(&manifest("a.example", "127.0.0.1:9".parse().expect("an address")), config);
+    let answer = Client::new(site.http).send(request("GET", "/")).rest();
+    assert!(answer.is_empty(), "{answer:?}");
+    let wanted = "ingress_proxy_refused_requests_total{reason=\"proxy-protocol\"} 1";
+    eventually("it is counted", || site.metrics.expose().contains(wanted));
+}

@@ -10,7 +10,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::ModifyKind;
+use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::files::{Fingerprint, Root, Survey};
 use super::pending::Pending;
@@ -187,12 +188,17 @@ impl Watched {
         self.directories.values().any(|directory| directory.watched.is_none())
     }
 
-    /// Whether one of the directories is gone. The next of its name may look like it to the last number.
+    /// Whether one of the directories is gone, or has another place now. The next of its name may look like it to the last number.
     fn forget(&mut self, event: &Event) -> bool {
+        let leaves = event.kind.is_remove() || matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
         let mut is_gone = false;
-        for path in event.paths.iter().filter(|_| event.kind.is_remove()) {
+        for path in event.paths.iter().filter(|_| leaves) {
             if let Some(directory) = self.directories.get_mut(path) {
                 (directory.watched, is_gone) = (None, true);
+                if let Some(watcher) = &mut self.watcher {
+                    // Of one that is removed the watch is gone already.
+                    let _ = watcher.unwatch(&path.join("."));
+                }
             }
         }
         is_gone
@@ -255,6 +261,16 @@ mod tests {
         watched.renew(&mut |line| panic!("{line}"));
         std::fs::write(path.join("a.yaml"), "").unwrap();
         wait_for("a file in the second", &mut |event| event.paths.contains(&path.join("a.yaml")));
+        // Another one takes its place, and the first lives on under another name.
+        let (next, old) = (path.with_extension("next"), path.with_extension("old"));
+        std::fs::create_dir(&next).unwrap();
+        std::fs::rename(&path, &old).unwrap();
+        std::fs::rename(&next, &path).unwrap();
+        wait_for("the end of the second", &mut |event| watched.forget(event));
+        watched.renew(&mut |line| panic!("{line}"));
+        std::fs::write(path.join("b.yaml"), "").unwrap();
+        wait_for("a file in the third", &mut |event| event.paths.contains(&path.join("b.yaml")));
         std::fs::remove_dir_all(&path).unwrap();
+        std::fs::remove_dir_all(&old).unwrap();
     }
 }

@@ -110,6 +110,16 @@ fn variables() {
         let format = Format::parse(format, Escape::Default).unwrap();
         assert_eq!(line(&format, &entry), format!("{expected}\n"));
     }
+    // As nginx has them: in one form, whatever the client sent.
+    let format = Format::parse("$host $uri $request_uri $args", Escape::Default).unwrap();
+    for (host, target, expected) in [
+        ("A.Example.", "/a%20b/%2e%2e/c//d?x", "a.example /c/d /a%20b/%2e%2e/c//d?x x"),
+        ("a.example", "http://A.example:80/b?x=://", "a.example /b /b?x=:// x=://"),
+        ("a.example", "/../x", "a.example /../x /../x -"),
+    ] {
+        let entry = Entry { host: host.as_bytes(), target: target.as_bytes(), ..entry.clone() };
+        assert_eq!(line(&format, &entry), format!("{expected}\n"));
+    }
     let nothing = Format::parse("<$remote_user>", Escape::Json).unwrap();
     assert_eq!(line(&nothing, &entry), "<>\n");
 }

@@ -1,5 +1,8 @@
 //! nginx's variables, as far as a log line may have them.
 
+use std::borrow::Cow;
+
+use ingress_core::path::PathPolicy;
 use ingress_core::policy::BackendRef;
 
 use super::MAX_VALUE;
@@ -160,8 +163,12 @@ impl Variable {
                 }
                 true
             }
-            Self::RequestUri => line.text(entry.target),
-            Self::Uri => line.text(split(entry.target).0),
+            Self::RequestUri => line.text(in_origin_form(entry.target)),
+            // What cannot be routed is shown as it came.
+            Self::Uri => {
+                let path = split(in_origin_form(entry.target)).0;
+                line.text(&PathPolicy::Nginx.canonical(path).unwrap_or(Cow::Borrowed(path)))
+            }
             Self::Args => line.text(split(entry.target).1.unwrap_or_default()),
             Self::IsArgs => {
                 if split(entry.target).1.is_some_and(|query| !query.is_empty()) {
@@ -187,7 +194,7 @@ impl Variable {
             Self::UpstreamHeaderTime => line.attempts(entry, |line, it| line.any(it.header_us, Room::seconds)),
             Self::UpstreamConnectTime => line.attempts(entry, |line, it| line.any(it.connect_us, Room::seconds)),
             Self::RequestId => line.text(entry.request_id),
-            Self::Host => line.text(entry.host),
+            Self::Host => line.text(&entry.host.strip_suffix(b".").unwrap_or(entry.host).to_ascii_lowercase()),
             Self::Scheme => line.raw(if entry.tls.is_some() { b"https" } else { b"http" }),
             Self::PassAccessScheme => line.raw(if entry.is_https { b"https" } else { b"http" }),
             Self::Https => {
@@ -240,6 +247,16 @@ fn is_field(name: &str, spelled: &[u8]) -> bool {
 }
 
 /// The path and the query of a target.
+/// A target without the scheme and the authority that it may begin with (RFC 9112 3.2.2).
+fn in_origin_form(target: &[u8]) -> &[u8] {
+    if target.starts_with(b"/") {
+        return target;
+    }
+    let authority = memchr::memmem::find(target, b"://").and_then(|at| target.get(at + 3..));
+    let path = authority.and_then(|rest| rest.get(rest.iter().position(|byte| b"/?".contains(byte))?..));
+    path.unwrap_or(target)
+}
+
 fn split(target: &[u8]) -> (&[u8], Option<&[u8]>) {
     match memchr::memchr(b'?', target).and_then(|mark| target.split_at_checked(mark)) {
         Some((path, query)) => (path, query.get(1..)),

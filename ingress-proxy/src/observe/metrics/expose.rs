@@ -73,7 +73,9 @@ impl Nginx {
             ],
             accepted: sum(|worker| worker.accepted.get()),
             handled: sum(|worker| worker.accepted.get().wrapping_sub(worker.rejected.get())),
-            beside: sum(|worker| worker.unread.get().wrapping_add(worker.forgotten.get())),
+            beside: sum(|worker| {
+                [&worker.unread, &worker.forgotten, &worker.late].iter().fold(0, |sum, it| it.get().wrapping_add(sum))
+            }),
             hash: control.hash,
             is_complete: control.is_complete,
             last_good: control.last_good,

@@ -35,7 +35,9 @@ pub struct WorkerMetrics {
     pub unread: Counter,
     /// Requests of routes that are forgotten.
     pub forgotten: Counter,
-    /// Connections to endpoints that were made.
+    /// Requests that ended when their routes were forgotten.
+    pub late: Counter,
+    /// Attempts to connect to endpoints.
     pub upstream_connects: Counter,
     /// Requests that went over a connection that was there.
     pub upstream_reuses: Counter,
@@ -82,6 +84,7 @@ impl WorkerMetrics {
             waiting: Gauge::default(),
             unread: Counter::default(),
             forgotten: Counter::default(),
+            late: Counter::default(),
             upstream_connects: Counter::default(),
             upstream_reuses: Counter::default(),
             upstream_open: Gauge::default(),

@@ -41,7 +41,8 @@ pub(super) fn written(name: &Name) -> String {
     let mut text = String::new();
     for part in parts.iter().rev() {
         let mut separator = if text.is_empty() { "" } else { "," };
-        for attribute in part.iter() {
+        let attributes: Vec<_> = part.iter().collect();
+        for attribute in attributes.into_iter().rev() {
             text.push_str(separator);
             separator = "+";
             write(attribute, &mut text);
@@ -114,6 +115,12 @@ mod tests {
     use x509_cert::der::Decode;
 
     use super::*;
+
+    #[test]
+    fn the_last_of_several_attributes_of_one_part_comes_first_too() {
+        let name: Name = "CN=b+OU=z,O=c".parse().unwrap();
+        assert_eq!(written(&name), "OU=z+CN=b,O=c");
+    }
 
     /// What OpenSSL 3.0 writes of the same names.
     #[test]
