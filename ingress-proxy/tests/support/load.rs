@@ -57,6 +57,7 @@ impl Tally {
 struct Seen {
     failures: Vec<String>,
     repeated: usize,
+    moved: usize,
     took: Vec<u32>,
 }
 
@@ -74,6 +75,8 @@ pub(crate) struct Summary {
     /// Requests of HTTP/2 that crossed a GOAWAY which says that they were not seen. `h2` answers the PING behind the first GOAWAY
     /// before it sends what was to be sent, so that no server can know of it.
     pub(crate) repeated: usize,
+    /// Connections of HTTP/2 that had ended, or were told to, when the next request was to go over them.
+    pub(crate) moved: usize,
     /// How long they took, in order, in microseconds.
     took: Vec<u32>,
 }
@@ -85,6 +88,12 @@ impl Summary {
         Duration::from_micros(self.took.get(place).copied().unwrap_or_default().into())
     }
 
+    /// No request failed, and no connection of HTTP/2 ended.
+    pub(crate) fn assert_undisturbed(&self) {
+        self.assert_clean();
+        assert_eq!((self.repeated, self.moved), (0, 0), "{self}");
+    }
+
     /// No request failed.
     pub(crate) fn assert_clean(&self) {
         let Self { good, failures, .. } = self;
@@ -94,11 +103,11 @@ impl Summary {
 
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { good, failures, repeated, .. } = self;
+        let Self { good, failures, repeated, moved, .. } = self;
         let (half, most, last) = (self.quantile(500), self.quantile(990), self.quantile(1_000));
         write!(
             f,
-            "{good} good, {} failed, {repeated} repeated, p50 {half:?}, p99 {most:?}, longest {last:?}",
+            "{good} good, {} failed, {repeated} repeated, {moved} moved, p50 {half:?}, p99 {most:?}, longest {last:?}",
             failures.len()
         )
     }
@@ -156,14 +165,15 @@ impl Load {
     pub(crate) fn end(self) -> Summary {
         self.tally.stop.store(true, Ordering::Relaxed);
         let seen: Vec<Seen> = self.threads.into_iter().map(|thread| thread.join().expect("a client")).collect();
-        let (mut failures, mut repeated, mut took) = (Vec::new(), 0, Vec::new());
+        let (mut failures, mut repeated, mut moved, mut took) = (Vec::new(), 0, 0, Vec::new());
         for seen in seen {
             failures.extend(seen.failures);
             repeated += seen.repeated;
+            moved += seen.moved;
             took.extend(seen.took);
         }
         took.sort_unstable();
-        Summary { good: self.tally.good.load(Ordering::Relaxed), failures, repeated, took }
+        Summary { good: self.tally.good.load(Ordering::Relaxed), failures, repeated, moved, took }
     }
 }
 
@@ -237,9 +247,15 @@ async fn http2(tally: &Tally, target: &Target) -> Seen {
             None => connect(https(target)).await,
         };
         // Who was told to go elsewhere before it asked does so.
-        let Ok(mut requests) = ready else { continue };
+        let Ok(mut requests) = ready else {
+            seen.moved += 1;
+            continue;
+        };
         let request = http::Request::get(format!("https://{HOST}/")).body(()).expect("a request");
-        let Ok((response, _)) = requests.send_request(request, true) else { continue };
+        let Ok((response, _)) = requests.send_request(request, true) else {
+            seen.moved += 1;
+            continue;
+        };
         match whole(response).await {
             Ok(200) => {
                 tally.good();
