@@ -171,7 +171,7 @@ impl CertStore {
             Some(Ok(authorities)) if before.authorities.as_deref() == Some(&authorities) => {}
             Some(Ok(authorities)) => now.authorities = Some(Arc::new(authorities)),
             Some(Err(why)) => {
-                refused.get_or_insert(Refused { why, is_served: before.authorities.is_some() });
+                refused.get_or_insert_with(|| Refused { why, is_served: before.authorities.is_some() });
             }
             None => now.authorities = None,
         }

@@ -117,7 +117,7 @@ fn variables() {
         ("a.example", "http://A.example:80/b?x=://", "a.example /b /b?x=:// x=://"),
         ("a.example", "/../x", "a.example /../x /../x -"),
     ] {
-        let entry = Entry { host: host.as_bytes(), target: target.as_bytes(), ..entry.clone() };
+        let entry = Entry { host: host.as_bytes(), target: target.as_bytes(), ..entry };
         assert_eq!(line(&format, &entry), format!("{expected}\n"));
     }
     let nothing = Format::parse("<$remote_user>", Escape::Json).unwrap();
