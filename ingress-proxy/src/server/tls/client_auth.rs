@@ -58,21 +58,46 @@ pub(super) struct Wanted {
 #[derive(Debug)]
 pub struct Checked {
     setting: ClientCertificate,
-    authorities: Option<Arc<Authorities>>,
+    authorities: RefCell<Option<Arc<Authorities>>>,
     store: Arc<CertStore>,
+    shown: Shown,
+}
+
+/// What a client has shown.
+#[derive(Debug)]
+enum Shown {
+    Nothing,
+    /// It shall not take the memory.
+    Bad,
+    Good(Vec<CertificateDer<'static>>),
 }
 
 impl Checked {
-    /// Whether the host of the handshake still asks for the same. Once it does not, what was found out about the client counts
-    /// for nothing: answer 421 and close.
+    /// Whether the host of the handshake still asks for the same, and thinks the same of what was shown: authorities and their lists of
+    /// what is revoked are renewed all the time. Once it does not, what was found out about the client counts for nothing: answer
+    /// 421 and close.
     #[must_use]
     pub fn is_current(&self, snapshot: &Snapshot, info: &TlsInfo) -> bool {
         let settings = snapshot.host_of_handshake(info.sni.as_deref()).and_then(|host| host.settings());
         let setting = settings.and_then(|settings| settings.client_certificate.as_ref());
+        if !setting.is_some_and(|setting| setting.asks_the_same(&self.setting)) {
+            return false;
+        }
         let material = self.store.material(&id(&self.setting));
         let authorities = material.as_ref().and_then(|material| material.authorities());
-        setting.is_some_and(|setting| setting.asks_the_same(&self.setting))
-            && authorities.map(Arc::as_ptr) == self.authorities.as_ref().map(Arc::as_ptr)
+        let mut known = self.authorities.borrow_mut();
+        if authorities.map(Arc::as_ptr) == known.as_ref().map(Arc::as_ptr) {
+            return true;
+        }
+        let is_as_before = match &self.shown {
+            Shown::Nothing => true,
+            Shown::Bad => false,
+            Shown::Good(shown) => is_good(authorities, &self.setting, shown),
+        };
+        if is_as_before {
+            *known = authorities.map(Arc::clone);
+        }
+        is_as_before
     }
 }
 
@@ -124,28 +149,30 @@ impl Wanted {
 
     /// What the client has shown, and whether it is good.
     pub(super) fn judge(self, io: &Io) -> (Option<PeerCertificate>, Checked) {
-        let Io::Tls(stream) = io else { return (None, self.into_checked()) };
-        let shown = stream.get_ref().1.peer_certificates().and_then(|shown| shown.split_first());
-        let judged = |(leaf, chain): (&CertificateDer<'_>, _)| {
-            let (subject, issuer) = names(leaf).unwrap_or_default();
-            let is_verified = self.is_good(leaf, chain);
-            // Others get to no backend that could be given it, and shall not take the memory.
-            let may_pass = is_verified || self.setting.verify == VerifyClient::OptionalNoCa;
-            let pem = if may_pass { certs::pem_of(leaf) } else { Box::default() };
-            PeerCertificate { subject, issuer, pem, is_verified }
+        let Self { asking: Asking { authorities, .. }, setting, store } = self;
+        let certificates = match io {
+            Io::Tls(stream) => stream.get_ref().1.peer_certificates().unwrap_or_default(),
+            Io::Plain(_) => &[],
         };
-        (shown.map(judged), self.into_checked())
+        let Some(leaf) = certificates.first() else {
+            return (None, Checked { setting, authorities: RefCell::new(authorities), store, shown: Shown::Nothing });
+        };
+        let is_verified = is_good(authorities.as_ref(), &setting, certificates);
+        let (subject, issuer) = names(leaf).unwrap_or_default();
+        // Others get to no backend that could be given it, and shall not take the memory.
+        let may_pass = is_verified || setting.verify == VerifyClient::OptionalNoCa;
+        let pem = if may_pass { certs::pem_of(leaf) } else { Box::default() };
+        let owned = || certificates.iter().map(|certificate| certificate.clone().into_owned()).collect();
+        let shown = if is_verified { Shown::Good(owned()) } else { Shown::Bad };
+        let peer = PeerCertificate { subject, issuer, pem, is_verified };
+        (Some(peer), Checked { setting, authorities: RefCell::new(authorities), store, shown })
     }
+}
 
-    fn into_checked(self) -> Checked {
-        Checked { setting: self.setting, authorities: self.asking.authorities, store: self.store }
-    }
-
-    fn is_good(&self, leaf: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> bool {
-        self.asking.authorities.as_ref().is_some_and(|authorities| {
-            authorities.vouch_for(leaf, chain, Purpose::Client, self.setting.depth, UnixTime::now()).is_ok()
-        })
-    }
+/// Whether authorities vouch for the first certificate, with the help of those behind it.
+fn is_good(authorities: Option<&Arc<Authorities>>, setting: &ClientCertificate, shown: &[CertificateDer<'_>]) -> bool {
+    let (Some(authorities), Some((leaf, chain))) = (authorities, shown.split_first()) else { return false };
+    authorities.vouch_for(leaf, chain, Purpose::Client, setting.depth, UnixTime::now()).is_ok()
 }
 
 /// The Secret with the authorities.

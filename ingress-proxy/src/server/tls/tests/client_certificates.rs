@@ -164,8 +164,8 @@ fn what_was_checked_holds_while_the_same_is_asked_for() {
     run(async {
         let (root, other) = (Authority::root("Root"), Authority::root("Other"));
         let client = showing(&root.issue("client"));
-        type Change = fn(&mut World, &Authority);
-        let table: [(&str, bool, Change); 6] = [
+        type Change = fn(&mut World, [&Authority; 2]);
+        let table: [(&str, bool, Change); 7] = [
             ("nothing", true, |_, _| {}),
             ("another host", true, |world, _| {
                 world.publish(&[], vec![asking("on.example", "ca", VerifyClient::On, 1), host("new.example")]);
@@ -177,14 +177,21 @@ fn what_was_checked_holds_while_the_same_is_asked_for() {
                 world.publish(&[], vec![asking("on.example", "ca", VerifyClient::On, 2)]);
             }),
             ("no setting", false, |world, _| world.publish(&[], vec![host("on.example")])),
-            ("other authorities", false, |world, other| _ = world.store.update(&id("ca"), other.secret()).unwrap()),
+            ("one authority more", true, |world, [root, other]| {
+                let both = [&*root.pem, &other.pem].concat();
+                let both = SecretPem { authorities: Some(both.as_bytes()), ..SecretPem::default() };
+                world.store.update(&id("ca"), both).unwrap();
+            }),
+            ("other authorities", false, |world, [_, other]| {
+                _ = world.store.update(&id("ca"), other.secret()).unwrap()
+            }),
         ];
         for (what, expected, change) in table {
             let mut world = world(&root, &other);
             let session = world.meet(&client, "on.example").await.server.unwrap();
             let checked = session.checked.as_ref().unwrap();
             assert!(checked.is_current(&world.publisher.reader().load(), &session.info));
-            change(&mut world, &other);
+            change(&mut world, [&root, &other]);
             assert_eq!(checked.is_current(&world.publisher.reader().load(), &session.info), expected, "{what}");
         }
         assert!(world(&root, &other).meet(&client, "plain.example").await.session().checked.is_none());
