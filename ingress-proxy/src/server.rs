@@ -125,7 +125,7 @@ impl Client {
     fn with_session(mut self, session: &mut tls::Session) -> Self {
         self.conn.tls = Some(session.info.clone());
         self.tls = Some((session.version, session.cipher));
-        self.checked = session.checked.take().map(Rc::new);
+        self.checked = session.checked.take();
         self
     }
 

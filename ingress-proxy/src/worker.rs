@@ -72,8 +72,8 @@ pub struct Worker {
     troubles: Troubles,
     all_metrics: Arc<Metrics>,
     is_draining: Cell<bool>,
-    /// Whether a connection has begun without the PROXY protocol that it should have begun with, and none with it since.
-    is_unproxied: Cell<bool>,
+    /// When a connection last began without the PROXY protocol that it should have begun with, until that is told to be over.
+    unproxied: Cell<Option<u64>>,
     connections: Cell<usize>,
 }
 
@@ -136,7 +136,7 @@ impl Worker {
             errors,
             all_metrics,
             is_draining: Cell::new(false),
-            is_unproxied: Cell::new(false),
+            unproxied: Cell::new(None),
             connections: Cell::new(0),
         }
     }
@@ -217,16 +217,20 @@ impl Worker {
     }
 
     /// Notes whether a connection began with the PROXY protocol, as all shall. If none does, that is an outage which nothing else would
-    /// explain.
+    /// explain. It is told no more often than once a minute, as whoever connects may do either.
     pub(crate) fn proxy_header(&self, peer: &impl std::fmt::Display, error: Option<&std::io::Error>) {
-        let what = "the PROXY protocol";
-        let (when_bad, when_good) = ("is not spoken by a peer that connects", "is spoken again");
+        const WHAT: &str = "the PROXY protocol";
+        const WORDS: (&str, &str) = ("is not spoken by a peer that connects", "is spoken again");
+        const CALM: u64 = 60_000;
+        let now = self.clock.now();
         if let Some(error) = error {
             self.metrics.refused.count("proxy-protocol");
-            self.is_unproxied.set(true);
-            self.errors.state(what, when_bad, when_good, Some(&format_args!("{peer}: {error}")));
-        } else if self.is_unproxied.replace(false) {
-            self.errors.state(what, when_bad, when_good, None);
+            if self.unproxied.replace(Some(now)).is_none() {
+                self.errors.state(WHAT, WORDS.0, WORDS.1, Some(&format_args!("{peer}: {error}")));
+            }
+        } else if self.unproxied.get().is_some_and(|last| now.saturating_sub(last) >= CALM) {
+            self.unproxied.set(None);
+            self.errors.state(WHAT, WORDS.0, WORDS.1, None);
         }
     }
 

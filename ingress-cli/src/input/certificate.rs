@@ -68,16 +68,21 @@ pub(super) fn authorities(pem: &[u8], lists: &[u8]) -> Result<(), &'static str> 
     if pem.trim_ascii().is_empty() {
         return Err("has no `ca.crt`");
     }
+    const NO_AUTHORITY: &str = "has a `ca.crt` with a certificate that cannot be an authority's";
     let mut roots = RootCertStore::empty();
+    let mut has_root = false;
     for item in items(pem) {
         if let Item::X509Certificate(certificate) = item.ok_or(NOT_AUTHORITIES)? {
-            let is_read = Certificate::from_der(&certificate).is_ok();
-            let is_good = is_read && roots.add(certificate).is_ok();
-            is_good.then_some(()).ok_or("has a `ca.crt` with a certificate that cannot be an authority's")?;
+            let read = Certificate::from_der(&certificate).map_err(|_| NO_AUTHORITY)?;
+            has_root |= read.tbs_certificate().subject() == read.tbs_certificate().issuer();
+            roots.add(certificate).map_err(|_| NO_AUTHORITY)?;
         }
     }
     if roots.is_empty() {
         return Err(NOT_AUTHORITIES);
+    }
+    if !has_root {
+        return Err("has a `ca.crt` without a certificate that is its own issuer's, where chains end");
     }
     if lists.trim_ascii().is_empty() {
         return Ok(());

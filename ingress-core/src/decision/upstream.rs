@@ -200,8 +200,7 @@ impl<'s> Forward<'s> {
             (uses_credentials, &["Authorization"]),
         ];
         let is_removed = move |(applies, _): &(bool, _)| *applies && filters.is_some();
-        let set = filters.into_iter().flat_map(|filters| &filters.upstream.set_headers);
-        let emptied = set.filter(|(_, value)| value.is_empty()).map(|(name, _)| &**name);
+        let emptied = filters.into_iter().flat_map(|filters| filters.upstream.emptied());
         parts.into_iter().filter(is_removed).flat_map(|(_, names)| names.iter().copied()).chain(emptied)
     }
 

@@ -52,7 +52,7 @@ pub(super) fn resolve(
         && inputs.has_nodes()
         && let Some(port) = declared.and_then(|port| port.node_port).and_then(|port| u16::try_from(port).ok())
     {
-        backend.availability = nodes(inputs, port);
+        backend.availability = nodes(inputs, port, &mut out);
     } else if service.is_external_name() {
         let external = service.spec.external_name.trim_end_matches('.');
         let lower = external.to_ascii_lowercase();
@@ -92,9 +92,14 @@ fn service_port<'s>(service: &'s Service, reference: &BackendRef) -> Option<(u16
 }
 
 /// The ready nodes, which all serve a `nodePort`.
-fn nodes(inputs: &Inputs, port: u16) -> Availability {
-    let addresses = inputs.nodes().filter(|(_, node)| node.ready).flat_map(|(_, node)| node.addresses.iter().take(1));
-    available(addresses.map(|address| endpoint(address, port)).collect())
+fn nodes(inputs: &Inputs, port: u16, out: &mut Findings<'_>) -> Availability {
+    let ready = inputs.nodes().filter(|(_, node)| node.ready);
+    let addresses = ready.filter_map(|(object, node)| Some((object, node.addresses.first()?)));
+    let mut is_good = |object: &Arc<ObjectRef>, address| {
+        out.is_good(address, || (Arc::clone(object), FieldPath::named(&"status.addresses")))
+    };
+    let good = addresses.filter(|(object, address)| is_good(object, address));
+    available(good.map(|(_, address)| endpoint(address, port)).collect())
 }
 
 /// The ready addresses of all slices of the Service. `port_name` is the name of the Service port; where the Service is not

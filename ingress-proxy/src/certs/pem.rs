@@ -35,6 +35,9 @@ pub enum BadPem {
     /// A certificate that nobody can be verified with.
     #[error("has a certificate that cannot be an authority's")]
     NotAnAuthority,
+    /// No certificate that names itself as its issuer, which is where chains end.
+    #[error("has no certificate that is its own issuer's")]
+    NoRoot,
     /// No section of the kind.
     #[error("has no list of revoked certificates")]
     NoList,

@@ -33,7 +33,9 @@ pub(super) struct Terms<'a> {
     pub(super) limit: Option<u64>,
     /// Trailers of these names: recipients that merge trailers into the head would have them beside ours.
     pub(super) set: Option<&'a Fields>,
-    /// Headers of the endpoint that the client does not get, be they trailers.
+    /// Headers of the client that the endpoint does not get, be they trailers.
+    pub(super) empties: Option<&'a Filters>,
+    /// Headers of the endpoint that the client does not get.
     pub(super) hides: Option<&'a Filters>,
     /// Trailers with an underscore in their name, which would be taken for others.
     pub(super) drops_underscores: bool,
@@ -47,7 +49,10 @@ impl Terms<'_> {
             let is_this = |hidden: &str| hidden.as_bytes().eq_ignore_ascii_case(name);
             self.hides.is_some_and(|filters| filters.response.hidden().any(is_this))
         };
-        let is_dropped = |name: &[u8]| self.drops_underscores && name.contains(&b'_');
+        let is_dropped = |name: &[u8]| {
+            self.drops_underscores && name.contains(&b'_')
+                || self.empties.is_some_and(|filters| filters.upstream.empties(name))
+        };
         trailers.fields.remove_if(|_, name, _| is_dropped(name) || is_set(name) || is_hidden(name));
     }
 }

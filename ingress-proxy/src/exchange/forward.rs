@@ -137,7 +137,7 @@ impl Stop {
     }
 }
 
-impl<D: Downstream> Exchange<'_, D> {
+impl<'a, D: Downstream> Exchange<'a, D> {
     pub(super) async fn give_up(&mut self, failure: Failure, scratch: &Scratch, record: &mut Record) -> Outcome {
         let answer = Answer::new(failure.status, failure.reason);
         answer::send(self.worker, self.down, self.head, &answer, &scratch.response_headers, record).await
@@ -153,10 +153,14 @@ impl<D: Downstream> Exchange<'_, D> {
     }
 
     /// What of the request's body does not get through.
-    pub(super) fn terms<'s>(&self, scratch: &'s Scratch) -> Terms<'s> {
+    pub(super) fn terms<'s>(&self, scratch: &'s Scratch) -> Terms<'s>
+    where
+        'a: 's,
+    {
         Terms {
             limit: self.plan.body_limit,
             set: Some(&scratch.request_headers),
+            empties: self.plan.route.filters.as_deref(),
             hides: None,
             drops_underscores: !self.worker.config.downstream.underscores_in_headers,
         }
@@ -226,7 +230,11 @@ impl<D: Downstream> Exchange<'_, D> {
         let mut connecting = pin!(connect::get(self.worker, request));
         let connected = poll_fn(|cx| match connecting.as_mut().poll(cx) {
             Poll::Ready(connected) => Poll::Ready(connected.map_err(|error| Stop::Failed(Failure::connect(&error)))),
-            Poll::Pending => self.down.poll_gone(cx).map(|()| Err(Stop::ClientGone)),
+            Poll::Pending => {
+                // Nobody wants the body yet, and others shall be able to send theirs.
+                self.down.hoard(cx);
+                self.down.poll_gone(cx).map(|()| Err(Stop::ClientGone))
+            }
         });
         let mut connection = connected.await?;
         record.connected(connection.is_reused());
@@ -312,6 +320,8 @@ impl<D: Downstream> Exchange<'_, D> {
                         is_late = error.kind() == io::ErrorKind::TimedOut;
                     }
                 }
+            } else if !is_uploading {
+                self.down.hoard(cx);
             }
             while let Poll::Ready(read) = connection.poll_head(cx, &mut scratch.response) {
                 if let Err(error) = read {

@@ -197,20 +197,19 @@ impl Record {
         let Some(route) = &self.route else { return };
         let ended = self.ended.unwrap_or_else(Instant::now);
         let duration = micros(ended.duration_since(self.started));
-        let sample = Sample {
-            method: Method::of(&head.method),
-            status: self.status,
-            duration_us: duration,
-            connect_us: self.connect.map(micros),
-            header_us: self.header.map(micros),
-            upstream_us: self.upstream_end.map(micros),
-            request_bytes: self.traffic.0,
-            response_bytes: self.traffic.1,
-        };
         if route.metrics.is_gone() {
             worker.metrics.late.increment();
         } else {
-            route.metrics.record(&sample);
+            route.metrics.record(&Sample {
+                method: Method::of(&head.method),
+                status: self.status,
+                duration_us: duration,
+                connect_us: self.connect.map(micros),
+                header_us: self.header.map(micros),
+                upstream_us: self.upstream_end.map(micros),
+                request_bytes: self.traffic.0,
+                response_bytes: self.traffic.1,
+            });
         }
         let is_logged = route.filters.as_deref().is_none_or(|filters| filters.observe.access_log);
         if let Some(log) = worker.log.as_ref().filter(|_| is_logged) {

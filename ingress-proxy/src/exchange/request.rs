@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use ingress_core::decision::client_behind;
-use ingress_core::policy::{ClientAddress, Filters};
+use ingress_core::policy::ClientAddress;
 
 use super::Scratch;
 use super::plan::Forwarding;
@@ -172,14 +172,8 @@ impl RequestFields<'_> {
         let filters = self.plan.route.filters.as_deref();
         let used = known == Known::Authorization && filters.is_some_and(|filters| filters.access.basic.is_some());
         // Only the proxy knows what the handshake has shown.
-        used || is_about_handshake(name) || filters.is_some_and(|filters| is_emptied(filters, name))
+        used || is_about_handshake(name) || filters.is_some_and(|filters| filters.upstream.empties(name))
     }
-}
-
-/// Whether a field is set to nothing, which takes it away.
-fn is_emptied(filters: &Filters, name: &[u8]) -> bool {
-    let is_this = |other: &str| other.as_bytes().eq_ignore_ascii_case(name);
-    filters.upstream.set_headers.iter().any(|(other, value)| value.is_empty() && is_this(other))
 }
 
 fn is_set(headers: &Fields, known: Known, name: &[u8]) -> bool {

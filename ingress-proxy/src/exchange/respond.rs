@@ -89,6 +89,8 @@ impl<'a, D: Downstream> Exchange<'a, D> {
                     Poll::Ready(Err(FlowError::Source(_))) => return gone(),
                     Poll::Ready(Err(FlowError::TooLong)) => return Poll::Ready(Err(FlowError::TooLong)),
                 }
+            } else if !is_uploading {
+                self.down.hoard(cx);
             }
             let sent = download.poll(cx, &mut connection, self.down, &back);
             if sent.is_pending() && self.down.poll_gone(cx).is_ready() {

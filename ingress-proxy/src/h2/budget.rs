@@ -121,6 +121,7 @@ pub(super) struct Guard {
     has_begun: Cell<bool>,
     /// When the peer was last heard, in milliseconds of the clock.
     heard: Cell<u64>,
+    times_heard: Cell<u64>,
 }
 
 impl Guard {
@@ -132,6 +133,7 @@ impl Guard {
             excess: Cell::new(None),
             has_begun: Cell::new(false),
             heard: Cell::new(now),
+            times_heard: Cell::new(0),
         })
     }
 
@@ -157,9 +159,9 @@ impl Guard {
         self.has_begun.get()
     }
 
-    /// When something was heard of the peer last, in milliseconds of the clock.
-    pub(super) fn heard(&self) -> u64 {
-        self.heard.get()
+    /// How often something was heard of the peer.
+    pub(super) fn times_heard(&self) -> u64 {
+        self.times_heard.get()
     }
 
     /// For how long nothing was heard of the peer.
@@ -246,6 +248,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
             let guard = &this.guard;
             let now = guard.clock.now();
             guard.heard.set(now);
+            guard.times_heard.set(guard.times_heard.get().wrapping_add(1));
             let mut bucket = guard.bucket.borrow_mut();
             this.scanner.scan(new, |head| {
                 if !guard.has_begun.replace(true) && !head.is_settings() {

@@ -14,6 +14,10 @@ use super::window::Held;
 use crate::message::{BodyError, Fill, Source, Trailers};
 use crate::worker::{Clock, Pace};
 
+/// How often in a row a peer gets its time again because it could not send. Those who are in the way are not there for ever, or it is its
+/// own doing.
+const MOST_FORGIVEN: u8 = 10;
+
 /// The receiving half of a stream. The peer may send on only when what it sent has been consumed, so that no more is held
 /// than the window.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub(super) struct Incoming {
     /// What comes behind it.
     hoard: Hoard,
     held: Held,
+    /// How often in a row it was forgiven that nothing came.
+    forgiven: u8,
     trailers: Option<Trailers>,
     is_done: bool,
     clock: Clock,
@@ -39,6 +45,7 @@ impl Incoming {
             current: Bytes::new(),
             hoard: Hoard::default(),
             held: Held::new(&shared.window),
+            forgiven: 0,
             trailers: None,
             is_done,
             clock: shared.clock.clone(),
@@ -68,9 +75,10 @@ impl Incoming {
         if !idle.is_over(cx) {
             return Poll::Pending;
         }
-        if !self.held.was_in_the_way() {
+        if !self.held.was_in_the_way() || self.forgiven >= MOST_FORGIVEN {
             return Poll::Ready(Err(BodyError::TimedOut));
         }
+        self.forgiven += 1;
         idle.start_over();
         // It has just begun.
         idle.is_over(cx);
@@ -79,6 +87,7 @@ impl Incoming {
 
     /// So many bytes have come. Of a client that is worth as much time as it is bytes; an endpoint may take its time again.
     fn progress(&mut self, bytes: usize) {
+        self.forgiven = 0;
         let was_in_the_way = self.held.was_in_the_way();
         self.held.take(bytes);
         match (&mut self.idle, self.space) {

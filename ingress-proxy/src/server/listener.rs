@@ -175,7 +175,10 @@ async fn begin(
     if config.proxy_protocol {
         let header = tokio::time::timeout(config.header_timeout, proxied(&mut tcp, &mut read)).await;
         let header = header.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        worker.proxy_header(&client.tcp_peer, header.as_ref().err());
+        // Whoever says nothing only looks whether somebody is there.
+        if header.is_ok() || !read.is_empty() {
+            worker.proxy_header(&client.tcp_peer, header.as_ref().err());
+        }
         let header = header?;
         if let proxy_protocol::Header::Handed { client: source, server } = header {
             if client.is_trusted {

@@ -17,6 +17,7 @@ mod tickets;
 
 use std::future::Future;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use ingress_core::publish::Reader;
@@ -98,7 +99,7 @@ pub struct Session {
     /// Whether it goes on from an earlier one.
     pub is_resumed: bool,
     /// What the client was asked for; none if for nothing. It is to be looked at with each request.
-    pub checked: Option<Checked>,
+    pub checked: Option<Rc<Checked>>,
 }
 
 /// A protocol that TLS has agreed on.
@@ -194,7 +195,7 @@ impl TlsAcceptor {
         if let Some(wanted) = wanted {
             let (certificate, checked) = wanted.judge(&session.io);
             session.info.client_certificate = certificate.map(Box::new);
-            session.checked = Some(checked);
+            session.checked = Some(Rc::new(checked));
         }
         Ok(Established::Session(session))
     }

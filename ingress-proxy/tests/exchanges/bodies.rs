@@ -5,9 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use ingress_core::dialect::{Dialects, Nginx};
+use ingress_core::lower::Options;
+use ingress_core::object::{Kind, ObjectRef};
+
 use super::support::client::Client;
 use super::support::scripted::{Scripted, eventually};
-use super::support::site::Site;
+use super::support::site::{Site, config, manifest};
 use super::{annotated, request, site};
 
 const LARGE: usize = 10 << 20;
@@ -287,11 +291,19 @@ fn trailers_say_nothing_of_ours() {
             peer.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{seen}", seen.len()));
         }
     });
-    let site = annotated(&[origin.address], &[]);
-    let body = "2\r\nab\r\n0\r\nX-Sum: 1\r\nX_Sum: 2\r\n\r\n";
+    let mut options = Options::default();
+    options.dialects = Dialects::only(Arc::new(Nginx::default()));
+    options.config_map = Some(ObjectRef::new(Kind::ConfigMap, "default", "config"));
+    let map = |name: &str, data: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{{data}}}\n---\n")
+    };
+    let settings = [map("config", "proxy-set-headers: default/set"), map("set", "X-Set: ours, X-Empty: ''")].concat();
+    let site = Site::with_options(&format!("{settings}{}", manifest("a.example", origin.address)), config(), options);
+    let body = "2\r\nab\r\n0\r\nX-Sum: 1\r\nX_Sum: 2\r\nX-Set: theirs\r\nX-Empty: theirs\r\n\r\n";
     let head = "PUT / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n";
     let answer = Client::new(site.http).send(format!("{head}{body}")).answer().expect("an answer");
-    assert!(answer.text().contains("X-Sum: 1") && !answer.text().contains("X_Sum"), "{}", answer.text());
+    assert!(answer.text().contains("X-Sum: 1"), "{}", answer.text());
+    assert!(!["X_Sum", "X-Set", "X-Empty"].iter().any(|name| answer.text().contains(name)), "{}", answer.text());
 }
 
 /// What no trailer may have is left out, and so is what clients do not get as a header; the response is as good as without it.

@@ -176,3 +176,40 @@ fn small_messages_wait_for_their_endpoint_like_others() {
         assert_eq!(answer.body, COUNT.to_string().as_bytes());
     });
 }
+
+/// Uploads that wait for a connection use the window up too, and it is not the client of another one who is slow.
+#[test]
+fn an_upload_waits_for_others_that_wait_for_a_connection() {
+    // Nobody takes connections there, so that the system drops what more would begin.
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).and_then(|()| full.listen(0)).expect("a listener");
+    let silent = full.local_addr().expect("an address").as_socket().expect("an address");
+    let queued: Vec<_> =
+        (0..4).map(|_| std::net::TcpStream::connect_timeout(&silent, Duration::from_millis(200))).collect();
+    let origin = Scripted::echo();
+    let annotations = &[("proxy-connect-timeout", "2"), ("proxy-next-upstream-tries", "1")];
+    let of = |name, host, endpoints, annotations| Ingress { name, host, endpoints, annotations, ..Ingress::default() };
+    let slow = of("slow", "slow.example", std::slice::from_ref(&silent), annotations);
+    let good = of("good", "a.example", std::slice::from_ref(&origin.address), &[]);
+    let mut config = config();
+    config.downstream.http2_cleartext = true;
+    config.downstream.idle_timeout = Duration::from_millis(300);
+    let site = Site::start(&format!("{slow}{good}"), config);
+    run(async {
+        let client = Client::plain(site.http).await;
+        let mut waiting = Vec::new();
+        for _ in 0..4 {
+            let (response, mut upload) = client.begin(client.request("POST", "slow.example", "/"), false).await;
+            send(&mut upload, &vec![b'x'; 256 << 10]).await.expect("a window");
+            waiting.push((response, upload));
+        }
+        let (response, mut upload) = client.begin(client.request("POST", "a.example", "/good"), false).await;
+        send(&mut upload, b"x").await.expect("a window, some time");
+        upload.send_data(bytes::Bytes::new(), true).expect("a stream");
+        let answer = whole(response.await.expect("a response")).await.expect("a body");
+        assert_eq!((answer.status.as_u16(), &*answer.body), (200, &b"/good"[..]));
+        let (response, _upload) = waiting.remove(0);
+        assert_eq!(response.await.expect("a response").status(), 504);
+    });
+    drop(queued);
+}

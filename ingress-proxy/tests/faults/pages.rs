@@ -13,7 +13,7 @@ fn own_pages_do_not_wait_for_workers() {
     let backend = Backend::one();
     let files = Folder::with("pages", &manifest(backend.address));
     let ports = Ports::new();
-    let program = Program::start(&files, &ports, &[]);
+    let program = Program::start(&files, &ports, &["--keep-alive-requests", "100000000"]);
     let ways = [[Way::Http1; 16].as_slice(), &[Way::Fresh; 8], &[Way::Tls; 4], &[Way::Http2; 4]].concat();
     let load = Load::start(&ports, &ways);
     load.wait_for(100);

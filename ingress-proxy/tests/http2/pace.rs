@@ -48,7 +48,7 @@ fn a_body_that_may_not_be_sent_is_waited_for() {
         assert!(frames.iter().all(|frame| frame.error().is_none()), "{frames:?}");
         // Now it may, and has time for it.
         peer.send(&reset(1, CANCEL)).await;
-        sleep(SHORT / 2).await;
+        sleep(SHORT / 4).await;
         peer.send(&data(3, END_STREAM, b"x")).await;
         assert_eq!(peer.until(Frame::ends).await[0].status(), Some(200));
         // And no more than that.

@@ -39,7 +39,7 @@ fn files_change_under_load_and_no_request_fails() {
     let files = Folder::with("swaps", &site(0));
     files.write("pair.yaml", &secret(&authority));
     let ports = Ports::new();
-    let program = Program::start(&files, &ports, &[]);
+    let program = Program::start(&files, &ports, &["--keep-alive-requests", "100000000"]);
     let ways = [Way::Http1, Way::Http1, Way::Fresh, Way::Tls, Way::Http2];
     let calm = Load::start(&ports, &ways);
     calm.wait_for(sized(500, 20_000));

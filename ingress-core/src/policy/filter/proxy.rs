@@ -29,6 +29,26 @@ pub struct Upstream {
     pub tls: Option<Arc<UpstreamTls>>,
 }
 
+impl Upstream {
+    /// The headers that are set to nothing, so that nobody sends them.
+    pub fn emptied(&self) -> impl Iterator<Item = &str> {
+        self.set_headers.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| &**name)
+    }
+
+    /// Whether a header is one of them, whatever the case of its name. An underscore in it counts as a hyphen, as many backends read
+    /// it.
+    #[must_use]
+    pub fn empties(&self, name: &[u8]) -> bool {
+        self.emptied().any(|emptied| is_read_as(name, emptied.as_bytes()))
+    }
+}
+
+/// Whether a name may be taken for another one.
+pub(crate) fn is_read_as(name: &[u8], other: &[u8]) -> bool {
+    let same = |(given, own): (&u8, &u8)| given.eq_ignore_ascii_case(own) || (*given, *own) == (b'_', b'-');
+    name.len() == other.len() && name.iter().zip(other).all(same)
+}
+
 /// What is spoken with the backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "an adapter that cannot speak one of these must say so")]

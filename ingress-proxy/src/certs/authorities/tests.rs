@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use rcgen::{CertificateRevocationListParams, ExtendedKeyUsagePurpose, KeyIdMethod, RevokedCertParams, SerialNumber};
+use rcgen::{
+    CertificateRevocationListParams, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber,
+};
 use rustls::pki_types::pem::PemObject;
 
 use super::*;
@@ -23,8 +26,8 @@ fn verdict(authorities: &Authorities, sent: &str, depth: u32) -> String {
     }
 }
 
-/// A list of an authority, in force until so many days from now.
-fn list(authority: &Authority, revoked: &[u64], days: i64) -> String {
+/// A list of an authority, in force since so many days ago until so many days from now.
+fn list(authority: &Authority, revoked: &[u64], since: i64, days: i64) -> String {
     let revoked = revoked.iter().map(|serial| RevokedCertParams {
         serial_number: SerialNumber::from(*serial),
         revocation_time: in_days(-9).into(),
@@ -32,7 +35,7 @@ fn list(authority: &Authority, revoked: &[u64], days: i64) -> String {
         invalidity_date: None,
     });
     let params = CertificateRevocationListParams {
-        this_update: in_days(-9).into(),
+        this_update: in_days(-since).into(),
         next_update: in_days(days).into(),
         crl_number: SerialNumber::from(1),
         issuing_distribution_point: None,
@@ -74,8 +77,9 @@ fn an_authority_that_another_vouches_for_is_a_link() {
     assert_eq!(verdict(&both, &alone(&below.issue("client").chain), 0), "UnknownIssuer");
     assert_eq!(verdict(&both, &further.issue("client").chain, 1), "UnknownIssuer");
     assert_eq!(verdict(&both, &further.issue("client").chain, 2), "good");
-    let no_root = of(&below.pem, "");
-    assert_eq!(verdict(&no_root, &below.issue("client").chain, 9), "UnknownIssuer", "as with OpenSSL");
+    // There no chain would end.
+    let no_root = Authorities::from_pem(below.pem.as_bytes(), None);
+    assert_eq!(no_root.unwrap_err(), BadPair::Authorities(BadPem::NoRoot));
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn an_authority_of_the_past_vouches_for_nobody() {
     let renewed = of(&format!("{}{}", past.pem, present.pem), "");
     assert_eq!(verdict(&renewed, &present.issue("client").chain, 1), "good");
     assert_ne!(verdict(&renewed, &past.issue("client").chain, 1), "good");
-    assert_eq!(verdict(&of(&past.pem, ""), &past.pem, 1), "Expired", "nor for itself");
+    assert_ne!(verdict(&of(&past.pem, ""), &past.pem, 1), "good", "nor for itself");
 }
 
 #[test]
@@ -97,21 +101,69 @@ fn nobody_is_good_who_is_revoked() {
     let numbered = |authority: &Authority, serial: u64| {
         authority.issue_with("client", |params| params.serial_number = Some(serial.into())).chain
     };
-    let clean = of(&root.pem, &list(&root, &[7], 9));
+    let clean = of(&root.pem, &list(&root, &[7], 9, 9));
     assert_eq!(verdict(&clean, &numbered(&root, 8), 1), "good");
     assert!(verdict(&clean, &numbered(&root, 7), 1).starts_with("Revoked"));
     // Each of the chain is looked up, and in a list that is in force.
-    assert_eq!(verdict(&clean, &numbered(&below, 8), 1), "UnknownRevocationStatus");
-    let both = of(&root.pem, &format!("{}{}", list(&root, &[7], 9), list(&below, &[9], 9)));
+    assert!(verdict(&clean, &numbered(&below, 8), 1).contains("UnknownRevocationStatus"));
+    let both = of(&root.pem, &format!("{}{}", list(&root, &[7], 9, 9), list(&below, &[9], 9, 9)));
     assert_eq!(verdict(&both, &numbered(&below, 8), 1), "good");
     assert!(verdict(&both, &numbered(&below, 9), 1).starts_with("Revoked"));
     assert_ne!(
-        verdict(&of(&root.pem, &list(&root, &[], -1)), &numbered(&root, 8), 1),
+        verdict(&of(&root.pem, &list(&root, &[], 9, -1)), &numbered(&root, 8), 1),
         "good",
         "the list is of the past"
     );
-    let forged = of(&root.pem, &list(&Authority::root("Root"), &[], 9));
+    let forged = of(&root.pem, &list(&Authority::root("Root"), &[], 9, 9));
     assert_ne!(verdict(&forged, &numbered(&root, 8), 1), "good", "another has signed it");
+    // Of two lists the newer one counts, wherever it stands, and one of the future does not yet.
+    let (old, new) = (list(&root, &[], 9, 9), list(&root, &[8], 8, 9));
+    let (past, future) = (list(&root, &[], 30, -1), list(&root, &[8], -5, 9));
+    for (lists, is_good) in [
+        (format!("{old}{new}"), false),
+        (format!("{new}{old}"), false),
+        (format!("{past}{old}"), true),
+        (format!("{future}{old}"), true),
+        (future, false),
+    ] {
+        assert_eq!(verdict(&of(&root.pem, &lists), &numbered(&root, 8), 1) == "good", is_good);
+    }
+    // Of endpoints nobody asks that.
+    let revoked = of(&root.pem, &list(&root, &[7], 9, 9));
+    let shown = CertificateDer::from_pem_slice(numbered(&root, 7).as_bytes()).unwrap();
+    assert!(revoked.vouch_for(&shown, &[], Purpose::Server, 1, UnixTime::now()).is_ok());
+}
+
+/// What is in `ca.crt` for its own sake has signed another certificate.
+#[test]
+fn who_is_no_authority_vouches_for_nobody_else() {
+    let no_ca = |params: &mut rcgen::CertificateParams| params.is_ca = IsCa::ExplicitNoCa;
+    let no_signer = |params: &mut rcgen::CertificateParams| params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let of_servers =
+        |params: &mut rcgen::CertificateParams| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let pinned = Authority::root_with("alice", no_ca);
+    assert_eq!(verdict(&of(&pinned.pem, ""), &pinned.pem, 1), "good");
+    for root in [pinned, Authority::root_with("alice", no_signer), Authority::root_with("alice", of_servers)] {
+        assert_eq!(verdict(&of(&root.pem, ""), &root.issue("admin").chain, 1), "UnknownIssuer");
+    }
+}
+
+/// The search of the library tries everything that fits; whoever sends a maze kept a worker busy for seconds.
+#[test]
+fn what_is_sent_is_no_maze() {
+    let ours = of(&Authority::root("Root").pem, "");
+    let leaf = Authority::root("0").issue("client").chain;
+    let leaf = Certificate::from_der(&CertificateDer::from_pem_slice(leaf.as_bytes()).unwrap()).unwrap();
+    // Five for each step, of which each fits each of the step before.
+    let mut sent = vec![CertificateDer::from(b"no certificate".as_slice())];
+    for level in 1..=6 {
+        for _ in 0..5 {
+            let link = Authority::root(&level.to_string()).below(&(level - 1).to_string());
+            sent.push(CertificateDer::from_pem_slice(link.pem.as_bytes()).unwrap());
+        }
+    }
+    assert_eq!([0, 1, 2, 9].map(|depth| ours.links(&leaf, &sent, depth).len()), [0, 5, MOST_LINKS, MOST_LINKS]);
+    assert_eq!(ours.links(&leaf, &[sent.clone(), sent].concat(), 1).len(), 5, "each once");
 }
 
 #[test]
@@ -152,7 +204,7 @@ fn roots_and_certificates_of_version_1_are_good_by_themselves() {
     }
     // On a list they would not be found.
     let root = Authority::root("Root");
-    assert_ne!(verdict(&of(&root.pem, &list(&root, &[], 9)), &root.pem, 1), "good");
+    assert_ne!(verdict(&of(&root.pem, &list(&root, &[], 9, 9)), &root.pem, 1), "good");
 }
 
 #[test]

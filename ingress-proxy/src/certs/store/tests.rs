@@ -133,6 +133,13 @@ fn authorities_come_with_a_pair_or_without() {
     let same = store.material(&id("x")).unwrap();
     assert!(Arc::ptr_eq(&first, same.authorities().unwrap()) && same.pair().is_some());
 
+    // The lists are part of it, and an empty one is none.
+    let listed = |lists| SecretPem { lists: Some(lists), ..with(authority.chain.as_bytes()) };
+    assert_eq!(store.update(&id("x"), listed(b"\n")), Ok(false));
+    let why = BadPair::Lists(BadPem::NoList);
+    assert_eq!(store.update(&id("x"), listed(b"x")), Err(Refused { why, is_served: true }));
+    assert!(Arc::ptr_eq(&first, store.material(&id("x")).unwrap().authorities().unwrap()));
+
     let refused = store.update(&id("x"), with(b"x"));
     let why = BadPair::Authorities(BadPem::NoCertificate);
     assert_eq!(refused, Err(Refused { why, is_served: true }));

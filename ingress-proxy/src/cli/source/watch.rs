@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use notify::event::ModifyKind;
+use notify::event::{ModifyKind, RenameMode};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::files::{Fingerprint, Root, Survey};
@@ -190,7 +190,9 @@ impl Watched {
 
     /// Whether one of the directories is gone, or has another place now. The next of its name may look like it to the last number.
     fn forget(&mut self, event: &Event) -> bool {
-        let leaves = event.kind.is_remove() || matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
+        // What arrives under a name is not what leaves it.
+        let leaves = event.kind.is_remove()
+            || matches!(event.kind, EventKind::Modify(ModifyKind::Name(RenameMode::From | RenameMode::Any)));
         let mut is_gone = false;
         for path in event.paths.iter().filter(|_| leaves) {
             if let Some(directory) = self.directories.get_mut(path) {

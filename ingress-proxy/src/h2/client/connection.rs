@@ -36,7 +36,7 @@ struct Inner {
     is_usable: Cell<bool>,
     active: Cell<u32>,
     opened: Cell<u64>,
-    /// When it was heard last before it had no stream; none if it never had one.
+    /// How often it was heard before it had no stream; none if it never had one.
     idle_since: Cell<Option<u64>>,
     driver: RefCell<Option<Waker>>,
     waiters: RefCell<Option<Rc<Waiters>>>,
@@ -98,7 +98,7 @@ impl Connection {
         if !self.is_usable() || inner.active.get() >= self.room() {
             return None;
         }
-        let heard = inner.shared.guard.heard();
+        let heard = inner.shared.guard.times_heard();
         if inner.active.get() == 0 {
             inner.idle_since.set((inner.opened.get() > 0).then_some(heard));
         }

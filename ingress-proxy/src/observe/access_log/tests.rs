@@ -116,6 +116,8 @@ fn variables() {
         ("A.Example.", "/a%20b/%2e%2e/c//d?x", "a.example /c/d /a%20b/%2e%2e/c//d?x x"),
         ("a.example", "http://A.example:80/b?x=://", "a.example /b /b?x=:// x=://"),
         ("a.example", "/../x", "a.example /../x /../x -"),
+        ("a.example", "http://a.example", "a.example / / -"),
+        ("a.example", "http://a.example?x", "a.example / ?x x"),
     ] {
         let entry = Entry { host: host.as_bytes(), target: target.as_bytes(), ..entry };
         assert_eq!(line(&format, &entry), format!("{expected}\n"));

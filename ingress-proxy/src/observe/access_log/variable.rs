@@ -166,7 +166,7 @@ impl Variable {
             Self::RequestUri => line.text(in_origin_form(entry.target)),
             // What cannot be routed is shown as it came.
             Self::Uri => {
-                let path = split(in_origin_form(entry.target)).0;
+                let path = Some(split(in_origin_form(entry.target)).0).filter(|path| !path.is_empty()).unwrap_or(b"/");
                 line.text(&PathPolicy::Nginx.canonical(path).unwrap_or(Cow::Borrowed(path)))
             }
             Self::Args => line.text(split(entry.target).1.unwrap_or_default()),
@@ -194,7 +194,13 @@ impl Variable {
             Self::UpstreamHeaderTime => line.attempts(entry, |line, it| line.any(it.header_us, Room::seconds)),
             Self::UpstreamConnectTime => line.attempts(entry, |line, it| line.any(it.connect_us, Room::seconds)),
             Self::RequestId => line.text(entry.request_id),
-            Self::Host => line.text(&entry.host.strip_suffix(b".").unwrap_or(entry.host).to_ascii_lowercase()),
+            Self::Host => {
+                let host = entry.host.strip_suffix(b".").unwrap_or(entry.host);
+                match host.iter().any(u8::is_ascii_uppercase) {
+                    true => line.text(&host.to_ascii_lowercase()),
+                    false => line.text(host),
+                }
+            }
             Self::Scheme => line.raw(if entry.tls.is_some() { b"https" } else { b"http" }),
             Self::PassAccessScheme => line.raw(if entry.is_https { b"https" } else { b"http" }),
             Self::Https => {
@@ -246,17 +252,17 @@ fn is_field(name: &str, spelled: &[u8]) -> bool {
     name.len() == spelled.len() && name.bytes().zip(spelled).all(same)
 }
 
-/// The path and the query of a target.
 /// A target without the scheme and the authority that it may begin with (RFC 9112 3.2.2).
 fn in_origin_form(target: &[u8]) -> &[u8] {
     if target.starts_with(b"/") {
         return target;
     }
-    let authority = memchr::memmem::find(target, b"://").and_then(|at| target.get(at + 3..));
-    let path = authority.and_then(|rest| rest.get(rest.iter().position(|byte| b"/?".contains(byte))?..));
-    path.unwrap_or(target)
+    let Some(rest) = memchr::memmem::find(target, b"://").and_then(|at| target.get(at + 3..)) else { return target };
+    let path = rest.iter().position(|byte| b"/?".contains(byte)).and_then(|at| rest.get(at..));
+    path.unwrap_or(b"/")
 }
 
+/// The path and the query of a target.
 fn split(target: &[u8]) -> (&[u8], Option<&[u8]>) {
     match memchr::memchr(b'?', target).and_then(|mark| target.split_at_checked(mark)) {
         Some((path, query)) => (path, query.get(1..)),

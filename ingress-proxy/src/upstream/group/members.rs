@@ -17,8 +17,8 @@ pub(super) struct Asked<'a> {
 impl Asked<'_> {
     pub(super) fn admits(&self, endpoint: &Rc<Endpoint>) -> bool {
         // A request that has failed once is nobody's trial.
-        let is_trusted = self.tried.is_empty() || !endpoint.is_suspected();
-        is_trusted && endpoint.is_open(self.now) && is_untried(self.tried, endpoint)
+        let is_trusted = || self.tried.is_empty() || !endpoint.is_suspected();
+        is_untried(self.tried, endpoint) && endpoint.is_open(self.now) && is_trusted()
     }
 }
 
@@ -59,24 +59,16 @@ impl Members {
 
     /// The next in turn that comes into question and has its turn.
     pub(super) fn in_turn(&self, asked: &Asked<'_>, draw: u64) -> Option<&Rc<Endpoint>> {
+        if !asked.tried.is_empty() {
+            // Who takes the place of another takes nobody's turn, and it is not always the same neighbour.
+            return self.drawn(asked, &mut Draws::new(draw), None).map(|(_, endpoint)| endpoint);
+        }
         let takes_turn = |endpoint: &&Rc<Endpoint>| asked.admits(endpoint) && endpoint.takes_turn(asked.now);
-        let found = self.next_that(asked.tried, draw, takes_turn);
-        found.or_else(|| self.next_that(asked.tried, draw, |endpoint| asked.admits(endpoint)))
+        self.next_that(draw, takes_turn).or_else(|| self.next_that(draw, |endpoint| asked.admits(endpoint)))
     }
 
-    /// The next in turn of which something is true. Who takes the place of another in a retry takes nobody's turn.
-    fn next_that(
-        &self,
-        tried: &[Rc<Endpoint>],
-        draw: u64,
-        question: impl Fn(&&Rc<Endpoint>) -> bool,
-    ) -> Option<&Rc<Endpoint>> {
-        let turn = self.turn.get();
-        let found = self.list.iter().find_map(|_| self.next(draw).filter(&question));
-        if !tried.is_empty() {
-            self.turn.set(turn);
-        }
-        found
+    fn next_that(&self, draw: u64, question: impl Fn(&&Rc<Endpoint>) -> bool) -> Option<&Rc<Endpoint>> {
+        self.list.iter().find_map(|_| self.next(draw).filter(&question))
     }
 
     /// The cheaper of two that are drawn at random.
@@ -145,8 +137,8 @@ impl Members {
     /// The next in turn that was not tried, at best one that is not left out.
     pub(super) fn last_resort(&self, asked: &Asked<'_>, draw: u64) -> Option<&Rc<Endpoint>> {
         let is_left = |endpoint: &&Rc<Endpoint>| is_untried(asked.tried, endpoint);
-        let found = self.next_that(asked.tried, draw, |endpoint| is_left(endpoint) && endpoint.is_open(asked.now));
-        found.or_else(|| self.next_that(asked.tried, draw, is_left))
+        let found = self.next_that(draw, |endpoint| is_left(endpoint) && endpoint.is_open(asked.now));
+        found.or_else(|| self.next_that(draw, is_left))
     }
 
     /// The table of the endpoints, or that of the subsets of some size. One is kept.

@@ -73,9 +73,9 @@ pub(super) fn add(draft: &mut HostDraft<'_>, out: &mut Vec<Diagnostic>) {
 }
 
 /// Gives the `/` that no Ingress lends its annotations to what the controller does with all requests. It comes last: what has a policy
-/// before is an Ingress's.
+/// before is an Ingress's, and rules without one are another dialect's.
 pub(super) fn guard(draft: &mut HostDraft<'_>, of_controller: &dyn Fn() -> Intent) {
-    for route in draft.routes.iter_mut().filter(|route| route.policy.is_none()) {
+    for route in draft.routes.iter_mut().filter(|route| route.policy.is_none() && route.is_implicit()) {
         let intent = of_controller();
         if let Some(refused) = intent.refused {
             route.target = Target::Invalid(Box::new(refused));

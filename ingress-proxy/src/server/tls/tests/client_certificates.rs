@@ -3,6 +3,8 @@
 use ingress_core::decision::Decision;
 use ingress_core::policy::{ClientCertificate, VerifyClient};
 use ingress_core::request::{ConnInfo, Headers, RawRequest, RequestView};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 
 use super::*;
@@ -195,6 +197,37 @@ fn what_was_checked_holds_while_the_same_is_asked_for() {
             assert_eq!(checked.is_current(&world.publisher.reader().load(), &session.info), expected, "{what}");
         }
         assert!(world(&root, &other).meet(&client, "plain.example").await.session().checked.is_none());
+    });
+}
+
+/// The library does not read such a certificate, so that its key is looked for elsewhere.
+#[test]
+fn clients_with_certificates_of_version_1_must_have_the_key_too() {
+    const OLD: &str = include_str!("../../../../../testdata/certificates/version-1/client.pem");
+    const KEY: &str = include_str!("../../../../../testdata/certificates/version-1/client.key");
+    const ROOT: &str = include_str!("../../../../../testdata/certificates/version-1/root.pem");
+    run(async {
+        let mut world = World::new(&Options::default());
+        let authorities = SecretPem { authorities: Some(ROOT.as_bytes()), ..SecretPem::default() };
+        world.store.update(&id("ca"), authorities).unwrap();
+        world.publish(&[], vec![asking("on.example", "ca", VerifyClient::On, 1)]);
+        let own = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
+        let other = self_signed("client", 9).key;
+        let other = PrivateKeyDer::from_pem_slice(other.as_bytes()).unwrap();
+        for version in [&TLS12, &TLS13] {
+            for (key, is_in) in [(&own, true), (&other, false)] {
+                let chain = vec![CertificateDer::from_pem_slice(OLD.as_bytes()).unwrap()];
+                let key = crate::certs::provider().key_provider.load_private_key(key.clone_key()).unwrap();
+                let mut client = trusting_anybody_with(&[version]);
+                let certified = rustls::sign::CertifiedKey::new(chain, key);
+                client.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(certified));
+                let meeting = world.meet(&Arc::new(client), "on.example").await;
+                match meeting.server {
+                    Ok(session) => assert!(is_in && world.status(&session, "on.example") == Some(200)),
+                    Err(error) => assert!(!is_in && matches!(error, HandshakeError::Tls(_)), "{error:?}"),
+                }
+            }
+        }
     });
 }
 
