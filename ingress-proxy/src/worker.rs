@@ -19,6 +19,7 @@ use ingress_core::publish::CachedReader;
 use tokio::sync::Semaphore;
 
 pub use self::buffers::{Buffer, Buffers};
+pub(crate) use self::clock::TICK_MILLIS;
 pub use self::clock::{Clock, Timer};
 pub use self::current::Current;
 pub(crate) use self::deadline::{Deadline, Pace, Stall};

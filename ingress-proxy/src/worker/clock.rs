@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(50);
-const TICK_MILLIS: u64 = 50;
+/// By how much the clock may be behind.
+pub(crate) const TICK_MILLIS: u64 = 50;
 /// The longest time that a tick makes pass. If there was none for longer, then nobody was served (the process was stopped, or the
 /// machine): that time is not held against anybody, above all not against those who came in it and whose deadlines are counted
 /// from the tick before.
