@@ -94,24 +94,20 @@ pub(super) fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, BadPem> {
 
 /// The certificates of a bundle, however many.
 pub(super) fn bundle(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, BadPem> {
-    let certificates = items(pem)?.filter_map(|item| match item {
-        Ok(Item::X509Certificate(certificate)) => Some(Ok(certificate)),
-        Ok(_) => None,
-        Err(error) => Some(Err(error)),
-    });
-    let certificates: Vec<_> = certificates.collect::<Result<_, _>>()?;
-    if certificates.is_empty() { Err(BadPem::NoCertificate) } else { Ok(certificates) }
+    let certificate = |item| if let Item::X509Certificate(certificate) = item { Some(certificate) } else { None };
+    all(pem, certificate, BadPem::NoCertificate)
 }
 
 /// The lists of revoked certificates.
 pub(super) fn lists(pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, BadPem> {
-    let lists = items(pem)?.filter_map(|item| match item {
-        Ok(Item::Crl(list)) => Some(Ok(list)),
-        Ok(_) => None,
-        Err(error) => Some(Err(error)),
-    });
-    let lists: Vec<_> = lists.collect::<Result<_, _>>()?;
-    if lists.is_empty() { Err(BadPem::NoList) } else { Ok(lists) }
+    let list = |item| if let Item::Crl(list) = item { Some(list) } else { None };
+    all(pem, list, BadPem::NoList)
+}
+
+/// All sections of one kind; without any there is none.
+fn all<T>(pem: &[u8], pick: impl Fn(Item) -> Option<T>, none: BadPem) -> Result<Vec<T>, BadPem> {
+    let found: Vec<T> = items(pem)?.filter_map(|item| item.map(&pick).transpose()).collect::<Result<_, _>>()?;
+    if found.is_empty() { Err(none) } else { Ok(found) }
 }
 
 /// The sections of a file that are of a known kind.
