@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 pub use backend::{Availability, Backend, BackendRef, Endpoint, PortName, PortRef, Reach};
 pub use cipher_suite::{CipherSuite, InvalidCiphers};
+pub(crate) use filter::is_read_as;
 pub use filter::{
     Access, AddressRange, BasicAuth, Buffering, Certificate, ClientAddress, Cors, CustomErrors, ExternalAuth, Filters,
     HeaderValue, HttpVersion, InvalidRange, InvalidTemplate, Limits, Mirror, Observe, OriginPattern, PasswordFile,

@@ -9,6 +9,7 @@ use crate::path::PathPolicy;
 use crate::path::canonical::escape;
 use crate::policy::{
     Access, ClientAddress, ClientCertificate, Filters, LoadBalance, PortRef, Protocol, UpstreamSettings, VerifyClient,
+    is_read_as,
 };
 use crate::request::{PeerCertificate, RequestView};
 
@@ -181,11 +182,9 @@ impl<'s> Forward<'s> {
     /// counts as a hyphen, as many backends read it.
     #[must_use]
     pub fn removes_header(&self, request: &RequestView<'_>, name: &[u8]) -> bool {
-        let same = |(given, own): (&u8, u8)| given.eq_ignore_ascii_case(&own) || (*given, own) == (b'_', b'-');
-        self.removed(request).any(|removed| {
-            let (start, is_whole) = removed.strip_suffix('*').map_or((removed, true), |start| (start, false));
-            (name.len() == start.len() || !is_whole && name.len() > start.len())
-                && name.iter().zip(start.bytes()).all(same)
+        self.removed(request).any(|removed| match removed.strip_suffix('*') {
+            Some(start) => name.get(..start.len()).is_some_and(|begin| is_read_as(begin, start.as_bytes())),
+            None => is_read_as(name, removed.as_bytes()),
         })
     }
 

@@ -18,6 +18,7 @@ pub use address::{AddressRange, InvalidRange};
 pub use auth::{BasicAuth, ExternalAuth, PasswordFile, Satisfy};
 pub use cors::{Cors, OriginPattern};
 pub use limits::{Limits, Throttle};
+pub(crate) use proxy::is_read_as;
 pub use proxy::{
     Buffering, Certificate, HttpVersion, Protocol, ProxyRedirect, Retries, RetryCondition, Timeouts, Upstream,
     UpstreamTls,
